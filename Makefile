@@ -1,0 +1,102 @@
+# Everything runs in .venv, filled by plain pip from the pinned lists in requirements/. A stamp file per list makes an
+# installation happen once per change of that list. The lists and uv.lock come from one resolution (`make lock`), so any
+# of them can share the environment.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 8000
+# Two workers: the suite waits for servers and timers often enough to fill two cores, and CI has two.
+PYTEST_ARGS ?= -n 2 --dist worksteal
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+
+# pyright says on every run that a newer one exists; which one runs is decided by requirements/.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test check check-format check-lint check-mypy check-pyright format bench docs lock clean
+
+help:
+	@echo "make demo    a tour of the framework on http://127.0.0.1:$(PORT) (PORT=...)"
+	@echo "make test    the test suite (PYTEST_ARGS=...)"
+	@echo "make check   format, lint and types"
+	@echo "make format  repair the format and what lint can repair"
+	@echo "make bench   the benchmarks"
+	@echo "make docs    the documentation, into site/"
+	@echo "make lock    resolve the dependencies anew (UPGRADE=--upgrade for newer ones)"
+	@echo "make clean   remove everything that make created"
+
+demo: $(VENV)/.runtime-stamp
+	@PORT=$(PORT) $(BIN)/python -m examples.tour
+
+test: $(VENV)/.test-stamp
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: check-format check-lint check-mypy check-pyright
+
+check-format: $(VENV)/.check-stamp
+	@echo "ruff format --check"
+	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff --quiet .; echo "make format repairs this"; exit 1; }
+
+check-lint: $(VENV)/.check-stamp
+	@echo "ruff check"
+	@$(BIN)/ruff check --quiet .
+
+# The type checkers see what the code and its tests import: pytest for the plugin, the servers, the optional extras.
+check-mypy: $(VENV)/.check-stamp $(VENV)/.test-stamp
+	@echo "mypy --strict"
+	@$(BIN)/mypy --no-error-summary
+
+check-pyright: $(VENV)/.check-stamp $(VENV)/.test-stamp
+	@echo "pyright"
+	@$(BIN)/pyright --warnings
+
+format: $(VENV)/.check-stamp
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.bench-stamp
+	@$(BIN)/python -m bench
+
+docs: $(VENV)/.docs-stamp
+	@$(BIN)/zensical build --clean --strict
+
+LOCKED := runtime test check bench docs
+
+lock: $(VENV)/.created-stamp
+	@$(PIP) install "uv>=0.13"
+	@$(BIN)/uv lock --quiet $(UPGRADE)
+	@for name in $(LOCKED); do \
+		case $$name in runtime) choice=--no-default-groups ;; *) choice="--only-group $$name" ;; esac; \
+		{ echo "# Written by \`make lock\` from uv.lock."; \
+		$(BIN)/uv export --quiet --locked --no-header --no-hashes --no-annotate --no-emit-project $$choice; \
+		} >requirements/$$name.txt || exit 1; \
+	done
+	@echo "uv.lock and requirements/ are up to date"
+
+clean:
+	@rm -rf $(VENV) site build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.created-stamp:
+	@test -n "$(PYTHON)" || { echo "Nacre needs Python 3.11 or later, and there is no python3 on the path." >&2; exit 1; }
+	@"$(PYTHON)" -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
+		echo "Nacre needs Python 3.11 or later; $(PYTHON) is $$("$(PYTHON)" --version 2>&1)." >&2; \
+		echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Creating $(VENV) with $$("$(PYTHON)" --version)"
+	@"$(PYTHON)" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.runtime-stamp: requirements/runtime.txt pyproject.toml $(VENV)/.created-stamp
+	@echo "Installing Nacre and requirements/runtime.txt"
+	@$(PIP) install -r requirements/runtime.txt
+	@$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/.%-stamp: requirements/%.txt $(VENV)/.runtime-stamp
+	@echo "Installing requirements/$*.txt"
+	@$(PIP) install -r requirements/$*.txt
+	@touch $@

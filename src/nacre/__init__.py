@@ -1,0 +1,44 @@
+"""Nacre: a web framework in which a request passes through layers, all decided before the first request."""
+
+from nacre.app import Nacre
+from nacre.chain.hooks import Hooks
+from nacre.chain.middleware import ASGIMiddleware, DjangoMiddleware, Middleware, WSGIMiddleware, middleware
+from nacre.errors import ConfigurationError, HTTPError, abort
+from nacre.groups import Group
+from nacre.request import CallNext, Request
+from nacre.response import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
+from nacre.results import Results
+from nacre.threads import wait
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "ASGIMiddleware",
+    "CallNext",
+    "ConfigurationError",
+    "DjangoMiddleware",
+    "Group",
+    "HTMLResponse",
+    "HTTPError",
+    "Hooks",
+    "JSONResponse",
+    "Middleware",
+    "Nacre",
+    "PlainTextResponse",
+    "RedirectResponse",
+    "Request",
+    "Response",
+    "Results",
+    "StreamingResponse",
+    "WSGIMiddleware",
+    "abort",
+    "middleware",
+    "wait",
+]

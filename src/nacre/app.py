@@ -1,0 +1,368 @@
+"""The application: declarations, compiled on demand, served over ASGI, RSGI and WSGI by one object."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import inspect
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from nacre.chain.layer import Tools
+from nacre.chain.pipeline import Pipeline
+from nacre.chain.trace import layer_of
+from nacre.compiler import Chain, Compiled, Compiler, Fallback
+from nacre.describe import AppDescription, describe_app
+from nacre.errors import BadRequest, HTTPError
+from nacre.groups import Group, RouteDeclaration, Slashes
+from nacre.lifespan import Lifespan, LifespanHook, LifespanTask, foreign_lifespan, lived, serve_lifespan
+from nacre.pages import debug_page, error_page
+from nacre.request import Request
+from nacre.response import Response
+from nacre.results import Results
+from nacre.route import Route
+from nacre.routing import Converters, Found, OtherSlash, Unknown, WrongMethod
+from nacre.state import State
+from nacre.threads import Threads
+from nacre.transports.asgi import serve_asgi
+from nacre.transports.completion import printable
+from nacre.transports.raw import RawStack
+from nacre.transports.rsgi import serve_rsgi
+from nacre.transports.wsgi import LoopThread, serve_wsgi
+from nacre.types import ASGIApp, Scope
+from nacre.urls import parse_host
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_log = logging.getLogger("nacre.error")
+
+DEFAULT_MAX_BODY = 1024 * 1024
+
+
+class Nacre(Group):
+    """A web application, and a callable that any ASGI, RSGI or WSGI server serves.
+
+    Declarations only record; they are checked and compiled together when the application is first used, and again when
+    something is declared after that. `lifespan` is an async context manager function; what it yields starts each
+    request's `state`. `max_body` is the largest request body, in bytes, that `request.body()` and its like read
+    (1 MiB; None: no limit). `threads` bounds the worker threads for plain `def` code. `results` holds the rules by which
+    plain values become responses. `debug` shows tracebacks to the client.
+    """
+
+    def __init__(
+        self,
+        *,
+        middlewares: Iterable[Any] = (),
+        routes: Iterable[RouteDeclaration] = (),
+        lifespan: Lifespan | None = None,
+        name: str | None = None,
+        debug: bool = False,
+        host: str | None = None,
+        slashes: Slashes = "strict",
+        max_body: int | None = DEFAULT_MAX_BODY,
+        inline: bool = False,
+        threads: int = 40,
+        results: Results | None = None,
+    ) -> None:
+        self._compiled: Compiled | None = None
+        self._lock = threading.Lock()
+        self.debug = debug
+        self.lifespan = lifespan
+        self.startup_hooks: list[LifespanHook] = []
+        self.shutdown_hooks: list[LifespanHook] = []
+        self.lifespan_state: dict[str, Any] = {}
+        self.state = State()
+        self.converters = Converters()
+        self.tools = Tools(self, results or Results(), Threads(threads))
+        self.adapted: dict[Any, Any] = {}
+        self.stopper: Callable[[], object] | None = None
+        self._beside = LoopThread()
+        self._wsgi_lifespan: LifespanTask | None = None
+        self._rsgi_lifespan: LifespanTask | None = None
+        super().__init__(
+            middlewares=middlewares,
+            routes=routes,
+            name=name,
+            host=host,
+            slashes=slashes,
+            max_body=max_body,
+            inline=inline,
+        )
+        self._raw = RawStack(self._serve_scope)
+        self._asgi_http = serve_asgi(self._dispatch, self.tools.threads, self.report)
+        self._rsgi_http = serve_rsgi(self._dispatch, self.tools.threads, self.report)
+        self._wsgi_http = serve_wsgi(self._dispatch, self.tools.threads, self.report, self._beside)
+
+    # Compilation.
+
+    def compile(self) -> None:
+        """Check and compile now. Raises one ConfigurationError that lists everything wrong."""
+        with self._lock:
+            self._use(Compiler(self).compile())
+
+    def _use(self, compiled: Compiled) -> None:
+        self._raw.build(compiled.raw_layers)
+        self._compiled = compiled
+
+    def _ready(self) -> Compiled:
+        compiled = self._compiled
+        if compiled is None:
+            self.compile()
+            compiled = self._compiled
+            assert compiled is not None
+        return compiled
+
+    def _declared(self) -> None:
+        """Declared after the first compilation: compile again at once, so that a mistake shows where it was made."""
+        if getattr(self, "_compiled", None) is not None:
+            self.compile()
+        super()._declared()
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """All routes, those of groups and mounted Nacre applications included."""
+        return self._ready().routes
+
+    def describe(self) -> AppDescription:
+        """A frozen picture of routes and chains, for tools."""
+        return describe_app(self._ready(), self)
+
+    def url_for(self, name: str, /, **values: object) -> str:
+        """The path of the route with this name.
+
+        Values are the path variables; others become the query. Routes of a named group or mount are called
+        `group:route`. Raises ValueError, naming what is near, for an unknown name and for values that don't fit.
+        """
+        return self._ready().names.build(name, values).path
+
+    def register_converter(
+        self, name: str, parser: Callable[[str], object], *, pattern: str | None = None, format: Callable[[Any], str] = str
+    ) -> None:
+        """Add a type of path variable: `<name:variable>`.
+
+        `parser` gets one segment's text and returns the value; None or a ValueError means that the path doesn't match.
+        `pattern` is a regular expression the whole text must fit first; `format` is the way back, for `url_for`.
+        """
+        self.converters.register(name, parser, pattern=pattern, format=format)
+
+    # Lifespan.
+
+    def on_startup(self, hook: F) -> F:
+        """Call `hook()` or `hook(app)`, plain or async, once per worker before the first request."""
+        self.startup_hooks.append(hook)
+        return hook
+
+    def on_shutdown(self, hook: F) -> F:
+        """Call `hook()` or `hook(app)`, plain or async, once per worker after the last request; last one first."""
+        self.shutdown_hooks.append(hook)
+        return hook
+
+    def mounted_apps(self) -> list[Any]:
+        """The applications mounted here or in a group of this application."""
+        return [mount.app for mount in self._ready().mounted]
+
+    # Serving.
+
+    def __call__(self, first: Any, second: Any, third: Any = None, /) -> Any:
+        """Serve ASGI when called with three arguments, WSGI when called with two."""
+        if third is None:
+            return self._serve_wsgi(first, second)
+        return self._serve_asgi(first, second, third)
+
+    # Servers tell an ASGI 3 application by this mark, since the method itself must serve WSGI too.
+    # COMPAT: Python 3.12 has a function for it; 3.11 looks at the attribute, until Python 3.11 is no longer supported.
+    if sys.version_info >= (3, 12):
+        inspect.markcoroutinefunction(__call__)
+    else:
+        __call__._is_coroutine = asyncio.coroutines._is_coroutine
+
+    def _serve_asgi(self, scope: Scope, receive: Any, send: Any) -> Awaitable[None]:
+        if self._raw.app is not None:
+            return self._raw.app(scope, receive, send)
+        if scope["type"] == "http":
+            return self._asgi_http(scope, receive, send)
+        return self._serve_scope(scope, receive, send)
+
+    async def _serve_scope(self, scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await self._asgi_http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            self._ready()
+            await serve_lifespan(self, scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            raise RuntimeError(f"a scope of type {scope['type']!r} is not known")
+
+    def _serve_wsgi(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        self._ready()
+        if self._wsgi_lifespan is None and (self.lifespan or self.startup_hooks or self.mounted_apps()):
+            self._start_wsgi_lifespan()
+        if self._raw.app is not None:
+            return serve_wsgi(self._raw.dispatch, self.tools.threads, self.report, self._beside)(environ, start_response)
+        return self._wsgi_http(environ, start_response)
+
+    async def _live(self) -> LifespanTask:
+        """Start up on the running loop, through the layers at the head of the list, which see lifespans too."""
+        raw = self._raw.app
+        lifespan = LifespanTask(lambda: lived(self) if raw is None else foreign_lifespan(raw))
+        await lifespan.start()
+        return lifespan
+
+    def _start_wsgi_lifespan(self) -> None:
+        with self._lock:
+            if self._wsgi_lifespan is not None:
+                return
+            self._wsgi_lifespan = lifespan = self._beside.run(self._live())
+            atexit.register(lambda: self._beside.run(lifespan.stop()))
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """Serve RSGI."""
+        if scope.proto == "http":
+            if self._raw.app is not None:
+                await serve_rsgi(self._raw.dispatch, self.tools.threads, self.report)(scope, protocol)
+            else:
+                await self._rsgi_http(scope, protocol)
+        else:
+            protocol.close(403)
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start up, when a RSGI server has made its loop."""
+        self._ready()
+
+        self._rsgi_lifespan = loop.run_until_complete(self._live())
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Shut down, before a RSGI server closes its loop."""
+        lifespan, self._rsgi_lifespan = self._rsgi_lifespan, None
+        if lifespan is not None:
+            loop.run_until_complete(lifespan.stop())
+
+    def _dispatch(self, request: Request, host: str | None) -> Pipeline:
+        """Match a request and leave on it what was matched; the pipeline is what the transport runs."""
+        compiled = self._compiled or self._ready()
+        request.app = self
+        if request.refusal is None:
+            try:
+                if host is not None:
+                    parse_host(host)
+                router = compiled.router
+                match = router.find(request.method, request.path, host or "") if router.has_hosts else None
+                found = None if match is not None else router.static.get(request.path)
+                chain = None if found is None else found.get(request.method)
+                if chain is None:
+                    return self._match(compiled, request, host or "")
+                request.route = chain.route
+                request.max_body = chain.max_body
+                return chain.pipeline
+            except ValueError as error:
+                request.refusal = BadRequest(f"the Host header is malformed: {error}")
+        return self._fallback(compiled, request.path).refused.pipeline
+
+    def _match(self, compiled: Compiled, request: Request, host: str) -> Pipeline:
+        path = request.path
+        if "\ufffd" in path or "\0" in path or not path.startswith("/"):
+            if path == "*" and request.method == "OPTIONS":
+                return self._fallback(compiled, "/").options.pipeline
+            request.refusal = BadRequest("the request target is malformed")
+            return self._fallback(compiled, "/").refused.pipeline
+        match = compiled.router.find(request.method, path, host)
+        chain: Chain
+        if isinstance(match, Found):
+            chain = match.payload
+            request.route = chain.route
+            if match.params:
+                request.path_params = match.params
+        else:
+            chain = self._no_route(compiled, request, match, host)
+        request.max_body = chain.max_body
+        return chain.pipeline
+
+    def _no_route(
+        self, compiled: Compiled, request: Request, match: WrongMethod | OtherSlash | Unknown, host: str
+    ) -> Chain:
+        fallback = self._fallback(compiled, request.path)
+        if isinstance(match, WrongMethod):
+            request.allowed_methods = _allowed(match.allowed)
+            return fallback.options if request.method == "OPTIONS" else fallback.wrong_method
+        if isinstance(match, OtherSlash):
+            request.other_path = match.path
+            return fallback.other_slash
+        return fallback.unknown
+
+    def _fallback(self, compiled: Compiled, path: str) -> Fallback:
+        for prefix, fallback in compiled.fallbacks:
+            if not prefix or path == prefix or path.startswith(prefix + "/"):
+                return fallback
+        raise AssertionError("the application's own fallback has the empty prefix")
+
+    # Errors.
+
+    def error_page(self, request: Request, error: HTTPError) -> Response:
+        """The response of an HTTP error that no handler takes: plain text, JSON or HTML, as the client accepts."""
+        return error_page(request, error)
+
+    def report(self, request: Request, error: Exception) -> Response | None:
+        """Log an exception nobody handled, once, with its route and layer; in debug mode answer with a page of it."""
+        route = f" (route {request.route.path})" if request.route is not None else ""
+        layer = layer_of(error, self._compiled.chains if self._compiled else ())
+        place = f" in {layer.label}" if layer is not None else ""
+        _log.error(
+            "%s %s%s failed%s: %s", request.method, printable(request.path), route, place, type(error).__name__, exc_info=error
+        )
+        return debug_page(request, error, self._compiled) if self.debug else None
+
+    # Running.
+
+    def run(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        *,
+        debug: bool | None = None,
+        ssl: Any = None,
+        workers: int = 1,
+        reload: bool = False,
+        **options: Any,
+    ) -> None:
+        """Serve this application with Granian until it is stopped; see `nacre.server.run` for `options`."""
+        from nacre.server import run
+
+        if debug is not None:
+            self.debug = debug
+        run(self, host=host, port=port, ssl=ssl, workers=workers, reload=reload, **options)
+
+    async def start_server(self, host: str = "127.0.0.1", port: int = 8000, *, ssl: Any = None, **options: Any) -> None:
+        """Serve this application on the running event loop until `shutdown()` is called or the task is cancelled."""
+        from nacre.server import serve
+
+        await serve(self, host=host, port=port, ssl=ssl, **options)
+
+    def shutdown(self) -> None:
+        """Stop the server: running requests are finished, new ones refused, then `run()` returns."""
+        if self.stopper is not None:
+            self.stopper()
+        else:
+            os.kill(int(os.environ.get("NACRE_SERVER_PID") or os.getpid()), signal.SIGTERM)
+
+    def __deepcopy__(self, memo: Mapping[int, Any]) -> Nacre:
+        # COMPAT: some ASGI middlewares copy the whole scope deeply, and the application is in it.
+        return self
+
+    def __repr__(self) -> str:
+        return f"<Nacre {self.name or hex(id(self))}>"
+
+
+def _allowed(methods: tuple[str, ...]) -> tuple[str, ...]:
+    """The methods of the `Allow` header: those of the routes, HEAD with GET, and the automatic OPTIONS."""
+    if "*" in methods:
+        methods = tuple(method for method in methods if method != "*")
+    if "GET" in methods and "HEAD" not in methods:
+        methods = ("GET", "HEAD", *(method for method in methods if method != "GET"))
+    return methods if "OPTIONS" in methods else (*methods, "OPTIONS")

@@ -1,0 +1,68 @@
+"""The user's functions: what they are called in messages, and how a chain calls each."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nacre.request import Request
+from nacre.threads import Threads
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of the user's that takes fixed arguments, beginning with the request, in the forms a chain needs.
+
+    `on_loop` is awaitable and never blocks the loop; `in_thread` is awaitable and never suspends, or None when the
+    function must be awaited.
+    """
+
+    on_loop: Callable[..., Awaitable[Any]]
+    in_thread: Callable[..., Awaitable[Any]] | None
+
+
+def prepare_call(
+    function: Callable[..., Any],
+    threads: Threads,
+    *,
+    inline: bool = False,
+    asynchronous: bool | None = None,
+    either: bool = False,
+) -> Call:
+    """Settle how `function(request, …)` is called: awaited, in a worker thread, or, `inline`, right on the loop.
+
+    `asynchronous` says that the function returns an awaitable where its looks don't tell; `either`, that it may.
+    """
+    if is_async(function) if asynchronous is None else asynchronous:
+        return Call(function, None)
+
+    async def directly(request: Request, *arguments: Any) -> Any:
+        return function(request, *arguments)
+
+    async def if_awaitable(request: Request, *arguments: Any) -> Any:
+        value = function(request, *arguments)
+        return await value if inspect.isawaitable(value) else value
+
+    async def in_worker(request: Request, *arguments: Any) -> Any:
+        return await threads.run(request, lambda: function(request, *arguments))
+
+    if either:
+        return Call(if_awaitable, None)
+    return Call(directly if inline else in_worker, directly)
+
+
+def is_async(function: Any) -> bool:
+    """Whether calling it gives an awaitable: `async def`, bound or partial too, or an object with such a `__call__`."""
+    while hasattr(function, "func") and hasattr(function, "keywords"):  # functools.partial
+        function = function.func
+    if inspect.iscoroutinefunction(function):
+        return True
+    return not isinstance(function, type) and inspect.iscoroutinefunction(getattr(function, "__call__", None))
+
+
+def describe(target: Any) -> str:
+    """A target's name for messages: the qualified name, or that of its class."""
+    name = getattr(target, "__qualname__", None)
+    return f"`{name}`" if name else f"an instance of `{type(target).__qualname__}`"

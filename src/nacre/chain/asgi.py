@@ -1,0 +1,426 @@
+"""ASGI layers and applications inside a chain: run in the request's own task, without a task or queue of their own.
+
+The application's coroutine is stepped by hand. The `send` it is given suspends it with a private mark; the step that
+sees the mark has the message, and the coroutine stays where it is until the chain wants to go on. Any other thing it
+awaits is handed to the event loop unchanged. So `current_task()`, context variables, timeouts and exceptions are the
+request's own, a complete response costs no task, and a stream is resumed piece by piece, which keeps back-pressure.
+
+A `send` from another task (the application has a task group of its own) can't suspend this coroutine. It leaves the
+message with the drive, cuts short what the drive is waiting for, and waits until the message has been taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator
+from typing import Any
+
+from nacre.chain.stage import Stage, adopt
+from nacre.errors import ClientDisconnect, ResponseStarted
+from nacre.headers import Headers, check_name, check_value
+from nacre.request import Handler, Request
+from nacre.response import Response
+from nacre.state import State
+from nacre.streams import iterate
+from nacre.threads import Threads
+from nacre.types import ASGIApp, Message, Receive, Scope, Send
+
+_NOTHING = object()
+
+
+class _Wait:
+    """A future that the request's task waits for, and that a message from another task may cut short.
+
+    The task protocol of asyncio asks of a yielded object only what stands here (`_asyncio_future_blocking`,
+    `add_done_callback`, `cancel`, `result`); passing its calls on to the real future adds no turn of the loop. The
+    future may itself be the wait of a drive further in.
+    """
+
+    _asyncio_future_blocking = True
+
+    def __init__(self, future: Any) -> None:
+        future._asyncio_future_blocking = False
+        self._future = future
+        self._callback: Callable[[Any], object] | None = None
+        self._context: Any = None
+        self.was_cut = False
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return self._future.get_loop()  # type: ignore[no-any-return]
+
+    def add_done_callback(self, callback: Callable[[Any], object], *, context: Any = None) -> None:
+        if self.was_cut:
+            self.get_loop().call_soon(callback, self, context=context)
+            return
+        self._callback, self._context = callback, context
+        self._future.add_done_callback(callback, context=context)
+
+    def remove_done_callback(self, callback: Callable[[Any], object]) -> int:
+        self._callback = None
+        return self._future.remove_done_callback(callback)  # type: ignore[no-any-return]
+
+    def cancel(self, msg: Any = None) -> bool:
+        return self._future.cancel(msg=msg)  # type: ignore[no-any-return]
+
+    def result(self) -> None:
+        """What the task reads when the wait was cut short: nothing went wrong."""
+
+    def cut_short(self) -> None:
+        callback = self._callback
+        if callback is None:
+            self.was_cut = True  # nobody waits at this moment; who comes next need not wait
+        elif self._future.remove_done_callback(callback):
+            self.was_cut = True
+            self.get_loop().call_soon(callback, self, context=self._context)
+
+
+class Drive:
+    """One run of an ASGI application for one request, advanced from message to message."""
+
+    def __init__(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
+        self._coroutine: Any = app(scope, receive, self._send)
+        self._stepping = False
+        self._message: Message | None = None
+        self._inbox: deque[tuple[Message, asyncio.Future[None]]] = deque()
+        self._taken: asyncio.Future[None] | None = None
+        self._pending: Any = _NOTHING
+        self._wait: _Wait | None = None
+        self._closed = False
+        self.finished = False
+
+    async def _send(self, message: Message) -> None:
+        if self._closed:
+            raise ClientDisconnect("the response was closed")
+        if self._stepping:
+            self._message = message
+            await self._suspend()
+            return
+        taken = asyncio.get_running_loop().create_future()
+        self._inbox.append((message, taken))
+        if self._wait is not None:
+            self._wait.cut_short()
+        await taken
+
+    @types.coroutine
+    def _suspend(self) -> Generator[Any, Any, None]:
+        yield self
+
+    @types.coroutine
+    def advance(self, error: BaseException | None = None, *, wait: bool = True) -> Generator[Any, Any, Message | None]:
+        """Go on to the next message, with `error` thrown in if given; None when the application has returned.
+
+        With `wait` False it stops, and returns None too, where the application would wait for the event loop.
+        Exceptions of the application pass through as they are.
+        """
+        self._release()
+        while True:
+            if self._pending is _NOTHING or error is not None:
+                awaited, error = self._step(error), None
+                if self.finished:
+                    return None
+                if awaited is self:
+                    return self._message
+                self._pending = awaited
+            if self._inbox:
+                message, self._taken = self._inbox.popleft()
+                return message
+            if not wait:
+                return None
+            try:
+                yield from self._await_pending()
+            except GeneratorExit:
+                self.finished = self._closed = True
+                self._coroutine.close()
+                raise
+            except BaseException as raised:
+                error = raised
+
+    def _step(self, error: BaseException | None) -> Any:
+        self._pending = _NOTHING
+        self._stepping = True
+        try:
+            return self._coroutine.send(None) if error is None else self._coroutine.throw(error)
+        except StopIteration:
+            self.finished = True
+            return None
+        except BaseException:
+            self.finished = True
+            raise
+        finally:
+            self._stepping = False
+
+    def _await_pending(self) -> Generator[Any, Any, None]:
+        if not hasattr(self._pending, "_asyncio_future_blocking"):
+            awaited, self._pending = self._pending, _NOTHING
+            yield awaited  # a bare yield (asyncio.sleep(0)), or the mark of a drive further out
+            return
+        self._wait = wait = _Wait(self._pending)
+        try:
+            yield wait
+        finally:
+            self._wait = None
+        if not wait.was_cut:
+            self._pending = _NOTHING
+
+    def _release(self) -> None:
+        taken, self._taken = self._taken, None
+        if taken is not None and not taken.done():
+            taken.set_result(None)
+
+    async def finish(self) -> None:
+        """Let the application run to its end; what it still sends is dropped."""
+        while not self.finished:
+            await self.advance()
+
+    async def cancel(self) -> None:
+        """Throw CancelledError into the application and see it to its end; its `send` raises from now on."""
+        if self.finished:
+            return
+        self._closed = True
+        for _, taken in self._inbox:
+            if not taken.done():
+                taken.set_exception(ClientDisconnect("the response was closed"))
+        self._inbox.clear()
+        pending = self._pending
+        if asyncio.isfuture(pending):
+            pending.cancel()
+        thrown = asyncio.CancelledError()
+        try:
+            await self.advance(thrown)
+            await self.finish()
+        except ClientDisconnect:
+            pass
+        except asyncio.CancelledError as raised:
+            task = asyncio.current_task()
+            if raised is not thrown and task is not None and task.cancelling():
+                raise
+
+
+class Exchange:
+    """What an ASGI layer's inner application finds in the scope: the request and the chain to go on with."""
+
+    def __init__(self, request: Request, handler: Handler, scope: Scope, receive: Receive) -> None:
+        self.request = request
+        self.handler = handler
+        self.receive = receive
+        self.headers = tuple(scope["headers"])
+        self.state = scope["state"]
+        self.response: Response | None = None
+
+    def __copy__(self) -> Exchange:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Exchange:
+        # COMPAT: some ASGI middlewares copy the whole scope deeply; this belongs to one request and stays itself.
+        return self
+
+
+class ASGILayer:
+    """One ASGI class of the user's, built once for all routes it stands in front of."""
+
+    def __init__(self, build: Callable[[ASGIApp], ASGIApp], label: str, threads: Threads, key: str) -> None:
+        self._key = key
+        self._label = label
+        self._threads = threads
+        self.app = build(self._inner)
+
+    def wrap(self, inner: Stage) -> Stage:
+        """Put this layer around one route's inner chain."""
+        handler, key, app, label = inner.handle, self._key, self.app, self._label
+
+        async def asgi(request: Request) -> Response:
+            scope = scope_of(request)
+            receive = replay(request)
+            scope[key] = exchange = Exchange(request, handler, scope, receive)
+            return await respond(app, scope, receive, request, label, exchange)
+
+        return Stage(asgi, None)
+
+    async def _inner(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError(f"{self._label} passed on a {scope['type']} scope; only http reaches it here")
+        exchange: Exchange = scope[self._key]
+        request = exchange.request
+        _take_over(request, scope, receive, exchange)
+        response = await exchange.handler(request)
+        exchange.response = response
+        if response.stream is not None and request.streams is not None and response in request.streams:
+            # From here the layer's coroutine owns the stream and closes it.
+            request.streams.remove(response)
+        await send_messages(response, send, request, self._threads)
+
+
+def scope_of(request: Request) -> Scope:
+    """The request's ASGI scope with all that published middlewares look for in it."""
+    scope = request.scope = dict(request.scope)
+    scope["app"] = request.app
+    scope["path_params"] = dict(request.path_params)
+    scope["root_path"] = request.root_path
+    scope["path"] = request.root_path + request.path
+    scope["headers"] = list(scope["headers"])
+    scope["extensions"] = {}  # pathsend, trailers and the like are the server's; here messages are just the core ones
+    if request.route is not None:
+        scope["route"] = request.route
+        scope["endpoint"] = request.route.endpoint
+    return scope
+
+
+def _take_over(request: Request, scope: Scope, receive: Receive, exchange: Exchange) -> None:
+    """Let those inside see what the layer changed in its scope and its `receive`."""
+    request.scope = scope
+    for name in ("user", "auth", "session"):
+        if name in scope:
+            setattr(request, name, scope[name])
+    if tuple(scope["headers"]) != exchange.headers:
+        request.headers = Headers.from_bytes(scope["headers"])
+    if scope["state"] is not exchange.state:
+        request.state = State(scope["state"])
+    if receive is not exchange.receive:
+        request.replace_body(ReceivedBody(receive))
+
+
+class ReceivedBody:
+    """A body source over an ASGI `receive`."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._complete = False
+
+    async def read(self) -> bytes:
+        while not self._complete:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect("the client left before the body was complete")
+            self._complete = not message.get("more_body", False)
+            if data := message.get("body", b""):
+                return bytes(data)
+        return b""
+
+
+def replay(request: Request, *, keep: bool = True) -> Receive:
+    """A `receive` that yields the request's body from its start, then waits for the disconnect.
+
+    With `keep` those further in can read it again, within the route's limit.
+    """
+    pieces: AsyncIterator[bytes] | None = None
+    complete = False
+
+    async def receive() -> Message:
+        nonlocal pieces, complete
+        if complete:
+            await request.carrier.wait_disconnect(request)
+            return {"type": "http.disconnect"}
+        if pieces is None:
+            pieces = request.body_reader.chunks() if keep else request.stream()
+        try:
+            piece = await anext(pieces, None)
+        except ClientDisconnect:
+            return {"type": "http.disconnect"}
+        if piece is None:
+            complete = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": piece, "more_body": True}
+
+    return receive
+
+
+async def respond(
+    app: ASGIApp, scope: Scope, receive: Receive, request: Request, label: str, exchange: Exchange | None = None
+) -> Response:
+    """Run an ASGI application until it has begun its response, and return that; a complete one at once."""
+    drive = Drive(app, scope, receive)
+    start = await drive.advance()
+    if start is None:
+        raise RuntimeError(f"{label} returned without sending a response")
+    if start["type"] != "http.response.start":
+        await drive.cancel()
+        raise RuntimeError(f"{label} sent {start['type']} before http.response.start")
+    first = await drive.advance()
+    if first is None:
+        raise RuntimeError(f"{label} began a response and returned without its body")
+    if first["type"] != "http.response.body":
+        await drive.cancel()
+        raise ResponseStarted(f"{label} sent {first['type']} after http.response.start")
+    response = Response(status=start["status"])
+    response.raw_headers = _decoded(start.get("headers", ()))
+    if exchange is not None and exchange.response is not None:
+        inner = exchange.response
+        response.background, response.sent_callbacks = inner.background, inner.sent_callbacks
+    if first.get("more_body", False):
+        response.stream = _DriveStream(drive, first, label)
+        response.eager = False  # its first piece is there already
+    else:
+        response.body = bytes(first.get("body", b""))
+        await _leave(drive, request, label)
+    return adopt(request, response)
+
+
+async def _leave(drive: Drive, request: Request, label: str) -> None:
+    """Let the application leave: now if it does so without waiting, else after the response is sent."""
+    extra = await drive.advance(wait=False)
+    if extra is not None:
+        await drive.cancel()
+        raise ResponseStarted(f"{label} sent {extra['type']} after the end of its response")
+    if not drive.finished:
+        request.after_response(drive.finish)
+
+
+class _DriveStream:
+    """The rest of a response body, which the application goes on sending as it is read."""
+
+    def __init__(self, drive: Drive, first: Message, label: str) -> None:
+        self._drive = drive
+        self._message: Message | None = first
+        self._label = label
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while True:
+            message, self._message = self._message, None
+            if message is None:
+                if self._drive.finished:
+                    raise StopAsyncIteration
+                message = await self._drive.advance()
+                if message is None:
+                    raise RuntimeError(f"{self._label} returned before the end of its response")
+            if message["type"] != "http.response.body":
+                raise ResponseStarted(f"{self._label} sent {message['type']} within a response body")
+            if not message.get("more_body", False):
+                await self._drive.finish()
+            if data := message.get("body", b""):
+                return bytes(data)
+
+    async def aclose(self) -> None:
+        await self._drive.cancel()
+
+
+async def send_messages(response: Response, send: Send, request: Request | None, threads: Threads) -> None:
+    """Send a response as ASGI messages."""
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.raw_headers]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if response.stream is None:
+        await send({"type": "http.response.body", "body": response.body, "more_body": False})
+        return
+    stream, response.stream = response.stream, None
+    pieces = iterate(stream, request, threads)
+    try:
+        async for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    except asyncio.CancelledError as cancelled:
+        try:
+            await pieces.athrow(cancelled)
+        except (asyncio.CancelledError, StopAsyncIteration):
+            pass
+        raise
+    finally:
+        await pieces.aclose()
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _decoded(headers: Any) -> list[tuple[str, str]]:
+    pairs = Headers.from_bytes((bytes(name), bytes(value)) for name, value in headers).pairs()
+    return [(check_name(name), check_value(name, value)) for name, value in pairs]

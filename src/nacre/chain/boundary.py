@@ -1,0 +1,155 @@
+"""Where exceptions become responses: the error handlers of nested scopes, and the 500 when there is none."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from nacre.callables import Call
+from nacre.chain.stage import adopt
+from nacre.errors import HTTPError, InternalServerError
+from nacre.request import Request
+from nacre.response import Response
+from nacre.results import Results
+
+ErrorKey = int | type[BaseException]
+Handlers = Mapping[ErrorKey, Call]
+ErrorPage = Callable[[Request, HTTPError], Response]
+"""Makes the response of an HTTP error nobody handles."""
+
+Report = Callable[[Request, Exception], Response | None]
+"""Told of an exception nobody handled: logs it, and may answer with a debug page."""
+
+_log = logging.getLogger("nacre.error")
+
+
+class ErrorBoundary:
+    """Answers exceptions with the handlers visible at one place of a chain, innermost scope first.
+
+    A handler for the most specific class on the exception's MRO wins within a scope, then one for its status. HTTP
+    errors without a handler get the default page; for anything else `find` says None, and the exception goes on
+    outwards. Every response made here passes the scopes' `after_error` hooks, inner scopes first.
+    """
+
+    def __init__(
+        self,
+        scopes: Sequence[Handlers],
+        after_error: Sequence[Call],
+        results: Results,
+        page: ErrorPage,
+        report: Report,
+    ) -> None:
+        self._scopes = tuple(scopes)
+        self._after_error = tuple(after_error)
+        self._convert = results.convert
+        self._page = page
+        self._report = report
+
+    def find(self, error: Exception) -> Call | None:
+        """The handler for this exception, or None."""
+        status = getattr(error, "status", None) if isinstance(error, HTTPError) else None
+        for handlers in self._scopes:
+            for cls in type(error).__mro__:
+                # HTTPError itself is less specific than the status that the error has.
+                if cls is HTTPError and status in handlers:
+                    return handlers[status]
+                if cls in handlers:
+                    return handlers[cls]
+        return None
+
+    def handles(self, error: Exception) -> bool:
+        """Whether the exception is answered here rather than going on outwards."""
+        return isinstance(error, HTTPError) or self.find(error) is not None
+
+    async def respond(self, request: Request, error: Exception, *, inline: bool = False) -> Response:
+        """Answer an exception that `handles` accepts; any other is reported and becomes a 500."""
+        handler = self.find(error)
+        try:
+            if handler is not None:
+                response = await self._ask(handler, request, error, inline)
+            elif isinstance(error, HTTPError):
+                response = self._page(request, error)
+            else:
+                response = await self._unhandled(request, error, inline)
+            response = adopt(request, response)
+            for hook in self._after_error:
+                result = await _form(hook, inline)(request, response)
+                if result is not None:
+                    response = adopt(request, self._convert(result))
+            return response
+        except Exception as second:
+            # An error handler or after_error hook failed: no handler is asked about that, the plain 500 ends it.
+            if second is not error:
+                self._report(request, second)
+            return adopt(request, self._page(request, InternalServerError()))
+
+    async def recover(
+        self, request: Request, error: Exception, hooks: Sequence[Call], *, inline: bool = False
+    ) -> Response:
+        """Answer any exception for a Django-style layer: its hooks first, then as `respond` does."""
+        if not self.handles(error):
+            try:
+                for hook in hooks:
+                    result = await _form(hook, inline)(request, error)
+                    if result is not None:
+                        return adopt(request, self._convert(result))
+            except Exception as second:
+                error = second
+        return await self.respond(request, error, inline=inline)
+
+    async def _ask(self, handler: Call, request: Request, error: Exception, inline: bool) -> Response:
+        value = await _form(handler, inline)(request, error)
+        response = adopt(request, self._convert(value))
+        if not isinstance(value, Response) and not _states_status(value):
+            response.status = error.status if isinstance(error, HTTPError) else 500
+        return response
+
+    async def _unhandled(self, request: Request, error: Exception, inline: bool) -> Response:
+        debug_page = self._report(request, error)
+        if debug_page is not None:
+            return debug_page
+        failure = InternalServerError()
+        handler = self.find(failure)
+        if handler is not None:
+            return await self._ask(handler, request, error, inline)
+        return self._page(request, failure)
+
+
+def _form(call: Call, inline: bool) -> Callable[..., Awaitable[Any]]:
+    # Inline chains hold no async code of the user's, so all their hooks have this form.
+    return call.in_thread if inline and call.in_thread is not None else call.on_loop
+
+
+def _states_status(value: object) -> bool:
+    match value:
+        case bool():
+            return False
+        case int():
+            return True
+        case (int(), _) | (_, int() | str()) | (_, int() | str(), _):
+            return not isinstance(value[0], bool) if len(value) == 2 and isinstance(value[0], int) else True
+    return False
+
+
+def by_arity(function: Callable[..., Any], app: object) -> Callable[..., Any] | None:
+    """Give an error handler the arguments it takes: `(request)`, `(request, error)` or `(app, request, error)`.
+
+    Returns a function of `(request, error)`, async if the handler is; None if it takes another number of arguments.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+    for count, adapted in (
+        (2, lambda request, error: function(request, error)),
+        (3, lambda request, error: function(app, request, error)),
+        (1, lambda request, error: function(request)),
+    ):
+        try:
+            signature.bind(*range(count))
+        except TypeError:
+            continue
+        return adapted
+    return None

@@ -1,0 +1,98 @@
+"""Hook-like layers: a part before, a part after, a part on the way to the wire; no `call_next` in between."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nacre.callables import Call
+from nacre.chain.onion import Finish
+from nacre.chain.stage import Stage
+from nacre.request import Handler, Request
+from nacre.response import Response
+
+HookCall = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """A layer made of hooks, for any place in a list of middlewares.
+
+    `before(request)` runs on the way in; what it returns, if not None, is the response, and nothing inside runs.
+    `after(request, response)` runs on the way out of a request that raised nothing; a returned value replaces the
+    response. `finalize(request, response)` runs once for every response, errors and streams too, just before its first
+    byte. Each may be plain or async; plain ones run in a worker thread unless `inline` says that they never block.
+    """
+
+    before: Callable[..., Any] | None = None
+    after: Callable[..., Any] | None = None
+    finalize: Callable[..., Any] | None = None
+    inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HookLayer:
+    """One hook-like layer, ready to be put in a row with its neighbours."""
+
+    before: Call | None
+    after: Call | None
+    finish: Finish
+
+
+def fuse(row: Sequence[HookLayer], inner: Stage) -> Stage:
+    """Run neighbouring hook-like layers, outermost first, as one straight line around `inner`.
+
+    They behave as if nested: a layer whose `before` answers is left without its own `after`, and those outside it run
+    theirs.
+    """
+    calls = [call for layer in row for call in (layer.before, layer.after) if call is not None]
+    handle = _line([_pick(layer, on_loop=True) for layer in row], inner.handle)
+    if inner.inline is None or any(call.in_thread is None for call in calls):
+        return Stage(handle, None)
+    return Stage(handle, _line([_pick(layer, on_loop=False) for layer in row], inner.inline))
+
+
+_Parts = tuple[HookCall | None, HookCall | None, Finish]
+
+
+def _pick(layer: HookLayer, *, on_loop: bool) -> _Parts:
+    def form(call: Call | None) -> HookCall | None:
+        return None if call is None else call.on_loop if on_loop else call.in_thread
+
+    return form(layer.before), form(layer.after), layer.finish
+
+
+def _line(row: Sequence[_Parts], inner: Handler) -> Handler:
+    befores = tuple((index, before, finish) for index, (before, _, finish) in enumerate(row) if before is not None)
+    afters = tuple((index, after, finish) for index, (_, after, finish) in enumerate(row) if after is not None)[::-1]
+    if not befores:
+        plain_afters = tuple((after, finish) for _, after, finish in afters)
+
+        async def after_only(request: Request) -> Response:
+            response = await inner(request)
+            for after, finish in plain_afters:
+                result = await after(request, response)
+                if result is not None:
+                    response = finish(request, result)
+            return response
+
+        return after_only
+
+    async def line(request: Request) -> Response:
+        depth = len(row)
+        for index, before, finish in befores:
+            result = await before(request)
+            if result is not None:
+                response, depth = finish(request, result), index
+                break
+        else:
+            response = await inner(request)
+        for index, after, finish in afters:
+            if index < depth:
+                result = await after(request, response)
+                if result is not None:
+                    response = finish(request, result)
+        return response
+
+    return line

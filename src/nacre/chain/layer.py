@@ -1,0 +1,235 @@
+"""One declared layer, adapted: its style settled, its class built, its promises read."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nacre.callables import Call, describe, prepare_call
+from nacre.chain.asgi import ASGILayer
+from nacre.chain.django import DjangoLayer
+from nacre.chain.hooks import HookLayer, Hooks, fuse
+from nacre.chain.middleware import Middleware, Style
+from nacre.chain.onion import Finish, adapt_onion
+from nacre.chain.shapes import load_target, recognise
+from nacre.chain.stage import Stage, adopt
+from nacre.chain.wsgi import WSGILayer
+from nacre.errors import ConfigurationError, Location, Problem
+from nacre.request import Request
+from nacre.response import Response
+from nacre.results import Results
+from nacre.threads import Threads
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What adapters need of the application they work for."""
+
+    app: object
+    results: Results
+    threads: Threads
+
+
+@dataclass(eq=False)
+class Layer:
+    """One layer of a chain, adapted once and shared by all routes it covers.
+
+    Exactly one of `wrap` (a stage around a stage), `hooks`, `django` and `asgi` says how it is compiled; `finalize` may
+    be added to any.
+    """
+
+    name: str
+    style: Style
+    where: Location | None
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    wrap: Callable[[Stage], Stage] | None = None
+    hooks: HookLayer | None = None
+    django: DjangoLayer | None = None
+    asgi: ASGILayer | None = None
+    finalize: Call | None = None
+    build_asgi: Callable[[Any], Any] | None = None
+    codes: frozenset[Any] = field(default_factory=frozenset)
+
+    @property
+    def label(self) -> str:
+        """The layer as messages name it."""
+        return f"layer `{self.name}`" + (f" ({self.where})" if self.where else "")
+
+
+def adapt(item: object, where: Location, tools: Tools) -> Layer:
+    """Make a layer of one item of a middleware list. Raises ConfigurationError for a shape nobody knows."""
+    declared = item if isinstance(item, Middleware) else _bare(item, where)
+    target = load_target(declared.target, declared.where)
+    style = recognise(declared, target)
+    marks = declared.marks
+    layer = Layer(
+        name=declared.name or _name_of(target),
+        style=style,
+        where=declared.where,
+        only=declared.only,
+        skip=declared.skip,
+        **{mark: _promise(target, marks, mark) for mark in ("provides", "requires", "before", "after")},
+    )
+    _ADAPTERS[style](layer, declared, target, tools)
+    layer.codes = frozenset(_codes_of(target))
+    return layer
+
+
+def _bare(item: object, where: Location) -> Middleware:
+    declared = Middleware(item)  # type: ignore[arg-type]
+    declared.where = where
+    return declared
+
+
+def _name_of(target: Any) -> str:
+    name = getattr(target, "__name__", None) or type(target).__name__
+    return str(name)
+
+
+def _promise(target: Any, marks: dict[str, Any], mark: str) -> tuple[str, ...]:
+    value = marks.get(mark) or getattr(target, mark, ())
+    if callable(value):  # Hooks.before and Hooks.after are functions, not promises
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value or ())
+
+
+def _finisher(layer: Layer, tools: Tools, marks: dict[str, Any]) -> Finish:
+    convert = tools.results.convert
+    content_type, status = marks.get("content_type"), marks.get("status")
+
+    def finish(request: Request, result: Any) -> Response:
+        if isinstance(result, Response):
+            return adopt(request, result)
+        if result is None:
+            raise TypeError(f"{layer.label} returned None; return what `call_next(request)` gave, or another response")
+        try:
+            response = convert(result)
+        except (TypeError, ValueError) as error:
+            kind = type(result).__name__
+            raise TypeError(f"{layer.label} returned a {kind} that makes no response: {error}") from error
+        if content_type is not None:
+            response.headers.set("content-type", content_type)
+        if status is not None:
+            response.status = status
+        return adopt(request, response)
+
+    return finish
+
+
+def _adapt_onion(layer: Layer, declared: Middleware, target: Any, tools: Tools) -> None:
+    call = _build(layer, declared, target) if isinstance(target, type) else target
+    layer.wrap = adapt_onion(call, _finisher(layer, tools, declared.marks), tools.threads)
+    _add_finalize(layer, call, tools)
+
+
+def _adapt_hooks(layer: Layer, declared: Middleware, target: Hooks, tools: Tools) -> None:
+    def prepare(function: Callable[..., Any] | None) -> Call | None:
+        return None if function is None else prepare_call(function, tools.threads, inline=target.inline)
+
+    finish = _finisher(layer, tools, declared.marks)
+    layer.hooks = HookLayer(prepare(target.before), prepare(target.after), finish)
+    layer.finalize = prepare(target.finalize)
+    for function in (target.finalize, target.after, target.before):
+        if function is not None and declared.name is None:
+            layer.name = _name_of(function)
+
+
+def _adapt_django(layer: Layer, declared: Middleware, target: Any, tools: Tools) -> None:
+    def build(get_response: Callable[[Request], Any]) -> Any:
+        wants_app = not declared.args and _init_takes(target, 2)
+        first = (get_response, tools.app) if wants_app else (get_response,)
+        return _build(layer, declared, target, *first)
+
+    key = f"_next_{next(_numbers)}"
+    layer.django = DjangoLayer(build, target, _finisher(layer, tools, declared.marks), tools.threads, key)
+    _add_finalize(layer, layer.django.instance, tools)
+
+
+def _adapt_asgi(layer: Layer, declared: Middleware, target: Any, tools: Tools) -> None:
+    # Built later: at the head of the application's list it stands outside of routing, elsewhere inside a chain.
+    layer.build_asgi = lambda inner: _build(layer, declared, target, inner)
+
+
+def place_asgi(layer: Layer, threads: Threads) -> None:
+    """Build an ASGI layer for its place inside chains, unless that was done."""
+    if layer.asgi is None and layer.build_asgi is not None:
+        layer.asgi = ASGILayer(layer.build_asgi, layer.label, threads, f"nacre.exchange.{next(_numbers)}")
+
+
+def _adapt_wsgi(layer: Layer, declared: Middleware, target: Any, tools: Tools) -> None:
+    finish = _finisher(layer, tools, declared.marks)
+    key = f"nacre.next.{next(_numbers)}"
+    wsgi = WSGILayer(lambda app: _build(layer, declared, target, app), layer.label, finish, tools.threads, key)
+    layer.wrap = wsgi.wrap
+
+
+_ADAPTERS: dict[Style, Callable[[Layer, Middleware, Any, Tools], None]] = {
+    "onion": _adapt_onion,
+    "hooks": _adapt_hooks,
+    "django": _adapt_django,
+    "asgi": _adapt_asgi,
+    "wsgi": _adapt_wsgi,
+}
+
+
+def _add_finalize(layer: Layer, instance: Any, tools: Tools) -> None:
+    finalize = getattr(instance, "finalize", None)
+    if finalize is not None:
+        layer.finalize = prepare_call(finalize, tools.threads, inline=getattr(instance, "inline", False))
+
+
+def _build(layer: Layer, declared: Middleware, target: Any, *first: Any) -> Any:
+    try:
+        inspect.signature(target).bind(*first, *declared.args, **declared.options)
+    except TypeError as error:
+        raise ConfigurationError(
+            Problem(f"{layer.label} can't be built: {error}", Location.of(target), "check the options it is given")
+        ) from None
+    except ValueError:
+        pass  # no signature to check against (a class from C)
+    return target(*first, *declared.args, **declared.options)
+
+
+def _init_takes(target: Any, count: int) -> bool:
+    """Whether a class asks for at least `count` arguments by position that have no default."""
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return sum(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters) >= count
+
+
+def _codes_of(target: Any) -> list[Any]:
+    """The code objects of a layer, by which a traceback tells which layer an exception passed."""
+    owner = target if isinstance(target, type) else type(target)
+    functions = [target, *(vars(owner).values() if owner.__module__ != "builtins" else ())]
+    codes = [getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None) for function in functions]
+    return [code for code in codes if code is not None]
+
+
+def compose(layers: Sequence[Layer], inner: Stage, wrap_django: Callable[[Layer, Stage], Stage]) -> Stage:
+    """Put layers, outermost first, around a stage; neighbouring hook-like ones become one straight line."""
+    row: list[HookLayer] = []
+    for layer in reversed(layers):
+        if layer.hooks is not None:
+            if layer.hooks.before is not None or layer.hooks.after is not None:
+                row.insert(0, layer.hooks)
+            continue
+        inner, row = (fuse(row, inner) if row else inner), []
+        if layer.wrap is not None:
+            inner = layer.wrap(inner)
+        elif layer.django is not None:
+            inner = wrap_django(layer, inner)
+        elif layer.asgi is not None:
+            inner = layer.asgi.wrap(inner)
+    return fuse(row, inner) if row else inner

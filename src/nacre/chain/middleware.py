@@ -1,0 +1,123 @@
+"""Placing a layer: what it is made from, where it applies, what it needs around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, overload
+
+from nacre.errors import Location
+
+P = ParamSpec("P")
+Style = Literal["onion", "django", "asgi", "wsgi", "hooks"]
+Where = str | Iterable[str]
+"""One or more of: a path pattern (`/admin/*` covers all below it), a method (`POST`), a route's name or tag."""
+
+
+class Middleware:
+    """A layer of any style with its options and its place.
+
+    `target` is a function, an instance, a class, or the dotted name of one; `args` and `options` go to a class when it
+    is built, once. `only` and `skip` say which routes it covers, settled at startup: where it is skipped it costs
+    nothing. `name` is how chains, logs and `before=`/`after=` call it.
+    """
+
+    style: ClassVar[Style | None] = None
+
+    @overload
+    def __init__(self, target: Callable[Concatenate[Any, P], Any], *args: P.args, **options: P.kwargs) -> None: ...
+    @overload
+    def __init__(self, target: Callable[P, Any], *args: P.args, **options: P.kwargs) -> None: ...
+    @overload
+    def __init__(
+        self, target: object, *args: Any, only: Where, skip: Where = (), name: str | None = None, **options: Any
+    ) -> None: ...
+    @overload
+    def __init__(
+        self, target: object, *args: Any, skip: Where, only: Where = (), name: str | None = None, **options: Any
+    ) -> None: ...
+    @overload
+    def __init__(
+        self, target: object, *args: Any, name: str, only: Where = (), skip: Where = (), **options: Any
+    ) -> None: ...
+    @overload
+    def __init__(self, target: str, *args: Any, **options: Any) -> None: ...
+    def __init__(
+        self,
+        target: Any,
+        *args: Any,
+        only: Where = (),
+        skip: Where = (),
+        name: str | None = None,
+        **options: Any,
+    ) -> None:
+        self.target = target
+        self.args = args
+        self.options = options
+        self.only = _words(only)
+        self.skip = _words(skip)
+        self.name = name
+        self.marks: dict[str, Any] = {}
+        self.where = Location.of_caller()
+
+    def __repr__(self) -> str:
+        # Options may hold secrets, so only the target is shown.
+        return f"Middleware({getattr(self.target, '__qualname__', self.target)!s})"
+
+
+class ASGIMiddleware(Middleware):
+    """A `Middleware` whose target is called with an ASGI app and returns one, whatever it looks like."""
+
+    style = "asgi"
+
+
+class DjangoMiddleware(Middleware):
+    """A `Middleware` whose target is called with `get_response`, a factory function for instance."""
+
+    style = "django"
+
+
+class WSGIMiddleware(Middleware):
+    """A `Middleware` whose target is called with a WSGI app and returns one (PEP 3333)."""
+
+    style = "wsgi"
+
+
+def middleware(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    only: Where = (),
+    skip: Where = (),
+    provides: Where = (),
+    requires: Where = (),
+    before: Where = (),
+    after: Where = (),
+    content_type: str | None = None,
+    status: int | None = None,
+) -> Any:
+    """Make a layer of a function, with options: `@middleware` or `@middleware(…)`.
+
+    `provides` and `requires` are names of what a layer leaves for those inside it and needs from those outside;
+    `before` and `after` name layers it must stand outside or inside of. All four are checked at startup. `content_type`
+    and `status` apply when the layer itself returns a plain value, never to a `Response`.
+    """
+
+    def place(function: Callable[..., Any]) -> Middleware:
+        layer = Middleware(function, only=only, skip=skip, name=name)
+        layer.where = Location.of(function) or layer.where
+        layer.marks = {
+            "provides": _words(provides),
+            "requires": _words(requires),
+            "before": _words(before),
+            "after": _words(after),
+            "content_type": content_type,
+            "status": status,
+        }
+        return layer
+
+    return place if function is None else place(function)
+
+
+def _words(value: Where) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)

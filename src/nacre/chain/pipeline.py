@@ -1,0 +1,102 @@
+"""A whole compiled chain: what a transport runs for one request."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from nacre.callables import Call
+from nacre.chain.boundary import ErrorBoundary
+from nacre.chain.django import DjangoLayer, exception_hooks
+from nacre.chain.stage import Stage
+from nacre.request import Handler, Request
+from nacre.response import Response
+from nacre.streams import prime
+from nacre.threads import Threads
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A route's chain from the outermost layer to the handler and back, finalizers included.
+
+    `handle` never raises an `Exception`. `inline` is the form for a thread without an event loop; None if some part
+    must be awaited.
+    """
+
+    handle: Handler
+    inline: Handler | None
+
+
+class Dispatch(Protocol):
+    """What a transport calls with each request: it matches the request and gives the pipeline to run."""
+
+    def __call__(self, request: Request, host: str | None, /) -> Pipeline: ...
+
+
+def bound(inner: Stage, boundary: ErrorBoundary) -> Stage:
+    """Answer, between two scopes, the exceptions that the outer scope has handlers for."""
+
+    def build(handler: Handler, *, inline: bool) -> Handler:
+        async def bounded(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except Exception as error:
+                if boundary.handles(error):
+                    return await boundary.respond(request, error, inline=inline)
+                raise
+
+        return bounded
+
+    return Stage(build(inner.handle, inline=False), inner.inline and build(inner.inline, inline=True))
+
+
+def wrap_django(layer: DjangoLayer, outer: Sequence[DjangoLayer], boundary: ErrorBoundary, inner: Stage) -> Stage:
+    """Put a Django-style layer around a stage; `outer` are those outside of it, outermost first."""
+    hooks = exception_hooks([*outer, layer])
+
+    def recover(request: Request, error: Exception, *, inline: bool) -> Awaitable[Response]:
+        return boundary.recover(request, error, hooks, inline=inline)
+
+    return layer.wrap(inner, recover)
+
+
+def guard(stage: Stage, boundary: ErrorBoundary, finalizers: Sequence[Call], threads: Threads) -> Pipeline:
+    """Close a chain off: nothing it raises gets out, replaced streams are closed, finalizers run on every response.
+
+    `finalizers` are given innermost first, so that the outermost layer has the last word.
+    """
+
+    def build(handler: Handler, form: Callable[[Call], Callable[..., Awaitable[Any]]], *, inline: bool) -> Handler:
+        calls = tuple(form(finalizer) for finalizer in finalizers)
+
+        async def pipeline(request: Request) -> Response:
+            try:
+                response = await handler(request)
+                if response.stream is not None and response.eager:
+                    await prime(response, request, None if inline else threads)
+            except Exception as error:
+                response = await boundary.respond(request, error, inline=inline)
+            if request.streams is not None:
+                await close_replaced(request, response)
+            for finalize in calls:
+                try:
+                    await finalize(request, response)
+                except Exception as error:
+                    response = await boundary.respond(request, error, inline=inline)
+            return response
+
+        return pipeline
+
+    handle = build(stage.handle, lambda call: call.on_loop, inline=False)
+    if stage.inline is None or any(call.in_thread is None for call in finalizers):
+        return Pipeline(handle, None)
+    return Pipeline(handle, build(stage.inline, lambda call: call.in_thread or call.on_loop, inline=True))
+
+
+async def close_replaced(request: Request, sent: Response | None) -> None:
+    """Close the streams of all responses but the one that is sent."""
+    streams, request.streams = request.streams, None
+    for response in streams or ():
+        if response is not sent:
+            await response.aclose()

@@ -1,0 +1,106 @@
+"""Which style a middleware is, settled once from its shape (and from nothing but its shape)."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from nacre.callables import describe
+from nacre.chain.hooks import Hooks
+from nacre.chain.middleware import Middleware, Style
+from nacre.errors import ConfigurationError, Location, Problem
+
+ACCEPTED = """\
+accepted are: a function or instance called with (request, call_next);
+      a class built with (get_response) and called with (request);
+      a class built with (app, …) and called with (scope, receive, send);
+      WSGIMiddleware(…), DjangoMiddleware(…) or ASGIMiddleware(…) around a factory; Hooks(…)"""
+
+
+def load_target(target: Any, where: Location | None) -> Any:
+    """Follow a dotted name to what it names; anything else is itself. Raises ConfigurationError."""
+    if not isinstance(target, str):
+        return target
+    module_name, _, attribute = target.rpartition(".")
+    if not module_name:
+        raise ConfigurationError(
+            Problem(f"middleware {target!r} is no dotted name", where, "write it as 'package.module.Name'")
+        )
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        # A module that is there but fails on an import of its own is the user's to see as it is.
+        if error.name is None or not (module_name + ".").startswith(error.name + "."):
+            raise
+        raise ConfigurationError(
+            Problem(f"middleware {target!r}: there is no module {module_name!r}", where, "check the dotted name")
+        ) from None
+    if not hasattr(module, attribute):
+        near = difflib.get_close_matches(attribute, vars(module), n=1)
+        fix = f"did you mean {module_name}.{near[0]}?" if near else f"check what {module.__file__} defines"
+        raise ConfigurationError(Problem(f"middleware {target!r}: the module has no {attribute!r}", where, fix))
+    return getattr(module, attribute)
+
+
+def recognise(declared: Middleware, target: Any) -> Style:
+    """The style of a loaded target. Raises ConfigurationError that shows what was found and what is accepted."""
+    if declared.style is not None:
+        return declared.style
+    if isinstance(target, Hooks):
+        return "hooks"
+    if isinstance(target, type):
+        return _style_of_class(declared, target)
+    found = _positional(target)
+    if found is None:
+        raise _refused(declared, f"a {type(target).__name__} can't be called")
+    if declared.args or declared.options:
+        raise _refused(declared, f"options are given to {describe(target)}, which is built already")
+    if len(found) < 2:
+        raise _refused(declared, f"it takes ({', '.join(found)})")
+    extra = [name for name in found[2:] if name not in _with_default(target)]
+    if found == ["scope", "receive", "send"]:
+        raise _refused(declared, "it is an ASGI application, which has nothing inside it; give the class")
+    if extra:
+        raise _refused(
+            declared,
+            f"it takes ({', '.join(found)}) and nothing gives it `{extra[0]}`",
+            f"give `{extra[0]}` a default, or take only (request, call_next)",
+        )
+    return "onion"
+
+
+def _style_of_class(declared: Middleware, target: type) -> Style:
+    call = getattr(target, "__call__", None)
+    found = _positional(call)
+    if found is None or call is type.__call__:
+        raise _refused(declared, "its instances can't be called")
+    match len(found) - 1:
+        case 1:
+            return "django"
+        case 2:
+            return "onion"
+        case 3:
+            return "asgi"
+    raise _refused(declared, f"its instances are called with ({', '.join(found[1:])})")
+
+
+def _positional(function: Any) -> list[str] | None:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [parameter.name for parameter in parameters if parameter.kind in kinds]
+
+
+def _with_default(function: Callable[..., Any]) -> set[str]:
+    parameters = inspect.signature(function).parameters.values()
+    return {parameter.name for parameter in parameters if parameter.default is not inspect.Parameter.empty}
+
+
+def _refused(declared: Middleware, found: str, fix: str | None = None) -> ConfigurationError:
+    what = f"middleware {describe(declared.target)} cannot be adapted: {found}"
+    return ConfigurationError(Problem(what, Location.of(declared.target) or declared.where, fix or ACCEPTED))

@@ -1,0 +1,216 @@
+"""WSGI applications and middlewares inside a chain (PEP 3333): plain code, run where plain code runs."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from nacre.chain.onion import Finish
+from nacre.chain.stage import BlockingNext, Stage, adopt, blocking_next
+from nacre.errors import ResponseStarted, reason_phrase
+from nacre.headers import check_name, check_value
+from nacre.request import Request
+from nacre.response import Response
+from nacre.streams import iterate
+from nacre.threads import Threads, wait
+from nacre.types import Environ, StartResponse, WSGIApp
+from nacre.urls import decode_segment
+
+_ENCODED_SEPARATELY = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+
+
+class BodyFile(io.RawIOBase):
+    """The request body as the file that WSGI code reads; each read waits for bytes as needed."""
+
+    def __init__(self, request: Request) -> None:
+        self._pieces = request.body_reader.chunks()
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._rest:
+            self._rest = wait(self._next())
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+    async def _next(self) -> bytes:
+        return await anext(self._pieces, b"")
+
+
+def environ_of(request: Request) -> Environ:
+    """A WSGI environ for a request of any transport.
+
+    SECURITY: a header with an underscore would be taken for the one with a hyphen, and `Proxy` for the variable
+    HTTP_PROXY; neither enters.
+    """
+    host, port = request.server or ("localhost", 80)
+    environ: Environ = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": _latin1(request.root_path),
+        "PATH_INFO": _latin1(decode_segment(request.path)),
+        "QUERY_STRING": request.query_string,
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port or ""),
+        "SERVER_PROTOCOL": f"HTTP/{request.http_version}",
+        "REMOTE_ADDR": request.client[0] if request.client else "",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": request.scheme,
+        "wsgi.input": io.BufferedReader(BodyFile(request)),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name in request.headers:
+        if "_" not in name and name != "proxy":
+            key = _ENCODED_SEPARATELY.get(name) or "HTTP_" + name.upper().replace("-", "_")
+            environ[key] = ("; " if name == "cookie" else ",").join(request.headers.getlist(name))
+    return environ
+
+
+def _latin1(text: str) -> str:
+    return text.encode().decode("latin-1")
+
+
+def call_wsgi(app: WSGIApp, environ: Environ, label: str) -> Response:
+    """Run a WSGI application up to its first bytes, and give its answer as a response."""
+    answer = _Answer(label)
+    body = app(environ, answer.start_response)
+    pieces = iter(body)
+    try:
+        first = next((piece for piece in pieces if piece), b"")
+    except BaseException:
+        _close(body)
+        raise
+    if answer.response is None:
+        _close(body)
+        raise RuntimeError(f"{label} returned without calling start_response")
+    response = answer.response
+    if isinstance(body, list | tuple):
+        response.body = b"".join(answer.written) + b"".join(body)
+        _close(body)
+    else:
+        response.stream = _Pieces([*answer.written, first], pieces, body)
+    return response
+
+
+class _Answer:
+    """What an application told `start_response`."""
+
+    def __init__(self, label: str) -> None:
+        self.response: Response | None = None
+        self.written: list[bytes] = []
+        self._label = label
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], object]:
+        if self.response is not None and exc_info is None:
+            raise ResponseStarted(f"{self._label} called start_response twice")
+        response = Response(status=int(status[:3]))
+        response.raw_headers = [(check_name(name), check_value(name, value)) for name, value in headers]
+        self.response = response
+        return self.written.append
+
+
+class _Pieces:
+    """The rest of a WSGI body; closing it closes the iterable, once."""
+
+    def __init__(self, first: list[bytes], rest: Iterator[bytes], body: Iterable[bytes]) -> None:
+        self._first = [piece for piece in first if piece]
+        self._rest = rest
+        self._body: Iterable[bytes] | None = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return self._first.pop(0) if self._first else next(self._rest)
+
+    def close(self) -> None:
+        body, self._body = self._body, None
+        if body is not None:
+            _close(body)
+
+
+def _close(body: object) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+class WSGILayer:
+    """One WSGI middleware of the user's, built once for all routes it stands in front of."""
+
+    def __init__(
+        self, build: Callable[[WSGIApp], WSGIApp], label: str, finish: Finish, threads: Threads, key: str
+    ) -> None:
+        self._key = key
+        self._label = label
+        self._finish = finish
+        self._threads = threads
+        self.app = build(self._inner)
+
+    def wrap(self, inner: Stage) -> Stage:
+        """Put this layer around one route's inner chain."""
+        call_next = blocking_next(inner)
+
+        def run(request: Request) -> Response:
+            environ = environ_of(request)
+            environ[self._key] = request, call_next
+            return call_wsgi(self.app, environ, self._label)
+
+        async def in_worker(request: Request) -> Response:
+            return self._finish(request, await self._threads.run(request, lambda: run(request)))
+
+        async def in_thread(request: Request) -> Response:
+            return self._finish(request, run(request))
+
+        return Stage(in_worker, in_thread if inner.inline is not None else None)
+
+    def _inner(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        entry: tuple[Request, BlockingNext] = environ[self._key]
+        request, call_next = entry
+        response = call_next(request)
+        start_response(f"{response.status} {reason_phrase(response.status)}", list(response.raw_headers))
+        if response.stream is None:
+            return [response.body]
+        if request.streams is not None and response in request.streams:
+            request.streams.remove(response)  # from here the middleware's iterable owns the stream
+        stream, response.stream = response.stream, None
+        return _Blocking(stream, request, self._threads)
+
+
+class _Blocking:
+    """A response stream for WSGI code: plain iteration over it, from the thread of its request."""
+
+    def __init__(self, stream: Any, request: Request, threads: Threads) -> None:
+        self._pieces = iterate(stream, request, threads)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        piece = wait(anext(self._pieces, None))
+        if piece is None:
+            raise StopIteration
+        return piece
+
+    def close(self) -> None:
+        wait(self._pieces.aclose())
+
+
+def wsgi_endpoint(app: WSGIApp, label: str) -> Callable[[Request], Response]:
+    """A plain handler that has a whole WSGI application answer."""
+
+    def answer(request: Request) -> Response:
+        return adopt(request, call_wsgi(app, environ_of(request), label))
+
+    return answer

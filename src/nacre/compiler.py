@@ -1,0 +1,634 @@
+"""From declarations to pipelines: collect, check, compile. Runs at startup, and again when something is declared later.
+
+Everything wrong with a configuration is found here and raised together, as one ConfigurationError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from nacre.binding import BoundHandler, bind_handler
+from nacre.callables import Call, describe, is_async, prepare_call
+from nacre.chain.asgi import respond, scope_of, replay
+from nacre.chain.boundary import ErrorBoundary, ErrorPage, Handlers, by_arity
+from nacre.chain.django import DjangoLayer
+from nacre.chain.endpoint import Endpoint
+from nacre.chain.layer import Layer, Tools, adapt, compose, place_asgi
+from nacre.chain.pipeline import Pipeline, bound, guard, wrap_django
+from nacre.chain.stage import Stage
+from nacre.chain.wsgi import wsgi_endpoint
+from nacre.errors import ConfigurationError, HTTPError, Location, MethodNotAllowed, NotFound, Problem
+from nacre.groups import Entry, Group, HookDeclaration, Inclusion, MountDeclaration, RouteDeclaration
+from nacre.ordering import check_order
+from nacre.placement import Placement, unmatched
+from nacre.request import Request
+from nacre.response import Response
+from nacre.results import return_annotation
+from nacre.route import Route
+from nacre.routing import (
+    ANY_METHOD,
+    Converters,
+    HostPattern,
+    NamedRoute,
+    Names,
+    PathPattern,
+    RouteEntry,
+    Router,
+    join,
+    parse_host,
+    parse_pattern,
+)
+from nacre.urls import decode_segment, encode_path
+
+
+class Owner(Protocol):
+    """The application that is compiled, and each one mounted in it."""
+
+    tools: Tools
+    converters: Converters
+    max_body: int | None
+    adapted: dict[Any, Any]
+
+    def error_page(self, request: Request, error: HTTPError) -> Response: ...
+
+    def report(self, request: Request, error: Exception) -> Response | None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Scope:
+    """One level a route lies in: the application, a group, a mounted application, or the route itself."""
+
+    label: str
+    prefix: str
+    layers: tuple[Layer, ...]
+    owner: Any
+    group: Group | None = None
+    handlers: Handlers = field(default_factory=dict)
+    mount: str | None = None
+    """The prefix at which this scope's paths begin anew, for a mounted application."""
+
+
+@dataclass(frozen=True, eq=False)
+class Collected:
+    """A route with all that lies around it."""
+
+    declaration: RouteDeclaration
+    scopes: tuple[Scope, ...]
+    path: str
+    host: str | None
+    route: Route
+    pattern: PathPattern
+    host_pattern: HostPattern | None
+    stage: Callable[[ErrorBoundary, Collected], Endpoint] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """What one route and method passes through, and what it would have passed but skips."""
+
+    route: Route | None
+    method: str
+    label: str
+    scopes: tuple[Scope, ...]
+    layers: tuple[tuple[Scope, Layer], ...]
+    skipped: tuple[tuple[Scope, Layer, str], ...]
+    befores: tuple[HookDeclaration, ...]
+    afters: tuple[HookDeclaration, ...]
+    pipeline: Pipeline
+    owner: Any
+    max_body: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """Everything a running application reads; replaced as a whole when something changes."""
+
+    router: Router[Chain]
+    names: Names
+    routes: tuple[Route, ...]
+    chains: tuple[Chain, ...]
+    fallbacks: tuple[tuple[str, Fallback], ...]
+    raw_layers: tuple[Layer, ...]
+    mounted: tuple[MountDeclaration, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Fallback:
+    """The chains for a prefix where no route answers: unknown, wrong method, automatic OPTIONS, other slash, refused."""
+
+    unknown: Chain
+    wrong_method: Chain
+    options: Chain
+    other_slash: Chain
+    refused: Chain
+
+
+class Compiler:
+    """One compilation of one application."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.problems: list[Problem] = []
+        self.collected: list[Collected] = []
+        self.prefixes: dict[str, tuple[Scope, ...]] = {}
+        self.mounted: list[MountDeclaration] = []
+        self.chains: list[Chain] = []
+
+    def compile(self) -> Compiled:
+        """Compile. Raises one ConfigurationError for all problems."""
+        raw, inner = self._split_head()
+        root = self._scope(self.app, "app", "", self.app, inner)
+        self.prefixes[""] = (root,)
+        self._walk(self.app, (root,), "", None)
+        self._fail_if_any()
+        entries = [self._entry(collected, method) for collected in self.collected for method in collected.route.methods]
+        fallbacks = [(prefix, self._fallback(scopes)) for prefix, scopes in self.prefixes.items()]
+        self._check_placement(root)
+        self.problems += check_order(self.chains)
+        router = self._attempt(lambda: Router(entries, decode=decode_segment))
+        names = self._attempt(self._names)
+        self._fail_if_any()
+        assert router is not None
+        assert names is not None
+        return Compiled(
+            router,
+            names,
+            tuple(dict.fromkeys(collected.route for collected in self.collected)),
+            tuple(self.chains),
+            tuple(sorted(fallbacks, key=lambda pair: -len(pair[0]))),
+            tuple(raw),
+            tuple(self.mounted),
+        )
+
+    # Collect.
+
+    def _split_head(self) -> tuple[list[Layer], list[Layer]]:
+        """ASGI classes at the head of the application's list see the raw connection; the others are in the chain."""
+        layers = self._layers(self.app.middlewares.entries, self.app)
+        count = 0
+        while count < len(layers) and layers[count].build_asgi and not (layers[count].only or layers[count].skip):
+            count += 1
+        return layers[:count], layers[count:]
+
+    def _layers(self, entries: Iterable[Entry], owner: Owner) -> list[Layer]:
+        layers = []
+        for entry in entries:
+            layer = owner.adapted.get(entry)
+            if layer is None:
+                layer = self._attempt(lambda entry=entry: adapt(entry.item, entry.where, owner.tools))  # type: ignore[misc]
+                if layer is None:
+                    continue
+                owner.adapted[entry] = layer
+            layers.append(layer)
+        return layers
+
+    def _scope(
+        self, group: Group, label: str, prefix: str, owner: Any, layers: Sequence[Layer] | None = None
+    ) -> Scope:
+        if layers is None:
+            layers = self._layers(group.middlewares.entries, owner)
+        handlers = {
+            key: self._error_handler(declaration, owner) for key, declaration in group.error_handlers.items()
+        }
+        return Scope(label, prefix, tuple(layers), owner, group, {k: call for k, call in handlers.items() if call})
+
+    def _error_handler(self, declaration: HookDeclaration, owner: Any) -> Call | None:
+        call: Call | None = owner.adapted.get(declaration)
+        if call is not None:
+            return call
+        function = by_arity(declaration.function, owner)
+        if function is None:
+            self.problems.append(
+                Problem(
+                    f"error handler {describe(declaration.function)} takes the wrong number of arguments",
+                    declaration.where,
+                    "it may take (request), (request, error) or (app, request, error)",
+                )
+            )
+            return None
+        call = prepare_call(
+            function, owner.tools.threads, inline=declaration.inline, asynchronous=is_async(declaration.function)
+        )
+        owner.adapted[declaration] = call
+        return call
+
+    def _walk(self, group: Group, scopes: tuple[Scope, ...], prefix: str, host: str | None) -> None:
+        host = group.host or host
+        for item in group.declarations:
+            if isinstance(item, RouteDeclaration):
+                self._collect(item, scopes, prefix, item.host or host)
+            elif isinstance(item, Inclusion):
+                below = join(join(prefix, item.prefix), item.group.prefix)
+                inner = self._scope(item.group, f"group {below or '/'}", below, scopes[-1].owner)
+                self.prefixes.setdefault(below, (*scopes, inner))
+                self._walk(item.group, (*scopes, inner), below, item.host or host)
+            else:
+                self._mount(item, scopes, prefix, host)
+
+    def _mount(self, item: MountDeclaration, scopes: tuple[Scope, ...], prefix: str, host: str | None) -> None:
+        below = join(prefix, item.prefix)
+        owner = scopes[-1].owner
+        around = Scope(f"mount {below or '/'}", below, tuple(self._layers(item.middlewares.entries, owner)), owner)
+        if not any(scope.mount is not None for scope in scopes):
+            self.mounted.append(item)  # what is mounted further in is lived by the application that mounts it
+        if isinstance(item.app, Group):
+            inner = self._scope(item.app, f"mounted app {below or '/'}", below, item.app)
+            inner = replace(inner, mount=below)
+            self.prefixes.setdefault(below, (*scopes, around, inner))
+            self._walk(item.app, (*scopes, around, inner), below, host)
+            return
+        label = f"application {describe(item.app)} mounted at {below or '/'}"
+        for path in dict.fromkeys((below or "/", f"{below}/<path:mounted_path>")):
+            declaration = RouteDeclaration(path, (ANY_METHOD,), item.app, item.where, order=item.order)
+            self._collect_foreign(declaration, (*scopes, around), below, host, label)
+
+    def _collect_foreign(
+        self, declaration: RouteDeclaration, scopes: tuple[Scope, ...], below: str, host: str | None, label: str
+    ) -> None:
+        call = _foreign_call(declaration.endpoint, below, label, scopes[-1].owner.tools)
+
+        def stage(boundary: ErrorBoundary, collected: Collected) -> Endpoint:
+            return self._endpoint(collected, boundary, call, hooks=False)
+
+        self._collect(declaration, scopes, "", host, stage)
+
+    def _collect(
+        self,
+        declaration: RouteDeclaration,
+        scopes: tuple[Scope, ...],
+        prefix: str,
+        host: str | None,
+        stage: Callable[[ErrorBoundary, Collected], Endpoint] | None = None,
+    ) -> None:
+        owner = scopes[-1].owner
+        path = join(prefix, declaration.path)
+        pattern = self._attempt(lambda: parse_pattern(path, owner.converters, declaration.where))
+        host_pattern = self._attempt(lambda: parse_host(host, declaration.where)) if host else None
+        layers = self._layers(declaration.middlewares.entries, owner)
+        handlers = {
+            key: self._error_handler(HookDeclaration(function, False, declaration.where), owner)
+            for key, function in declaration.error_handlers.items()
+        }
+        if pattern is None:
+            return
+        here = Scope("route", path, tuple(layers), owner, None, {key: call for key, call in handlers.items() if call})
+        tags = tuple(dict.fromkeys(tag for scope in scopes if scope.group for tag in scope.group.tags))
+        route = Route(
+            path,
+            declaration.methods,
+            declaration.endpoint,
+            declaration.name or getattr(declaration.endpoint, "__name__", None),
+            tuple(dict.fromkeys((*tags, *declaration.tags))),
+            declaration.options,
+            host,
+            declaration.where,
+        )
+        collected = Collected(declaration, (*scopes, here), path, host, route, pattern, host_pattern, stage)
+        self.collected.append(collected)
+
+    # Check.
+
+    def _attempt(self, make: Callable[[], Any]) -> Any:
+        try:
+            return make()
+        except ConfigurationError as error:
+            self.problems += error.problems
+            return None
+
+    def _fail_if_any(self) -> None:
+        if self.problems:
+            raise ConfigurationError(list(dict.fromkeys(self.problems)))
+
+    def _check_placement(self, root: Scope) -> None:
+        """A selector that selects nothing is a misspelt one."""
+        layers = {layer: scope for chain in self.chains for scope in chain.scopes for layer in scope.layers}
+        placements = [_placement(collected, method) for collected in self.collected for method in collected.route.methods]
+        for layer in layers:
+            for word in unmatched((*layer.only, *layer.skip), placements):
+                self.problems.append(
+                    Problem(
+                        f"{layer.label}: only/skip {word!r} matches no route",
+                        layer.where,
+                        "write a path pattern of a route, a method in capitals, or a route's name or tag",
+                    )
+                )
+
+    def _names(self) -> Names:
+        explicit: dict[str, list[Collected]] = {}
+        implicit: dict[str, list[Collected]] = {}
+        for collected in self.collected:
+            if collected.stage is not None:
+                continue
+            named = explicit if collected.declaration.name else implicit
+            named.setdefault(_qualified(collected), []).append(collected)
+        unclear = [name for name, found in implicit.items() if len({c.declaration.endpoint for c in found}) > 1]
+        routes = [
+            named
+            for name, found in {**{k: v for k, v in implicit.items() if k not in unclear}, **explicit}.items()
+            for named in _named(name, found)
+        ]
+        return Names(routes)
+
+    # Compile.
+
+    def _entry(self, collected: Collected, method: str) -> RouteEntry[Chain]:
+        declaration = collected.declaration
+        slashes = declaration.slashes or next(
+            (scope.group.slashes for scope in reversed(collected.scopes) if scope.group and scope.group.slashes), "strict"
+        )
+        return RouteEntry(
+            collected.pattern,
+            frozenset((method,)),
+            self._chain(collected, method),
+            collected.host_pattern,
+            declaration.where,
+            declaration.order,
+            declaration.defaults,
+            slashes,
+        )
+
+    def _chain(self, collected: Collected, method: str) -> Chain:
+        make = collected.stage or self._native_stage
+        return self._build(
+            collected.scopes,
+            _placement(collected, method),
+            lambda boundary: make(boundary, collected),
+            collected.route,
+            method,
+            describe(collected.declaration.endpoint),
+        )
+
+    def _native_stage(self, boundary: ErrorBoundary, collected: Collected) -> Endpoint:
+        declaration, owner = collected.declaration, collected.scopes[-1].owner
+        names = [variable.name for variable in collected.pattern.variables]
+        names += collected.host_pattern.variables if collected.host_pattern else ()
+        bound_handler = bind_handler(declaration.endpoint, dict.fromkeys([*names, *declaration.defaults]))
+        if isinstance(bound_handler, Problem):
+            self.problems.append(bound_handler)
+            bound_handler = BoundHandler(lambda request: None, "lazy")
+        inline = declaration.inline
+        for scope in reversed(collected.scopes):
+            if inline is None and scope.group is not None:
+                inline = scope.group.inline
+        call = prepare_call(
+            bound_handler.call,
+            owner.tools.threads,
+            inline=bool(inline) or bound_handler.kind == "lazy",
+            asynchronous=bound_handler.kind == "async",
+            either=bound_handler.kind in ("either", "stream"),
+        )
+        return self._endpoint(collected, boundary, call, hooks=True)
+
+    def _endpoint(self, collected: Collected, boundary: ErrorBoundary, call: Call, *, hooks: bool) -> Endpoint:
+        endpoint, owner = collected.declaration.endpoint, collected.scopes[-1].owner
+        where = Location.of(endpoint) or collected.declaration.where
+        groups = [scope.group for scope in collected.scopes if scope.group is not None]
+        befores = [hook for group in groups for hook in group.before_hooks] if hooks else []
+        afters = [hook for group in reversed(groups) for hook in group.after_hooks] if hooks else []
+        return Endpoint(
+            call=call,
+            convert=owner.tools.results.compile(return_annotation(endpoint)),
+            label=f"handler {describe(endpoint)} ({where})",
+            view=endpoint,
+            views=(),
+            befores=[self._hook(hook, owner) for hook in befores],
+            afters=[self._hook(hook, owner) for hook in afters],
+            boundary=boundary,
+            threads=owner.tools.threads,
+            prepare_hook=lambda function: prepare_call(function, owner.tools.threads),
+        )
+
+    def _hook(self, hook: HookDeclaration, owner: Any) -> Call:
+        call: Call | None = owner.adapted.get(hook)
+        if call is None:
+            call = owner.adapted[hook] = prepare_call(hook.function, owner.tools.threads, inline=hook.inline)
+        return call
+
+    def _fallback(self, scopes: tuple[Scope, ...]) -> Fallback:
+        owner = scopes[-1].owner
+
+        def chain(method: str, label: str, answer: Callable[[Request], Response]) -> Chain:
+            async def call(request: Request) -> Response:
+                return answer(request)
+
+            def make(boundary: ErrorBoundary) -> Endpoint:
+                return Endpoint(
+                    call=Call(call, call),
+                    convert=owner.tools.results.convert,
+                    label=label,
+                    view=answer,
+                    views=(),
+                    befores=(),
+                    afters=(),
+                    boundary=boundary,
+                    threads=owner.tools.threads,
+                    prepare_hook=lambda function: prepare_call(function, owner.tools.threads),
+                )
+
+            placement = Placement(scopes[-1].prefix or "/", method, None, ())
+            return self._build(scopes, placement, make, None, method, label)
+
+        return Fallback(
+            chain("*", "no route (404)", _raise_not_found),
+            chain("*", "no route for this method (405)", _raise_wrong_method),
+            chain("OPTIONS", "automatic OPTIONS (204)", _answer_options),
+            chain("*", "other trailing slash (308)", _redirect_to_slash),
+            chain("*", "refused request (400)", _raise_refusal),
+        )
+
+    def _build(
+        self,
+        scopes: tuple[Scope, ...],
+        placement: Placement,
+        make: Callable[[ErrorBoundary], Endpoint],
+        route: Route | None,
+        method: str,
+        label: str,
+    ) -> Chain:
+        """Compile one chain: pick the layers that apply, then build from the handler outwards."""
+        picked: list[tuple[Scope, list[Layer]]] = []
+        skipped = []
+        for scope in scopes:
+            here = []
+            for layer in scope.layers:
+                reason = placement.skips(layer)
+                if reason is None:
+                    here.append(layer)
+                else:
+                    skipped.append((scope, layer, reason))
+            picked.append((scope, here))
+        layers = [(scope, layer) for scope, here in picked for layer in here]
+        stage = self._stage(picked, make, matched=route is not None)
+        owner = scopes[-1].owner
+        boundary = self._boundary(scopes[:1])
+        finalizers = [layer.finalize for _, layer in reversed(layers) if layer.finalize is not None]
+        groups = [scope.group for scope in scopes if scope.group is not None]
+        limits = [scope.group.max_body for scope in scopes if scope.group is not None]
+        chain = Chain(
+            route,
+            method,
+            label,
+            scopes,
+            tuple(layers),
+            tuple(skipped),
+            tuple(hook for group in groups for hook in group.before_hooks) if route else (),
+            tuple(hook for group in reversed(groups) for hook in group.after_hooks) if route else (),
+            guard(stage, boundary, finalizers, scopes[0].owner.tools.threads),
+            owner,
+            next((limit for limit in reversed(limits) if limit is not None), None),
+        )
+        self.chains.append(chain)
+        return chain
+
+    def _stage(
+        self, picked: list[tuple[Scope, list[Layer]]], make: Callable[[ErrorBoundary], Endpoint], *, matched: bool
+    ) -> Stage:
+        scopes = [scope for scope, _ in picked]
+        django = [layer.django for _, here in picked for layer in here if layer.django is not None]
+        endpoint = make(self._boundary(scopes))
+        views = [hook for layer in django if (hook := layer.process_view) is not None]
+        stage = replace(endpoint, views=views if matched else ()).compile()
+        for index in range(len(picked) - 1, -1, -1):
+            scope, here = picked[index]
+            boundary = self._boundary(scopes[: index + 1])
+            outer = [layer.django for _, layers in picked[:index] for layer in layers if layer.django is not None]
+            stage = self._wrap_scope(here, outer, boundary, stage)
+            if scope.mount is not None:
+                stage = _enter_mount(stage, scope)
+            if index and here:
+                stage = bound(stage, self._boundary(scopes[:index]))
+        return stage
+
+    def _wrap_scope(
+        self, layers: list[Layer], outer: list[DjangoLayer], boundary: ErrorBoundary, stage: Stage
+    ) -> Stage:
+        for layer in layers:
+            place_asgi(layer, self.app.tools.threads)
+        own = [layer.django for layer in layers if layer.django is not None]
+
+        def wrap(layer: Layer, inner: Stage) -> Stage:
+            assert layer.django is not None
+            return wrap_django(layer.django, [*outer, *own[: own.index(layer.django)]], boundary, inner)
+
+        return compose(layers, stage, wrap)
+
+    def _boundary(self, scopes: Sequence[Scope]) -> ErrorBoundary:
+        owner = scopes[-1].owner
+        groups = [scope.group for scope in reversed(scopes) if scope.group is not None]
+        page: ErrorPage = owner.error_page
+        return ErrorBoundary(
+            [scope.handlers for scope in reversed(scopes) if scope.handlers],
+            [self._hook(hook, owner) for group in groups for hook in group.error_hooks],
+            owner.tools.results,
+            page,
+            owner.report,
+        )
+
+
+def _placement(collected: Collected, method: str) -> Placement:
+    return Placement(collected.path, method, collected.declaration.name or collected.route.name, collected.route.tags)
+
+
+def _qualified(collected: Collected) -> str:
+    names = [
+        mount.name
+        for scope in collected.scopes
+        if scope.group is not None and scope.group.name
+        for mount in (scope.group,)
+    ]
+    return ":".join([*names, collected.route.name or ""])
+
+
+def _named(name: str, found: list[Collected]) -> Iterator[NamedRoute]:
+    """One named route per endpoint; two endpoints of one explicit name are a problem that `Names` reports."""
+    by_place: dict[Any, list[Collected]] = {}
+    for collected in found:
+        key = getattr(collected.declaration.endpoint, "__self__", None) or collected.declaration.endpoint
+        by_place.setdefault(id(key), []).append(collected)
+    for group in by_place.values():
+        patterns = tuple(dict.fromkeys(collected.pattern for collected in group))
+        yield NamedRoute(name, patterns, group[0].host_pattern, group[0].declaration.where)
+
+
+def _enter_mount(stage: Stage, scope: Scope) -> Stage:
+    """Let those inside a mounted application see its own paths, and those outside the whole ones."""
+    prefix, app = scope.mount or "", scope.owner
+
+    def build(inner: Any) -> Any:
+        async def mounted(request: Request) -> Response:
+            outside = request.path, request.root_path, request.app
+            request.path = request.path[len(prefix) :] or "/"
+            request.root_path += prefix
+            request.app = app
+            try:
+                return await inner(request)  # type: ignore[no-any-return]
+            finally:
+                request.path, request.root_path, request.app = outside
+
+        return mounted
+
+    return Stage(build(stage.handle), stage.inline and build(stage.inline))
+
+
+def _foreign_call(app: Any, prefix: str, label: str, tools: Tools) -> Call:
+    """How an application that is no Nacre is called: an ASGI one is driven in the task, a WSGI one in a thread."""
+
+    def relocate(request: Request) -> tuple[str, str]:
+        outside = request.path, request.root_path
+        request.path = request.path[len(prefix) :] or "/"
+        request.root_path += prefix
+        return outside
+
+    if _looks_like_asgi(app):
+
+        async def asgi(request: Request) -> Response:
+            outside = relocate(request)
+            try:
+                scope = scope_of(request)
+                return await respond(app, scope, replay(request, keep=False), request, label)
+            finally:
+                request.path, request.root_path = outside
+
+        return Call(asgi, None)
+    answer = wsgi_endpoint(app, label)
+
+    def wsgi(request: Request) -> Response:
+        outside = relocate(request)
+        try:
+            return answer(request)
+        finally:
+            request.path, request.root_path = outside
+
+    return prepare_call(wsgi, tools.threads)
+
+
+def _looks_like_asgi(app: Any) -> bool:
+    return is_async(app)
+
+
+# What answers where no route does. The transport's matcher has left what they need on the request.
+
+
+def _raise_not_found(request: Request) -> Response:
+    raise NotFound
+
+
+def _raise_wrong_method(request: Request) -> Response:
+    raise MethodNotAllowed(request.allowed_methods)
+
+
+def _answer_options(request: Request) -> Response:
+    return Response(status=204, headers=[("allow", ", ".join(request.allowed_methods))])
+
+
+def _redirect_to_slash(request: Request) -> Response:
+    # SECURITY: a location that begins with two slashes names another host.
+    location = "/" + encode_path(request.root_path + request.other_path).lstrip("/")
+    query = f"?{request.query_string}" if request.query_string else ""
+    return Response(status=308, headers=[("location", location + query)])
+
+
+def _raise_refusal(request: Request) -> Response:
+    raise request.refusal or NotFound()

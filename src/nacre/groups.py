@@ -1,0 +1,378 @@
+"""Declaring routes, layers, hooks and error handlers: decorators and lists that only record."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, overload
+
+from nacre.chain.boundary import ErrorKey
+from nacre.errors import ConfigurationError, Location, Problem
+
+F = TypeVar("F", bound=Callable[..., Any])
+Slashes = Literal["strict", "redirect", "ignore"]
+Changed = Callable[[], None]
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "TRACE", "CONNECT")
+
+_order = itertools.count()
+
+
+class MiddlewareList(MutableSequence[Any]):
+    """A list of layers, first outermost. A change after startup takes effect for the requests that come after it."""
+
+    def __init__(self, items: Iterable[Any] = (), changed: Changed = lambda: None) -> None:
+        where = Location.of_caller()
+        self._entries = [Entry(item, where) for item in items]
+        self._changed = changed
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The items with the places they were added at."""
+        return tuple(self._entries)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        found = self._entries[index]
+        return [entry.item for entry in found] if isinstance(found, list) else found.item
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        where = Location.of_caller()
+        entry = [Entry(item, where) for item in value] if isinstance(index, slice) else Entry(value, where)
+        self._change(lambda entries: entries.__setitem__(index, entry))
+
+    def __delitem__(self, index: int | slice) -> None:
+        self._change(lambda entries: entries.__delitem__(index))
+
+    def insert(self, index: int, value: Any) -> None:
+        entry = Entry(value, Location.of_caller())
+        self._change(lambda entries: entries.insert(index, entry))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        return repr([entry.item for entry in self._entries])
+
+    def _change(self, edit: Callable[[list[Entry]], object]) -> None:
+        before = list(self._entries)
+        edit(self._entries)
+        try:
+            self._changed()
+        except ConfigurationError:
+            self._entries[:] = before
+            raise
+
+
+@dataclass(eq=False)
+class Entry:
+    """One item of a middleware list, and what was made of it (once, however often the application is compiled)."""
+
+    item: Any
+    where: Location
+    adapted: Any = None
+
+
+@dataclass(eq=False)
+class RouteDeclaration:
+    """One route as written, before prefixes."""
+
+    path: str
+    methods: tuple[str, ...]
+    endpoint: Callable[..., Any]
+    where: Location
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    middlewares: MiddlewareList = field(default_factory=MiddlewareList)
+    error_handlers: Mapping[ErrorKey, Callable[..., Any]] = field(default_factory=dict)
+    host: str | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    slashes: Slashes | None = None
+    inline: bool | None = None
+    max_body: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    order: int = 0
+
+
+@dataclass(eq=False)
+class Inclusion:
+    """A group put into another one."""
+
+    group: Group
+    prefix: str
+    where: Location
+    host: str | None = None
+
+
+@dataclass(eq=False)
+class MountDeclaration:
+    """A whole application put under a prefix."""
+
+    prefix: str
+    app: Any
+    where: Location
+    name: str | None = None
+    middlewares: MiddlewareList = field(default_factory=MiddlewareList)
+    order: int = 0
+
+
+@dataclass(eq=False)
+class HookDeclaration:
+    """One `before_request`, `after_request` or `after_error` hook."""
+
+    function: Callable[..., Any]
+    inline: bool
+    where: Location
+    adapted: Any = None
+
+
+class Group:
+    """Routes that share a prefix, layers, hooks and error handlers.
+
+    A group may be included several times and in other groups; including it changes nothing in it, and what is declared
+    in it later is seen by all applications that hold it. `middlewares` run inside those of the group or application
+    around it. `host`, `slashes` (trailing slash: "strict", "redirect" with 308, or "ignore"), `max_body` (bytes) and
+    `tags` hold for all routes in it that don't say otherwise.
+    """
+
+    def __init__(
+        self,
+        prefix: str = "",
+        *,
+        middlewares: Iterable[Any] = (),
+        routes: Iterable[RouteDeclaration] = (),
+        name: str | None = None,
+        tags: Iterable[str] = (),
+        host: str | None = None,
+        slashes: Slashes | None = None,
+        max_body: int | None = None,
+        inline: bool | None = None,
+    ) -> None:
+        self.where = Location.of_caller()
+        self.prefix = _checked_prefix(prefix, self.where)
+        self.name = name
+        self.tags = tuple(tags)
+        self.host = host
+        self.slashes = slashes
+        self.max_body = max_body
+        self.inline = inline
+        self.middlewares = MiddlewareList(middlewares, self._declared)
+        self.declarations: list[RouteDeclaration | Inclusion | MountDeclaration] = []
+        self.before_hooks: list[HookDeclaration] = []
+        self.after_hooks: list[HookDeclaration] = []
+        self.error_hooks: list[HookDeclaration] = []
+        self.error_handlers: dict[ErrorKey, HookDeclaration] = {}
+        self.holders: list[Group] = []
+        self.extend_routes(routes)
+
+    # Routes.
+
+    def route(self, path: str, methods: Iterable[str] = ("GET",), **options: Any) -> Callable[[F], F]:
+        """Serve `path` with the decorated function, or with the methods of the decorated class.
+
+        Options: `name` (for `url_for`), `tags`, `middlewares`, `error_handlers` (a dict by status or class), `host`,
+        `defaults` (path variables' values when the pattern lacks them), `slashes`, `inline` (a plain function that
+        never blocks, run on the event loop), `max_body` (bytes). All others are kept in `request.route.options`.
+        """
+
+        def record(endpoint: F) -> F:
+            self.add_route(path, endpoint, methods=methods, **options)
+            return endpoint
+
+        return record
+
+    def get(self, path: str, **options: Any) -> Callable[[F], F]:
+        """Serve GET, and HEAD with it, as `route` does."""
+        return self.route(path, ("GET",), **options)
+
+    def head(self, path: str, **options: Any) -> Callable[[F], F]:
+        """Serve HEAD by a function of its own, as `route` does."""
+        return self.route(path, ("HEAD",), **options)
+
+    def post(self, path: str, **options: Any) -> Callable[[F], F]:
+        """Serve POST as `route` does."""
+        return self.route(path, ("POST",), **options)
+
+    def put(self, path: str, **options: Any) -> Callable[[F], F]:
+        """Serve PUT as `route` does."""
+        return self.route(path, ("PUT",), **options)
+
+    def patch(self, path: str, **options: Any) -> Callable[[F], F]:
+        """Serve PATCH as `route` does."""
+        return self.route(path, ("PATCH",), **options)
+
+    def delete(self, path: str, **options: Any) -> Callable[[F], F]:
+        """Serve DELETE as `route` does."""
+        return self.route(path, ("DELETE",), **options)
+
+    def options(self, path: str, **options: Any) -> Callable[[F], F]:
+        """Serve OPTIONS by a function of its own instead of the automatic 204, as `route` does."""
+        return self.route(path, ("OPTIONS",), **options)
+
+    def query(self, path: str, **options: Any) -> Callable[[F], F]:
+        """Serve QUERY (a safe method with a body) as `route` does."""
+        return self.route(path, ("QUERY",), **options)
+
+    def add_route(
+        self, path: str, endpoint: Callable[..., Any], *, methods: Iterable[str] = ("GET",), **options: Any
+    ) -> None:
+        """Serve `path` with `endpoint`; what `route` decorates with. A class gives a route per method it defines."""
+        where = Location.of_caller()
+        for declaration in declare_route(path, endpoint, methods, where, options):
+            self._add(declaration)
+
+    def extend_routes(self, routes: Iterable[RouteDeclaration]) -> None:
+        """Serve routes that were declared without an application, by `nacre.get(path)` and its like."""
+        for declaration in routes:
+            known = getattr(declaration, "declared_routes", None)
+            for item in known if known is not None else [declaration]:
+                self._add(item)
+
+    def include(self, group: Group, prefix: str = "", *, host: str | None = None) -> None:
+        """Put a group's routes here, under `prefix` and then the group's own."""
+        where = Location.of_caller()
+        if group is self or self in group.all_groups():
+            raise ConfigurationError(Problem("a group can't include itself", where, "include another group"))
+        group.holders.append(self)
+        self._add(Inclusion(group, _checked_prefix(prefix, where), where, host))
+
+    def mount(self, prefix: str, app: Any, *, name: str | None = None, middlewares: Iterable[Any] = ()) -> None:
+        """Hand everything under `prefix` to another application: a Nacre, an ASGI or a WSGI one.
+
+        `middlewares` stand in front of it. A mounted Nacre sees paths without the prefix, which is its `root_path`; its
+        lifespan runs within this one's. `url_for("name:route")` builds URLs into it.
+        """
+        where = Location.of_caller()
+        mounted = MountDeclaration(
+            _checked_prefix(prefix, where), app, where, name, MiddlewareList(middlewares, self._declared), next(_order)
+        )
+        if isinstance(app, Group):
+            app.holders.append(self)
+        self._add(mounted)
+
+    # Hooks and error handlers.
+
+    def before_request(self, hook: Any = None, /, *, inline: bool = False) -> Any:
+        """Call `hook(request)` before each matched handler; what it returns, if not None, is the response."""
+        return self._hook(self.before_hooks, hook, inline)
+
+    def after_request(self, hook: Any = None, /, *, inline: bool = False) -> Any:
+        """Call `hook(request, response)` after each matched handler that raised nothing; a returned value replaces."""
+        return self._hook(self.after_hooks, hook, inline)
+
+    def after_error(self, hook: Any = None, /, *, inline: bool = False) -> Any:
+        """Call `hook(request, response)` with each response made of an error: 404, 405, 413, `abort`, exceptions."""
+        return self._hook(self.error_hooks, hook, inline)
+
+    def error_handler(self, *keys: ErrorKey, inline: bool = False) -> Callable[[F], F]:
+        """Answer errors of these statuses or exception classes with the decorated function.
+
+        It takes `(request)`, `(request, error)` or `(app, request, error)` and returns what a handler may return; its
+        status is the error's unless it gives another. The most specific class wins, inner scopes before outer ones.
+        """
+
+        def record(function: F) -> F:
+            where = Location.of(function) or Location.of_caller()
+            for key in keys:
+                self.error_handlers[key] = HookDeclaration(function, inline, where)
+            self._declared()
+            return function
+
+        if not keys or not all(_is_error_key(key) for key in keys):
+            raise ConfigurationError(
+                Problem(
+                    "error_handler takes statuses from 400 to 599 and exception classes",
+                    Location.of_caller(),
+                    "write @app.error_handler(404) or @app.error_handler(ZeroDivisionError)",
+                )
+            )
+        return record
+
+    def all_groups(self) -> Iterator[Group]:
+        """This group and all included in it, at any depth."""
+        yield self
+        for item in self.declarations:
+            if isinstance(item, Inclusion):
+                yield from item.group.all_groups()
+
+    def _hook(self, hooks: list[HookDeclaration], hook: Any, inline: bool) -> Any:
+        def record(function: F) -> F:
+            hooks.append(HookDeclaration(function, inline, Location.of(function) or Location.of_caller()))
+            self._declared()
+            return function
+
+        return record if hook is None else record(hook)
+
+    def _add(self, declaration: RouteDeclaration | Inclusion | MountDeclaration) -> None:
+        self.declarations.append(declaration)
+        try:
+            self._declared()
+        except ConfigurationError:
+            self.declarations.remove(declaration)
+            raise
+
+    def _declared(self) -> None:
+        """Tell whoever holds this group that it has changed."""
+        for holder in getattr(self, "holders", ()):
+            holder._declared()
+
+
+def declare_route(
+    path: str, endpoint: Any, methods: Iterable[str], where: Location, options: dict[str, Any]
+) -> list[RouteDeclaration]:
+    """The declarations a path and an endpoint make: one, or one per method of a class."""
+    if isinstance(methods, str):
+        raise ConfigurationError(Problem(f"methods={methods!r} is a str", where, f"write methods=[{methods!r}]"))
+    known = {name: options.pop(name) for name in _ROUTE_OPTIONS if name in options}
+    middlewares = known.pop("middlewares", ())
+    known["tags"] = tuple(known.get("tags", ()))
+    if isinstance(endpoint, type):
+        pairs = _methods_of(endpoint, where)
+    else:
+        pairs = [(tuple(method.upper() for method in methods), endpoint)]
+    shared = MiddlewareList(middlewares)
+    return [
+        RouteDeclaration(
+            path, names, function, where, middlewares=shared, options=dict(options), order=next(_order), **known
+        )
+        for names, function in pairs
+    ]
+
+
+_ROUTE_OPTIONS = ("name", "tags", "middlewares", "error_handlers", "host", "defaults", "slashes", "inline", "max_body")
+
+
+def _methods_of(cls: type, where: Location) -> list[tuple[tuple[str, ...], Callable[..., Any]]]:
+    instance = cls()
+    pairs = [
+        ((method,), getattr(instance, method.lower()))
+        for method in METHODS
+        if callable(getattr(instance, method.lower(), None))
+    ]
+    if not pairs:
+        raise ConfigurationError(
+            Problem(
+                f"class `{cls.__qualname__}` handles no method",
+                Location.of(cls) or where,
+                "define get(self, request), post(self, request) or another method's name in lower case",
+            )
+        )
+    return pairs
+
+
+def _checked_prefix(prefix: str, where: Location) -> str:
+    if prefix and not prefix.startswith("/"):
+        raise ConfigurationError(
+            Problem(f"prefix {prefix!r} doesn't begin with a slash", where, f"write {'/' + prefix!r}")
+        )
+    return prefix.rstrip("/")
+
+
+def _is_error_key(key: object) -> bool:
+    if isinstance(key, type):
+        return issubclass(key, Exception)
+    return isinstance(key, int) and 400 <= key <= 599

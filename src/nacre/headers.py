@@ -1,0 +1,325 @@
+"""Header fields: reading them, changing them, and the one place where outgoing header text is checked.
+
+Facts, from RFC 9110 §5:
+
+- A name is a token and compares without case. Names are kept in lower case, as HTTP/2 sends them.
+- A name may come more than once, and the order of its values matters. `Set-Cookie` can't be joined with commas, so
+  values are never joined here.
+- A value is bytes; Python holds them as latin-1 text. The bytes 0x80 to 0xFF are legal (`obs-text`) and mean whatever
+  both ends agree on. Control characters other than HTAB are not legal, and CR, LF and NUL are how headers get injected.
+- Whitespace around a value is not part of it (§5.5), and some servers refuse to send it.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import Any, TypeAlias, TypeVar, cast, overload
+
+Text: TypeAlias = str | bytes
+HeaderValue: TypeAlias = str | bytes | int
+HeaderSource: TypeAlias = Mapping[str, HeaderValue] | Mapping[bytes, HeaderValue] | Iterable[tuple[Text, HeaderValue]]
+_T = TypeVar("_T")
+
+TOKEN = "!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters
+"""The characters of a token, RFC 9110 §5.6.2: `text and not text.rstrip(TOKEN)` tells whether text is one."""
+
+# Names that were checked, as they were spelled. An application uses a few dozen; the bounds keep one that forwards
+# names chosen by a peer from growing without end.
+_checked_names: dict[str, str] = {}
+_CHECKED_NAMES_MAX = 512
+_CHECKED_NAME_LENGTH_MAX = 64
+
+_NOT_FIELD_TEXT = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+
+
+def check_name(name: Text) -> str:
+    """Return a header name in lower case.
+
+    Raises ValueError when it is not a token (RFC 9110 §5.6.2).
+    """
+    if isinstance(name, bytes):
+        name = name.decode("latin-1")
+    known = _checked_names.get(name)
+    if known is not None:
+        return known
+    if not name or name.rstrip(TOKEN):
+        raise ValueError(
+            f"{name[:60]!a} is not a header name; a name is one or more letters, digits and !#$%&'*+-.^_`|~"
+        )
+    lower = name.lower()
+    if len(_checked_names) < _CHECKED_NAMES_MAX and len(name) <= _CHECKED_NAME_LENGTH_MAX:
+        _checked_names[name] = lower
+    return lower
+
+
+def check_value(name: str, value: HeaderValue) -> str:
+    """Return a header value as latin-1 text without the whitespace around it; `name` is for the message.
+
+    Bytes are read as latin-1 and integers are written in decimal. Raises ValueError for control characters other than
+    HTAB and for characters outside latin-1, and TypeError for other types.
+    """
+    text = value if isinstance(value, str) else _text_of(name, value)
+    if text.isascii() and text.isprintable():
+        return text.strip(" ")
+    bad = _NOT_FIELD_TEXT.search(text)
+    if bad is not None:
+        raise ValueError(f"header {name[:60]!a} can't hold {_reason(bad[0])} (character {bad.start()} of the value)")
+    return text.strip(" \t")
+
+
+def _text_of(name: str, value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(int(value))
+    raise TypeError(f"header {name[:60]!a} takes str, bytes or int, not {type(value).__name__}")
+
+
+def _reason(char: str) -> str:
+    if ord(char) < 0x100:
+        return f"the control character {char!a}"
+    return f"{char!a}: it is outside latin-1; percent-encode it"
+
+
+class MultiMapping(Mapping[str, str]):
+    """Map a name to one or more values, in the order they came.
+
+    As a `Mapping` it holds each name once, with its first value: that is what `[]`, `get`, `keys`, `values`, `items`,
+    `len` and iteration show. `getlist` and `pairs` show every value. Two are equal when all their pairs are, in order.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return every (name, value), in order and with duplicates; the list is the caller's own."""
+
+    @abstractmethod
+    def getlist(self, name: Text) -> list[str]:
+        """Return all values of a name, in order; empty when there are none."""
+
+    @abstractmethod
+    def _first(self, name: Text) -> str | None:
+        """Return the first value of a name, None when there is none."""
+
+    @overload
+    def get(self, name: Text, /) -> str | None: ...
+    @overload
+    def get(self, name: Text, /, default: str) -> str: ...
+    @overload
+    def get(self, name: Text, /, default: _T) -> str | _T: ...
+    def get(self, name: Text, /, default: object = None) -> object:
+        """Return the first value of a name, else `default`."""
+        value = self._first(name)
+        return default if value is None else value
+
+    def __getitem__(self, name: Text) -> str:
+        value = self._first(name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str | bytes) and self._first(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name for name, _ in self.pairs()))
+
+    def __len__(self) -> int:
+        return len({name for name, _ in self.pairs()})
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MultiMapping):
+            return NotImplemented
+        return self.pairs() == other.pairs()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.pairs()!r})"
+
+
+class Pairs(MultiMapping):
+    """A multi-mapping that can't change, with names compared exactly.
+
+    The two indexes are built when first needed: most requests look up one or two names and no list.
+    """
+
+    __slots__ = ("_firsts", "_lists", "_pairs")
+
+    def __init__(self, source: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+        self._pairs: tuple[tuple[str, str], ...] = tuple(pairs_of(source))
+        self._firsts: dict[Text, str] | None = None
+        self._lists: dict[Text, list[str]] | None = None
+
+    def pairs(self) -> list[tuple[str, str]]:
+        return list(self._pairs)
+
+    def getlist(self, name: Text) -> list[str]:
+        lists = self._lists
+        if lists is None:
+            lists = dict[Text, list[str]]()
+            for known, value in self._pairs:
+                lists.setdefault(known, []).append(value)
+            self._lists = lists
+        return list(lists.get(name, ()))
+
+    def _first(self, name: Text) -> str | None:
+        firsts = self._firsts
+        if firsts is None:
+            # The last of equal keys stays in a dict, so the pairs go in backwards.
+            firsts = self._firsts = dict(reversed(self._pairs))
+        return firsts.get(name)
+
+    def __hash__(self) -> int:
+        return hash(self._pairs)
+
+
+class Headers(Pairs):
+    """The headers of a received message: ordered, without case, unchangeable.
+
+    Nothing is checked: what arrives was checked by the server.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, source: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__([(name.lower(), value) for name, value in pairs_of(source)])
+
+    @classmethod
+    def from_bytes(cls, pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
+        """Decode the pairs of an ASGI scope, as latin-1."""
+        headers = cls.__new__(cls)
+        headers._pairs = tuple([(name.lower().decode("latin-1"), value.decode("latin-1")) for name, value in pairs])
+        headers._firsts = headers._lists = None
+        return headers
+
+    def getlist(self, name: Text) -> list[str]:
+        return super().getlist(_key(name))
+
+    def _first(self, name: Text) -> str | None:
+        firsts = self._firsts
+        if firsts is None:
+            firsts = self._firsts = dict(reversed(self._pairs))
+        return firsts.get(_key(name))
+
+
+class MutableHeaders(MultiMapping, MutableMapping[str, str]):
+    """The headers of a message to send, over a list of pairs that is used in place.
+
+    Whatever goes in passes `check_name` and `check_value`, so each method that takes a name or a value may raise
+    ValueError. A list given to the constructor is trusted: its names are in lower case and its text is checked.
+    Look-ups walk the list, which is short.
+    """
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: list[tuple[str, str]] | None = None) -> None:
+        self._pairs: list[tuple[str, str]] = [] if pairs is None else pairs
+
+    @property
+    def raw(self) -> list[tuple[str, str]]:
+        """The list itself, not a copy."""
+        return self._pairs
+
+    def pairs(self) -> list[tuple[str, str]]:
+        return self._pairs.copy()
+
+    def getlist(self, name: Text) -> list[str]:
+        key = _key(name)
+        return [value for known, value in self._pairs if known == key]
+
+    def _first(self, name: Text) -> str | None:
+        key = _key(name)
+        for known, value in self._pairs:
+            if known == key:
+                return value
+        return None
+
+    def add(self, name: Text, value: HeaderValue) -> None:
+        """Append a value and keep those that the name has."""
+        name = check_name(name)
+        self._pairs.append((name, check_value(name, value)))
+
+    def set(self, name: Text, value: HeaderValue) -> None:
+        """Give a name this one value, at the place of its first; append when it has none."""
+        name = check_name(name)
+        pair = (name, check_value(name, value))
+        for at, (known, _) in enumerate(self._pairs):
+            if known == name:
+                self._pairs[at] = pair
+                self._drop(name, at + 1)
+                return
+        self._pairs.append(pair)
+
+    def __setitem__(self, name: Text, value: HeaderValue) -> None:
+        self.set(name, value)
+
+    # `MutableMapping` also lets the default be left out, and a header has no value to fall back to.
+    def setdefault(self, name: Text, value: HeaderValue) -> str:
+        """Return the first value of a name, after giving it this one if it has none."""
+        present = self._first(name)
+        if present is not None:
+            return present
+        self.add(name, value)
+        return self._pairs[-1][1]
+
+    def remove(self, name: Text) -> None:
+        """Drop all values of a name; it may have none."""
+        self._drop(_key(name), 0)
+
+    def __delitem__(self, name: Text) -> None:
+        before = len(self._pairs)
+        self.remove(name)
+        if len(self._pairs) == before:
+            raise KeyError(name)
+
+    def extend(self, source: HeaderSource) -> None:
+        """Append every pair of a mapping or an iterable, and keep what is there."""
+        self._pairs.extend(_checked(source))
+
+    # `MutableMapping` also takes keyword arguments, and most header names are not identifiers.
+    def update(self, source: HeaderSource = (), /) -> None:  # type: ignore[override]
+        """Replace the values of each name in `source` by all the values it has there."""
+        grouped: dict[str, list[tuple[str, str]]] = {}
+        for pair in _checked(source):
+            grouped.setdefault(pair[0], []).append(pair)
+        for name, (first, *others) in grouped.items():
+            self.set(name, first[1])
+            self._pairs.extend(others)
+
+    def add_vary(self, *names: str) -> None:
+        """Merge field names into `Vary`: each once, without case, spelled as first seen; `*` replaces them all."""
+        for name in names:
+            check_name(name)
+        present = [field.strip() for value in self.getlist("vary") for field in value.split(",")]
+        fields: dict[str, str] = {}
+        for field in filter(None, [*present, *names]):
+            fields.setdefault(field.lower(), field)
+        if fields:
+            self.set("vary", "*" if "*" in fields else ", ".join(fields.values()))
+
+    def _drop(self, name: str, start: int) -> None:
+        self._pairs[start:] = [pair for pair in self._pairs[start:] if pair[0] != name]
+
+
+def _key(name: Text) -> str:
+    return name.lower() if isinstance(name, str) else name.lower().decode("latin-1")
+
+
+def _checked(source: HeaderSource) -> list[tuple[str, str]]:
+    checked: list[tuple[str, str]] = []
+    for name, value in pairs_of(source):
+        name = check_name(name)
+        checked.append((name, check_value(name, value)))
+    return checked
+
+
+def pairs_of(source: Any) -> Iterable[tuple[Any, Any]]:
+    """Return the pairs of a multi-mapping, of another mapping, or of an iterable of pairs, which is returned as is."""
+    if isinstance(source, list):  # nearly always, and the look-ups in abstract classes below cost more
+        return cast(list[tuple[Any, Any]], source)
+    if isinstance(source, MultiMapping):
+        return source.pairs()
+    return cast(Iterable[tuple[Any, Any]], source.items() if isinstance(source, Mapping) else source)

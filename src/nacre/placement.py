@@ -1,0 +1,49 @@
+"""Which routes a layer covers: its `only` and `skip` words against each route, settled at startup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Selective(Protocol):
+    """A layer, as far as placement goes."""
+
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What a word may name of one route and method: its whole path pattern, the method, its name and tags."""
+
+    path: str
+    method: str
+    name: str | None
+    tags: tuple[str, ...]
+
+    def matches(self, word: str) -> bool:
+        """Whether a word names this route.
+
+        A word with a slash in front is a path pattern: `*` at its end covers everything below, anything else is the
+        pattern itself. Others are a method, a route's name or a tag.
+        """
+        if word.startswith("/"):
+            if word.endswith("/*"):
+                return self.path == word[:-2] or self.path.startswith(word[:-1])
+            return self.path == word
+        return word == self.method or word == self.name or word in self.tags
+
+    def skips(self, layer: Selective) -> str | None:
+        """Why this route doesn't pass the layer; None if it does."""
+        if layer.only and not any(self.matches(word) for word in layer.only):
+            return f"only={', '.join(layer.only)}"
+        word = next((word for word in layer.skip if self.matches(word)), None)
+        return None if word is None else f"skip={word}"
+
+
+def unmatched(words: Iterable[str], placements: Iterable[Placement]) -> list[str]:
+    """The words that name no route at all."""
+    known = list(placements)
+    return [word for word in dict.fromkeys(words) if not any(placement.matches(word) for placement in known)]

@@ -1,0 +1,304 @@
+"""The request: what came in, read lazily."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar
+
+from nacre.body import Body, BodySource
+from nacre.codecs import decode_json
+from nacre.cookies import parse_cookies
+from nacre.errors import BadRequest, HTTPError, UnsupportedMediaType
+from nacre.headers import Headers
+from nacre.lazy import lazy
+from nacre.media import MediaType, best_match, parse_media_type
+from nacre.response import Response
+from nacre.route import Route
+from nacre.state import State
+from nacre.types import Address, Scope
+from nacre.urls import URL, QueryParams, parse_host
+
+Callback = Callable[[], object]
+"""Something to call without arguments, plain or async."""
+
+AfterHook = Callable[..., object]
+"""`(request, response)`, plain or async; a returned response replaces the one that was given."""
+
+HookT = TypeVar("HookT", bound=AfterHook)
+CallbackT = TypeVar("CallbackT", bound=Callback)
+
+_NO_VALUES: Mapping[str, Any] = MappingProxyType({})
+
+
+class Application(Protocol):
+    """What a request knows of the application that serves it."""
+
+    state: State
+
+    def url_for(self, name: str, /, **values: object) -> str: ...
+
+    def shutdown(self) -> None: ...
+
+
+class Carrier(Protocol):
+    """How one protocol (ASGI, RSGI, WSGI) carries a request: stateless readers of its raw objects."""
+
+    protocol: str
+
+    def headers(self, raw: Any) -> Headers: ...
+
+    def query_string(self, raw: Any) -> str: ...
+
+    def scheme(self, raw: Any) -> str: ...
+
+    def http_version(self, raw: Any) -> str: ...
+
+    def client(self, raw: Any) -> Address | None: ...
+
+    def server(self, raw: Any) -> Address | None: ...
+
+    def root_path(self, raw: Any) -> str: ...
+
+    def raw_path(self, raw: Any) -> bytes | None: ...
+
+    def body(self, raw: Any, channel: Any) -> BodySource: ...
+
+    def scope(self, request: Request) -> Scope: ...
+
+    def initial_state(self, raw: Any) -> dict[str, Any] | None: ...
+
+    async def wait_disconnect(self, request: Request) -> None: ...
+
+    async def is_disconnected(self, request: Request) -> bool: ...
+
+
+class Request:
+    """One HTTP request, on any transport.
+
+    Reading an attribute costs nothing until it is read. The body is received when it is first wanted and kept, so a
+    layer and the handler may both read it. Any attribute may be set by a layer for those inside it
+    (`request.user = …`). A request lives until its response and all that runs after it are done.
+    """
+
+    route: Route | None = None
+    """The route this request was matched to; None for 404 and for layers before routing."""
+
+    path_params: Mapping[str, Any] = _NO_VALUES
+    """The parsed path variables and the route's defaults."""
+
+    app: Application
+    max_body: int | None = None
+    after_hooks: list[AfterHook] | None = None
+    after_callbacks: list[Callback] | None = None
+    streams: list[Response] | None = None
+    handled = False
+    visit: Any = None
+    allowed_methods: tuple[str, ...] = ()
+    other_path = ""
+    refusal: HTTPError | None = None
+
+    def __init__(self, carrier: Carrier, raw: Any, channel: Any, method: str, path: str) -> None:
+        self.carrier = carrier
+        self.raw = raw
+        self.channel = channel
+        self.method = method
+        self.path = path
+
+    # What the client sent.
+
+    @lazy
+    def headers(self) -> Headers:
+        """The request header fields, in order."""
+        return self.carrier.headers(self.raw)
+
+    @lazy
+    def query_string(self) -> str:
+        """The raw query, without the question mark."""
+        return self.carrier.query_string(self.raw)
+
+    @lazy
+    def query(self) -> QueryParams:
+        """The query's fields. Raises BadRequest for more than 1,000 of them."""
+        try:
+            return QueryParams(self.query_string)
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
+
+    @lazy
+    def cookies(self) -> dict[str, str]:
+        """The cookies of the `Cookie` header; of two with one name the first counts."""
+        return parse_cookies("; ".join(self.headers.getlist("cookie")))
+
+    @lazy
+    def scheme(self) -> str:
+        """`http` or `https`, as the server says."""
+        return self.carrier.scheme(self.raw)
+
+    @lazy
+    def http_version(self) -> str:
+        """`1.0`, `1.1`, `2` or `3`."""
+        return self.carrier.http_version(self.raw)
+
+    @lazy
+    def client(self) -> Address | None:
+        """The peer's address; None where the server doesn't tell."""
+        return self.carrier.client(self.raw)
+
+    @lazy
+    def server(self) -> Address | None:
+        """The address the request arrived at."""
+        return self.carrier.server(self.raw)
+
+    @lazy
+    def root_path(self) -> str:
+        """The prefix in front of `path` in the public URL: the server's, then that of each mount."""
+        return self.carrier.root_path(self.raw)
+
+    @lazy
+    def raw_path(self) -> bytes | None:
+        """The path as it was sent, still percent-encoded; None where the server doesn't tell."""
+        return self.carrier.raw_path(self.raw)
+
+    @lazy
+    def host(self) -> str:
+        """The host of the `Host` header, lower case and without port; "" if there is none."""
+        return parse_host(self.headers["host"])[0] if "host" in self.headers else ""
+
+    @lazy
+    def url(self) -> URL:
+        """The request's URL, put together from its parts and never parsed again from text."""
+        name = self.headers.get("host")
+        if name is not None:
+            host, port = parse_host(name)
+        else:
+            host, port = self.server or ("localhost", None)
+        return URL(self.scheme, host, port, self.root_path + self.path, self.query_string)
+
+    @lazy
+    def content_type(self) -> MediaType | None:
+        """The media type of the body; None without one or with one that can't be parsed."""
+        value = self.headers.get("content-type")
+        if value is None:
+            return None
+        try:
+            return parse_media_type(value)
+        except ValueError:
+            return None
+
+    @lazy
+    def content_length(self) -> int | None:
+        """The declared length in bytes. Raises BadRequest if it is no number."""
+        value = self.headers.get("content-length")
+        if value is None or value == "":
+            return None
+        if not (value.isascii() and value.isdigit() and len(value) < 20):
+            raise BadRequest("Content-Length is not a number")
+        return int(value)
+
+    def accepts(self, *offers: str) -> str | None:
+        """The media type of `offers` that the client likes best (RFC 9110 §12.5.1); None if it takes none of them."""
+        return best_match(self.headers.get("accept"), offers)
+
+    # The body.
+
+    @lazy
+    def body_source(self) -> Any:
+        """The transport's side of the body."""
+        return self.carrier.body(self.raw, self.channel)
+
+    @lazy
+    def body_reader(self) -> Body:
+        """The body's one reader, which all the methods below share."""
+        return Body(self.body_source, self.content_length, self.max_body)
+
+    def replace_body(self, source: BodySource) -> None:
+        """Let all later readers read from `source`, as a layer that decompresses or decrypts does."""
+        self.__dict__.pop("json_value", None)
+        self.body_reader = Body(source, None, self.max_body)
+
+    async def body(self) -> bytes:
+        """The whole body.
+
+        Raises ContentTooLarge over `max_body` bytes, BodyConsumed after a stream was begun, ClientDisconnect.
+        """
+        return await self.body_reader.read()
+
+    async def text(self) -> str:
+        """The whole body as text in the charset it names, UTF-8 by default. Raises BadRequest if it isn't that."""
+        data = await self.body()
+        charset = (self.content_type.charset if self.content_type else None) or "utf-8"
+        try:
+            return data.decode(charset)
+        except (LookupError, UnicodeDecodeError):
+            raise BadRequest(f"the body is not valid {charset[:40]!r} text") from None
+
+    async def json(self) -> Any:
+        """The body decoded from JSON, once; every call returns the same object.
+
+        Raises UnsupportedMediaType unless the content type is JSON (`application/json` or `…+json`): a form that a
+        browser posts across sites is never taken for JSON. Raises BadRequest for malformed JSON.
+        """
+        if "json_value" not in self.__dict__:
+            essence = self.content_type.essence if self.content_type else ""
+            if essence != "application/json" and not essence.endswith("+json"):
+                raise UnsupportedMediaType("the body must be JSON, with Content-Type: application/json")
+            data = await self.body()
+            try:
+                self.json_value = decode_json(data)
+            except ValueError as error:
+                raise BadRequest(f"malformed JSON: {error}") from None
+        return self.json_value
+
+    def stream(self) -> AsyncIterator[bytes]:
+        """The body piece by piece, of any size, without keeping it; replayed if it was read before."""
+        return self.body_reader.stream()
+
+    async def is_disconnected(self) -> bool:
+        """True when the client is known to have gone. Under WSGI nobody can know, and it is False."""
+        return await self.carrier.is_disconnected(self)
+
+    # The application's side.
+
+    @lazy
+    def state(self) -> State:
+        """What layers leave for each other; starts with what the lifespan yielded."""
+        return State(self.scope["state"])
+
+    @lazy
+    def scope(self) -> Scope:
+        """The ASGI scope; made from the raw request on other protocols, kept from then on."""
+        return self.carrier.scope(self)
+
+    def url_for(self, name: str, /, **values: object) -> str:
+        """The path of the route with this name, with `root_path` in front. Raises ValueError as `app.url_for` does."""
+        return self.root_path + self.app.url_for(name, **values)
+
+    def after_request(self, hook: HookT) -> HookT:
+        """Call `hook(request, response)` for this request, after all other after-hooks, if no error occurred."""
+        if self.after_hooks is None:
+            self.after_hooks = []
+        self.after_hooks.append(hook)
+        return hook
+
+    def after_response(self, callback: CallbackT) -> CallbackT:
+        """Call `callback()` once after the last byte, or after the client has gone; in reverse order, like `finally`.
+
+        An exception in it is logged and stops none of the others.
+        """
+        if self.after_callbacks is None:
+            self.after_callbacks = []
+        self.after_callbacks.append(callback)
+        return callback
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path}>"
+
+
+CallNext = Callable[[Request], Awaitable[Response]]
+"""What an onion layer awaits to run everything inside it."""
+
+Handler = Callable[[Request], Awaitable[Response]]
+"""A request in, a response out: what every compiled step is."""
+
+__all__ = ["AfterHook", "Application", "CallNext", "Callback", "Carrier", "HTTPError", "Handler", "Request"]

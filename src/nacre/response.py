@@ -1,0 +1,313 @@
+"""The response: a status, header fields, and a body that is bytes or a stream."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from nacre.codecs import encode_json
+from nacre.cookies import format_cookie, format_deletion
+from nacre.headers import MutableHeaders, check_name, check_value
+from nacre.lazy import lazy
+from nacre.urls import check_location
+
+SameSite = Literal["lax", "strict", "none"]
+Stream = AsyncIterable[bytes] | AsyncIterable[str] | Iterable[bytes] | Iterable[str]
+"""A body that comes in pieces; text is encoded as UTF-8. Closed (`aclose` or `close`) exactly once, whatever happens."""
+
+HeaderInput = Mapping[str, str] | Iterable[tuple[str, str]]
+
+_TEXT = ("content-type", "text/plain; charset=utf-8")
+_BINARY = ("content-type", "application/octet-stream")
+_JSON = ("content-type", "application/json")
+_HTML = ("content-type", "text/html; charset=utf-8")
+
+
+class Response:
+    """An answer.
+
+    A str body is sent as UTF-8 `text/plain`, bytes as `application/octet-stream`, None as no body and no content type.
+    Header names and values, here and wherever they are set, raise ValueError for characters that may not stand on the
+    wire. `Content-Length` is the transport's business: it is always that of the body that is sent.
+
+    A response that outlives a request (a module-level constant) may be returned for many: each gets its own copy, as
+    the response was when it was first returned.
+    """
+
+    stream: Stream | None = None
+    """The body in pieces; `body` is not looked at then."""
+
+    background: Callable[[], object] | None = None
+    """Called after the last byte, once, also if the client has left."""
+
+    eager = True
+    """Whether a stream's first piece is awaited before the status goes out, so that an early failure is still a 500."""
+
+    sent_callbacks: list[Callable[[], object]] | None = None
+    owner: object = None
+    _pristine: tuple[int, tuple[tuple[str, str], ...], bytes] | None = None
+
+    def __init__(
+        self,
+        body: str | bytes | None = None,
+        status: int = 200,
+        headers: HeaderInput | None = None,
+        *,
+        content_type: str | None = None,
+        background: Callable[[], object] | None = None,
+    ) -> None:
+        self.status = status
+        if body is None:
+            self.body = b""
+            self.raw_headers: list[tuple[str, str]] = []
+        elif isinstance(body, str):
+            self.body = body.encode()
+            self.raw_headers = [_TEXT]
+        elif isinstance(body, (bytes, bytearray, memoryview)):
+            self.body = bytes(body)
+            self.raw_headers = [_BINARY]
+        else:
+            raise TypeError(
+                f"{type(self).__name__} takes a str or bytes body, not {type(body).__name__}; JSONResponse encodes data"
+            )
+        if content_type is not None:
+            self.raw_headers = [("content-type", check_value("content-type", content_type))]
+        if headers is not None:
+            self._take_headers(headers)
+        if background is not None:
+            self.background = background
+
+    @classmethod
+    def of(cls, body: bytes, content_type: tuple[str, str]) -> Response:
+        """A 200 of bytes that are encoded already, with a header pair that is known to be sound.
+
+        PERF: half the cost of the constructor, which has to look at what it was given (bench/parts.py).
+        """
+        response = cls.__new__(cls)
+        response.status = 200
+        response.body = body
+        response.raw_headers = [content_type]
+        return response
+
+    def _take_headers(self, headers: HeaderInput) -> None:
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        for name, value in pairs:
+            name = check_name(name)
+            if name == "content-type":
+                self.headers.set(name, value)
+            else:
+                self.raw_headers.append((name, check_value(name, value)))
+
+    @lazy
+    def headers(self) -> MutableHeaders:
+        """The header fields: ordered, case-insensitive, several of a name allowed; changes show at once."""
+        return MutableHeaders(self.raw_headers)
+
+    def set_cookie(
+        self,
+        name: str,
+        value: str = "",
+        *,
+        max_age: int | timedelta | None = None,
+        expires: datetime | str | None = None,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: SameSite | None = "lax",
+        partitioned: bool = False,
+    ) -> None:
+        """Add a `Set-Cookie` field (RFC 6265bis); `max_age` in seconds.
+
+        Raises ValueError for characters a cookie can't hold and for attributes that browsers refuse together:
+        `__Host-`, `__Secure-`, `SameSite=None` and `Partitioned` all need `secure`.
+        """
+        self.raw_headers.append(
+            (
+                "set-cookie",
+                format_cookie(
+                    name,
+                    value,
+                    max_age=max_age,
+                    expires=expires,
+                    path=path,
+                    domain=domain,
+                    secure=secure,
+                    httponly=httponly,
+                    samesite=samesite,
+                    partitioned=partitioned,
+                ),
+            )
+        )
+
+    def delete_cookie(
+        self,
+        name: str,
+        *,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: SameSite | None = "lax",
+        partitioned: bool = False,
+    ) -> None:
+        """Tell the client to forget a cookie; path, domain and attributes must be those it was set with."""
+        cookie = format_deletion(
+            name,
+            path=path,
+            domain=domain,
+            secure=secure,
+            httponly=httponly,
+            samesite=samesite,
+            partitioned=partitioned,
+        )
+        self.raw_headers.append(("set-cookie", cookie))
+
+    def on_sent(self, callback: Callable[[], object]) -> None:
+        """Call `callback()` once after the last byte, or when the response was cancelled or the client has left."""
+        if self.sent_callbacks is None:
+            self.sent_callbacks = []
+        self.sent_callbacks.append(callback)
+
+    async def aclose(self) -> None:
+        """Close the stream, if there is one: its `finally` blocks run, its file is closed. Safe to call twice."""
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            await close_stream(stream)
+
+    def claim(self, owner: object) -> Response:
+        """Return the response to work on for `owner` (a request): this one, or a fresh copy if it had another owner.
+
+        Raises RuntimeError for a stream that was used before: it can be sent only once.
+        """
+        if self.owner is owner:
+            return self
+        if self._pristine is None:
+            self._pristine = self.status, tuple(self.raw_headers), self.body
+            self.owner = owner
+            return self
+        if "stream" in self.__dict__:
+            raise RuntimeError("a streaming response was returned for a second request; build a new one for each")
+        fresh = copy.copy(self)
+        fresh.__dict__.pop("headers", None)
+        fresh.status, pairs, fresh.body = self._pristine
+        fresh.raw_headers = list(pairs)
+        fresh.owner = owner
+        return fresh
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.status}>"
+
+
+async def close_stream(stream: Any) -> None:
+    """Close an iterable by its own `aclose` or `close`, whichever it has."""
+    aclose = getattr(stream, "aclose", None)
+    if aclose is not None:
+        await aclose()
+        return
+    close = getattr(stream, "close", None)
+    if close is not None:
+        close()
+
+
+class JSONResponse(Response):
+    """Data as JSON. Raises TypeError at once for data that has no JSON form."""
+
+    def __init__(
+        self,
+        data: object,
+        status: int = 200,
+        headers: HeaderInput | None = None,
+        *,
+        content_type: str | None = None,
+        background: Callable[[], object] | None = None,
+    ) -> None:
+        super().__init__(encode_json(data), status, None, content_type=content_type, background=background)
+        if content_type is None:
+            self.raw_headers = [_JSON]
+        if headers is not None:
+            self._take_headers(headers)
+
+
+class HTMLResponse(Response):
+    """A page: text sent as `text/html; charset=utf-8`."""
+
+    def __init__(
+        self,
+        body: str | bytes = b"",
+        status: int = 200,
+        headers: HeaderInput | None = None,
+        *,
+        background: Callable[[], object] | None = None,
+    ) -> None:
+        super().__init__(body, status, None, background=background)
+        self.raw_headers = [_HTML]
+        if headers is not None:
+            self._take_headers(headers)
+
+
+class PlainTextResponse(Response):
+    """Text sent as `text/plain; charset=utf-8`, also when it is given as bytes."""
+
+    def __init__(
+        self,
+        body: str | bytes = b"",
+        status: int = 200,
+        headers: HeaderInput | None = None,
+        *,
+        background: Callable[[], object] | None = None,
+    ) -> None:
+        super().__init__(body, status, None, background=background)
+        self.raw_headers = [_TEXT]
+        if headers is not None:
+            self._take_headers(headers)
+
+
+class RedirectResponse(Response):
+    """Send the client to another URL: 302 unless `status` says 301, 303, 307 or 308.
+
+    Non-ASCII characters and spaces of `location` are percent-encoded, escapes already there are kept. Raises ValueError
+    for control characters. Whether a location that a client supplied is a safe one is for the caller to decide.
+    """
+
+    def __init__(
+        self,
+        location: str,
+        status: int = 302,
+        headers: HeaderInput | None = None,
+        *,
+        background: Callable[[], object] | None = None,
+    ) -> None:
+        super().__init__(None, status, headers, background=background)
+        self.raw_headers.append(("location", check_location(location)))
+
+
+class StreamingResponse(Response):
+    """A body in pieces, from a sync or async iterable of bytes or str.
+
+    Pieces are sent as they come and nothing is buffered; a slow client slows the iterable down. When the client leaves,
+    an async generator gets `CancelledError` at its `await` or `yield` and runs its `finally` blocks; any iterable is
+    closed. With `eager` (the default) the first piece is awaited before the status is sent, so a failure before it
+    is a 500.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        status: int = 200,
+        headers: HeaderInput | None = None,
+        *,
+        content_type: str | None = None,
+        background: Callable[[], object] | None = None,
+        eager: bool = True,
+    ) -> None:
+        super().__init__(None, status, None, content_type=content_type, background=background)
+        if content_type is None:
+            self.raw_headers = [_TEXT]
+        self.stream = stream
+        if not eager:
+            self.eager = False
+        if headers is not None:
+            self._take_headers(headers)

@@ -1,0 +1,494 @@
+"""Which route answers a request: a table built once, read by every request.
+
+Of the routes that match a path and have the method, the one wins that is best at the first position from the left where
+they differ: text beats a variable. Where they are alike throughout, the one registered first wins. So between two
+routes no third one has a say, and a route without the method hides nothing.
+
+The trie has one branch per text and one for "some variable"; which variable it is, only the routes at the end of the
+branch ask, in the order of their registration. That gives exactly the order above, converts no value for a branch that
+leads nowhere, and makes the way back linear: a node stands for one choice of text or variable at each position, so a
+request reaches it by one way only and visits it once at most.
+
+A `path` variable takes several positions, so its route hangs where the variable begins and competes there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Generic, Literal, TypeAlias, TypeVar, get_args
+
+from nacre.errors import ConfigurationError, Location, Problem
+from nacre.routing.converters import NO_MATCH
+from nacre.routing.hosts import HostPattern, normalize_host
+from nacre.routing.parts import PartsMatcher, Variable
+from nacre.routing.pattern import PathPattern, Segment
+
+T = TypeVar("T")
+
+Slashes: TypeAlias = Literal["strict", "redirect", "ignore"]
+
+ANY_METHOD: Final = "*"
+"""In `RouteEntry.methods`: the route takes every method, those nobody has heard of included."""
+
+_METHOD_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
+_NO_PARAMS: Mapping[str, object] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class RouteEntry(Generic[T]):
+    """One route as it was declared.
+
+    `order` counts registrations. `defaults` are parameters that the path may override. `slashes` says what happens to a
+    request that differs from the pattern by a final slash only, when nothing matches it as it is.
+    """
+
+    pattern: PathPattern
+    methods: frozenset[str]
+    payload: T
+    host: HostPattern | None = None
+    where: Location | None = None
+    order: int = 0
+    defaults: Mapping[str, object] = field(default_factory=dict[str, object])
+    slashes: Slashes = "strict"
+
+
+@dataclass(slots=True)
+class Found(Generic[T]):
+    """A route has the path and the method.
+
+    `params` are the caller's own when there are any. Routes without them share an empty mapping that refuses writing,
+    and all requests to a static route share the `Found`, so don't change its fields.
+    """
+
+    payload: T
+    params: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class WrongMethod:
+    """Routes have the path, but none the method; `allowed` are theirs, in the order GET, HEAD, POST, PUT, …"""
+
+    allowed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSlash:
+    """A route with `slashes="redirect"` answers at `path`, which is in the form of the path that was asked for."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """No route has the path."""
+
+
+Match: TypeAlias = Found[T] | WrongMethod | OtherSlash | Unknown
+
+_UNKNOWN = Unknown()
+
+
+class Router(Generic[T]):
+    """The compiled routes of an application.
+
+    Paths are percent-decoded, except that `%2F` and `%25` may have been left; then `decode` undoes these, for text that
+    was cut at the real slashes and before anything is compared or converted. Raises one ConfigurationError for all
+    problems of the entries. HEAD is answered by GET routes unless the same pattern has its own.
+    """
+
+    def __init__(self, entries: Iterable[RouteEntry[T]], *, decode: Callable[[str], str] = str) -> None:
+        self.entries: tuple[RouteEntry[T], ...] = tuple(sorted(entries, key=lambda entry: entry.order))
+        """The entries in the order of their registration."""
+        self.has_hosts: bool = any(entry.host for entry in self.entries)
+        """True when some entry has a host pattern, so that the path alone does not decide."""
+        self._decode = decode
+        routes = _compile(self.entries)
+        self._trees = _Trees(routes)
+        self._loose_trees = _Trees([route for route in routes if route.entry.slashes != "strict"])
+        self._found: dict[str, dict[str, Found[T]]] = {} if self.has_hosts else _static(routes)
+        self.static: dict[str, dict[str, T]] = {
+            path: {method: found.payload for method, found in methods.items()} for path, methods in self._found.items()
+        }
+        """Payloads by path and method, for callers that can do without `find`: a hit here is what `find` would answer.
+
+        Holds the static routes without defaults and without `%`, by the methods they name; a miss says nothing. Empty
+        when `has_hosts`.
+        """
+
+    def find(self, method: str, path: str, host: str = "") -> Match[T]:
+        """Say which route answers, or why none does; `host`, the `Host` header's value, matters with `has_hosts`."""
+        methods = self._found.get(path)
+        if methods is not None and method in methods:
+            return methods[method]
+        segments = self._split(path) if "%" in path else path.split("/")
+        if segments[0]:
+            return _UNKNOWN
+        if self.has_hosts:
+            return self._find_by_host(method, path, segments, normalize_host(host))
+        hit = _descend(self._trees.anywhere, 1, segments, method)
+        if hit is not None:
+            return Found(hit[0].payload, hit[1] or _NO_PARAMS)
+        return self._find_otherwise(method, path, segments, host)
+
+    def _find_by_host(self, method: str, path: str, segments: Sequence[str], host: str) -> Match[T]:
+        for root in self._trees.of(host):
+            hit = _descend(root, 1, segments, method)
+            if hit is not None:
+                return _found(hit, host)
+        return self._find_otherwise(method, path, segments, host)
+
+    def _find_otherwise(self, method: str, path: str, segments: Sequence[str], host: str) -> Match[T]:
+        """Try the path with its final slash turned, among the routes that take it so; else say what is known of it."""
+        known = [route for root in self._trees.of(host) for route in _known(root, 1, segments)]
+        other = None if self._loose_trees.is_empty else _turn_slash(path)
+        if other is not None:
+            turned = self._split(other)
+            for root in self._loose_trees.of(host):
+                hit = _descend(root, 1, turned, method)
+                if hit is not None:
+                    return OtherSlash(other) if hit[0].entry.slashes == "redirect" else _found(hit, host)
+                known += [route for route in _known(root, 1, turned) if route.entry.slashes == "ignore"]
+        return _refusal({method for route in known for method in route.methods})
+
+    def _split(self, path: str) -> list[str]:
+        return [self._decode(segment) if "%" in segment else segment for segment in path.split("/")]
+
+
+_Hit: TypeAlias = "tuple[_Route[T], dict[str, object]]"
+
+
+def _found(hit: _Hit[T], host: str) -> Found[T]:
+    route, params = hit
+    if route.host is not None:
+        params.update(route.host.match(host) or {})
+    return Found(route.payload, params or _NO_PARAMS)
+
+
+def _refusal(methods: set[str]) -> WrongMethod | Unknown:
+    if not methods:
+        return _UNKNOWN
+    others = sorted(methods.difference(_METHOD_ORDER))
+    return WrongMethod((*(method for method in _METHOD_ORDER if method in methods), *others))
+
+
+def _turn_slash(path: str) -> str | None:
+    """The path with a final slash added or removed; None where that would be no path of this host."""
+    # SECURITY: `//evil.example/` and `/\evil.example/` in a Location header name another host.
+    if path in ("", "/") or path[0] != "/" or path[1] in "/\\":
+        return None
+    return path[:-1] if path[-1] == "/" else path + "/"
+
+
+# Routes: entries made ready to be asked "is this path yours?".
+
+_Bind: TypeAlias = Callable[[Sequence[str]], "dict[str, object] | None"]
+
+
+class _Route(Generic[T]):
+    """An entry, the methods it answers and `bind`: from the segments of a path to parameters, None for no match.
+
+    `bind` is asked only where the texts of the pattern are known to fit, up to the segment of a `path` variable.
+    """
+
+    __slots__ = ("bind", "depth", "entry", "host", "methods", "payload")
+
+    def __init__(self, entry: RouteEntry[T], methods: frozenset[str]) -> None:
+        self.entry = entry
+        self.host = entry.host
+        self.payload = entry.payload
+        self.methods = methods
+        segments = entry.pattern.segments
+        self.depth = next((at for at, segment in enumerate(segments) if _spans(segment)), len(segments))
+        self.bind = _binder(segments, self.depth, entry.defaults)
+
+    @property
+    def is_tail(self) -> bool:
+        return self.depth < len(self.entry.pattern.segments)
+
+    def rank(self, length: int) -> tuple[object, ...]:
+        """Sorts the better of two routes lower that both match a path of `length` segments."""
+        kinds = [not isinstance(segment, str) for segment in self.entry.pattern.segments]
+        if self.is_tail:
+            kinds[self.depth : self.depth + 1] = [True] * (length - len(kinds) + 1)
+        return (*kinds, self.entry.order)
+
+
+def _spans(segment: Segment) -> bool:
+    return not isinstance(segment, str) and any(
+        isinstance(part, Variable) and part.converter.spans_segments for part in segment
+    )
+
+
+def _binder(segments: Sequence[Segment], depth: int, defaults: Mapping[str, object]) -> _Bind:
+    head = _bind_segments(segments[:depth], 1, defaults)
+    if depth == len(segments):
+        return head
+    return _bind_tail(head, depth + 1, segments[depth], segments[depth + 1 :])
+
+
+def _bind_segments(segments: Sequence[Segment], first: int, defaults: Mapping[str, object]) -> _Bind:
+    dynamic = [(at, segment) for at, segment in enumerate(segments, first) if not isinstance(segment, str)]
+    whole = [(at, parts[0]) for at, parts in dynamic if len(parts) == 1 and isinstance(parts[0], Variable)]
+    if len(whole) == len(dynamic):
+        return _bind_whole(whole, defaults)
+    matchers = [(at, PartsMatcher(parts)) for at, parts in dynamic]
+
+    def bind(path: Sequence[str]) -> dict[str, object] | None:
+        params = dict(defaults)
+        for at, matcher in matchers:
+            if not matcher.match(path[at], params):
+                return None
+        return params
+
+    return bind
+
+
+def _bind_whole(variables: Sequence[tuple[int, Variable]], defaults: Mapping[str, object]) -> _Bind:
+    """The common case: each variable is all of its segment."""
+    steps = [
+        (at, variable.name, None if variable.converter.verbatim else variable.converter.parse)
+        for at, variable in variables
+    ]
+
+    def bind(path: Sequence[str]) -> dict[str, object] | None:
+        params = dict(defaults) if defaults else {}
+        for at, name, parse in steps:
+            text = path[at]
+            if not text:
+                return None
+            value = text if parse is None else parse(text)
+            if value is NO_MATCH:
+                return None
+            params[name] = value
+        return params
+
+    return bind
+
+
+def _bind_tail(head: _Bind, start: int, tail: Segment, rest: Sequence[Segment]) -> _Bind:
+    """A `path` variable in segment `start`: it ends where as many segments are left as the pattern has after it."""
+    assert not isinstance(tail, str)
+    matcher = PartsMatcher(tail)
+    texts = [(at - len(rest), segment) for at, segment in enumerate(rest) if isinstance(segment, str)]
+    bind_rest = _bind_segments(rest, -len(rest), {})
+
+    def bind(path: Sequence[str]) -> dict[str, object] | None:
+        end = len(path) - len(rest)
+        if end <= start or any(path[at] != text for at, text in texts):
+            return None
+        params = head(path)
+        if params is None or not matcher.match("/".join(path[start:end]), params):
+            return None
+        last = bind_rest(path)
+        return None if last is None else {**params, **last}
+
+    return bind
+
+
+def _static(routes: Iterable[_Route[T]]) -> dict[str, dict[str, Found[T]]]:
+    found: dict[str, dict[str, Found[T]]] = {}
+    for route in routes:
+        entry = route.entry
+        # A `%` in a path that was asked for may be half of an escape; such paths are compared after decoding only.
+        if entry.pattern.is_static and not entry.defaults and "%" not in entry.pattern.text:
+            for method in route.methods - {ANY_METHOD}:
+                found.setdefault(entry.pattern.text, {}).setdefault(method, Found(entry.payload, _NO_PARAMS))
+    return found
+
+
+# The trie.
+
+
+class _Node(Generic[T]):
+    """What may follow the positions up to here, and the routes that end here."""
+
+    __slots__ = ("any_method", "has_rivals", "routes", "routes_by_method", "tails", "texts", "variable")
+
+    def __init__(self) -> None:
+        self.texts: dict[str, _Node[T]] = {}
+        self.variable: _Node[T] | None = None
+        self.tails: list[_Route[T]] = []
+        self.has_rivals = False  # whether a text that fits isn't the only way on
+        self.routes: list[_Route[T]] = []
+        self.routes_by_method: dict[str, list[_Route[T]]] = {}
+        self.any_method: list[_Route[T]] = []
+
+    def child(self, segment: Segment) -> _Node[T]:
+        if isinstance(segment, str):
+            if segment not in self.texts:
+                self.texts[segment] = _Node()
+            return self.texts[segment]
+        if self.variable is None:
+            self.variable = _Node()
+            self.has_rivals = True
+        return self.variable
+
+    def add_tail(self, route: _Route[T]) -> None:
+        """Add a route whose `path` variable begins here."""
+        self.tails.append(route)
+        self.has_rivals = True
+
+    def add(self, route: _Route[T]) -> None:
+        """Add a route that ends here; routes come in the order of their registration."""
+        self.routes.append(route)
+        for method in route.methods - {ANY_METHOD}:
+            self.routes_by_method.setdefault(method, list(self.any_method)).append(route)
+        if ANY_METHOD in route.methods:
+            for others in (self.any_method, *self.routes_by_method.values()):
+                if route not in others:
+                    others.append(route)
+
+
+def _grow(routes: Iterable[_Route[T]]) -> _Node[T]:
+    """The root of a trie; a path begins with a slash, so its first segment is empty and is not part of it."""
+    root: _Node[T] = _Node()
+    for route in routes:
+        node = root
+        for segment in route.entry.pattern.segments[: route.depth]:
+            node = node.child(segment)
+        if route.is_tail:
+            node.add_tail(route)
+        else:
+            node.add(route)
+    return root
+
+
+def _descend(node: _Node[T], depth: int, segments: Sequence[str], method: str) -> _Hit[T] | None:
+    """The best route below `node` that has the method; straight on while there is one way only."""
+    last = len(segments)
+    while depth < last:
+        following = node.texts.get(segments[depth])
+        if following is None:
+            if node.tails:
+                return _fork(node, depth, segments, method)
+            following = node.variable
+            if following is None:
+                return None
+        elif node.has_rivals:
+            return _fork(node, depth, segments, method)
+        node = following
+        depth += 1
+    for route in node.routes_by_method.get(method, node.any_method):
+        params = route.bind(segments)
+        if params is not None:
+            return route, params
+    return None
+
+
+def _fork(node: _Node[T], depth: int, segments: Sequence[str], method: str) -> _Hit[T] | None:
+    """Descend where there is more than one way on: by the text, and only if that fails by the variables."""
+    text = node.texts.get(segments[depth])
+    hit = None if text is None else _descend(text, depth + 1, segments, method)
+    if hit is not None:
+        return hit
+    if node.variable is not None:
+        hit = _descend(node.variable, depth + 1, segments, method)
+    hits = [hit] if hit is not None else []
+    for tail in node.tails:
+        params = tail.bind(segments) if not tail.methods.isdisjoint((method, ANY_METHOD)) else None
+        if params is not None:
+            hits.append((tail, params))
+    return min(hits, key=lambda hit: hit[0].rank(len(segments) - 1), default=None)
+
+
+def _known(node: _Node[T], depth: int, segments: Sequence[str]) -> Iterator[_Route[T]]:
+    """All routes below `node` that have the path, whatever the method."""
+    if depth == len(segments):
+        yield from (route for route in node.routes if route.bind(segments) is not None)
+        return
+    for following in (node.texts.get(segments[depth]), node.variable):
+        if following is not None:
+            yield from _known(following, depth + 1, segments)
+    yield from (tail for tail in node.tails if tail.bind(segments) is not None)
+
+
+class _Trees(Generic[T]):
+    """The trees by host, in the order they are asked: from the most specific host to routes without one."""
+
+    def __init__(self, routes: Iterable[_Route[T]]) -> None:
+        by_host: dict[tuple[object, ...] | None, list[_Route[T]]] = {}
+        for route in routes:
+            by_host.setdefault(route.host.shape if route.host else None, []).append(route)
+        self.is_empty = not by_host
+        self.anywhere: _Node[T] = _grow(by_host.pop(None, []))
+        self._exact: dict[str, _Node[T]] = {}
+        self._patterns: list[tuple[HostPattern, _Node[T]]] = []
+        for alike in by_host.values():
+            host = alike[0].host
+            assert host is not None
+            if host.is_exact:
+                self._exact[normalize_host(host.text)] = _grow(alike)
+            else:
+                self._patterns.append((host, _grow(alike)))
+        self._patterns.sort(key=lambda pair: pair[0].specificity)
+
+    def of(self, host: str) -> Iterable[_Node[T]]:
+        """The trees a request to this normalized host is looked up in."""
+        if not self._exact and not self._patterns:
+            return (self.anywhere,)
+        return self._of(host)
+
+    def _of(self, host: str) -> Iterator[_Node[T]]:
+        if host in self._exact:
+            yield self._exact[host]
+        for pattern, root in self._patterns:
+            if pattern.match(host) is not None:
+                yield root
+        yield self.anywhere
+
+
+# From entries to routes, with all that is wrong with them.
+
+
+def _compile(entries: Sequence[RouteEntry[T]]) -> list[_Route[T]]:
+    problems = [problem for entry in entries for problem in _problems(entry)]
+    problems += _duplicates(entries)
+    if problems:
+        raise ConfigurationError(problems)
+    own_head = {_shape(entry) for entry in entries if "HEAD" in entry.methods}
+    return [_Route(entry, _with_head(entry, own_head)) for entry in entries]
+
+
+def _shape(entry: RouteEntry[T]) -> tuple[object, ...]:
+    return (entry.host.shape if entry.host else None, entry.pattern.shape)
+
+
+def _with_head(entry: RouteEntry[T], own_head: set[tuple[object, ...]]) -> frozenset[str]:
+    if "GET" in entry.methods and _shape(entry) not in own_head:
+        return entry.methods | {"HEAD"}
+    return entry.methods
+
+
+def _problems(entry: RouteEntry[T]) -> Iterator[Problem]:
+    if not entry.methods:
+        yield Problem(f"route `{entry.pattern}` has no methods", entry.where, 'name some, e.g. `methods=["GET"]`')
+    if entry.slashes not in get_args(Slashes):
+        what = f"route `{entry.pattern}` has the unknown slash policy `{entry.slashes}`"
+        yield Problem(what, entry.where, "use `strict`, `redirect` or `ignore`")
+    for name, _ in entry.pattern.variables:
+        if entry.host is not None and name in entry.host.variables:
+            what = f"route `{entry.pattern}` and its host `{entry.host}` both have a variable `{name}`"
+            yield Problem(what, entry.where, "rename one of them")
+
+
+def _duplicates(entries: Iterable[RouteEntry[T]]) -> Iterator[Problem]:
+    firsts: dict[tuple[object, ...], RouteEntry[T]] = {}
+    for entry in entries:
+        taken: dict[int, tuple[RouteEntry[T], list[str]]] = {}
+        for method in sorted(entry.methods):
+            first = firsts.setdefault((*_shape(entry), method), entry)
+            if first is not entry:
+                taken.setdefault(id(first), (first, []))[1].append(method)
+        yield from (_duplicate(first, entry, methods) for first, methods in taken.values())
+
+
+def _duplicate(first: RouteEntry[T], second: RouteEntry[T], methods: Sequence[str]) -> Problem:
+    names = ", ".join(methods)
+    if first.pattern.text == second.pattern.text:
+        what = f"`{names} {second.pattern}` is declared twice"
+    else:
+        what = f"`{names} {second.pattern}` and `{names} {first.pattern}` match the same paths"
+    place = f", declared at {first.where}" if first.where else ""
+    return Problem(what, second.where, f"the first one{place}, always wins: remove one, or change its path or methods")

@@ -1,0 +1,127 @@
+"""Bodies that come in pieces: one way to iterate them all, on the loop or in a thread, closed exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import Any
+
+from nacre.request import Request
+from nacre.response import Response, close_stream
+from nacre.threads import Threads
+
+_END = object()
+
+
+async def prime(response: Response, request: Request, threads: Threads | None) -> None:
+    """Await a stream's first piece, so that what fails before it is still an ordinary exception.
+
+    Raises what the stream raises, after closing it. A stream is primed once. Without `threads` there may be no event
+    loop: then an async stream is left as it is.
+    """
+    if isinstance(response.stream, _Primed) or (threads is None and is_async_stream(response.stream)):
+        return
+    is_async = threads is not None or is_async_stream(response.stream)
+    pieces = iterate(response.stream, request, threads)
+    try:
+        first = await anext(pieces, None)
+    except BaseException:
+        response.stream = None
+        await pieces.aclose()
+        raise
+    response.stream = _Primed(first, pieces, is_async=is_async)
+
+
+class _Primed:
+    """A stream whose first piece has been taken already."""
+
+    def __init__(self, first: bytes | None, rest: AsyncGenerator[bytes, None], *, is_async: bool) -> None:
+        self._first = first
+        self._rest = rest
+        self.is_async = is_async
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        first, self._first = self._first, None
+        return first if first is not None else await anext(self._rest)
+
+    async def athrow(self, error: BaseException) -> Any:
+        return await self._rest.athrow(error)
+
+    async def aclose(self) -> None:
+        await self._rest.aclose()
+
+
+def is_async_stream(stream: object) -> bool:
+    """Whether advancing a stream may need an event loop."""
+    if isinstance(stream, _Primed):
+        return stream.is_async
+    return hasattr(stream, "__aiter__")
+
+
+async def iterate(stream: Any, request: Request | None, threads: Threads | None) -> AsyncGenerator[bytes, None]:
+    """The pieces of any stream as bytes; empty ones are left out.
+
+    A plain iterable is advanced in a worker thread, or right here without `threads`. An exception thrown in at a `yield` (cancellation) is handed on to
+    an async generator; the stream is closed at the end, whichever way that comes.
+    """
+    if hasattr(stream, "__aiter__"):
+        source = aiter(stream)
+    else:
+        source = _direct(iter(stream)) if threads is None else _in_worker(iter(stream), request, threads)
+    try:
+        async for piece in source:
+            data = piece.encode() if isinstance(piece, str) else bytes(piece)
+            if data:
+                try:
+                    yield data
+                except asyncio.CancelledError as cancelled:
+                    await _cancel(source, cancelled)
+                    raise
+    finally:
+        await close_stream(source)
+        if source is not stream:
+            await close_stream(stream)
+
+
+async def _cancel(source: Any, cancelled: asyncio.CancelledError) -> None:
+    """Let an async generator see the cancellation at the `yield` where it stands."""
+    athrow = getattr(source, "athrow", None)
+    if athrow is not None:
+        try:
+            await athrow(cancelled)
+        except (asyncio.CancelledError, StopAsyncIteration):
+            pass
+
+
+async def _direct(source: Iterator[Any]) -> AsyncGenerator[Any, None]:
+    try:
+        for piece in source:
+            yield piece
+    finally:
+        close = getattr(source, "close", None)
+        if close is not None:
+            close()
+
+
+async def _in_worker(source: Iterator[Any], request: Request | None, threads: Threads) -> AsyncGenerator[Any, None]:
+    # When the request is cancelled a thread may still be inside the iterator; closing it then waits for that.
+    busy = threading.Lock()
+
+    def advance() -> Any:
+        with busy:
+            return next(source, _END)
+
+    def close() -> None:
+        with busy:
+            source.close()  # type: ignore[attr-defined]
+
+    try:
+        while (piece := await threads.run(request, advance)) is not _END:
+            yield piece
+    finally:
+        if hasattr(source, "close"):
+            await asyncio.shield(threads.run(None, close))

@@ -1,0 +1,253 @@
+"""Blocking code beside the event loop: one worker thread lent to a request, re-entrant, its context copied both ways.
+
+A plain `def` layer or handler runs in a *visit* to a worker thread. While the visit waits for the rest of the chain
+(`get_response(request)` in a plain layer), that rest runs in the request's own task, and any further plain code it
+meets is sent back to the same waiting thread. So a request holds one thread at most, plain code of one request shares
+thread-locals while it is nested, and a pool of size 1 can't deadlock on itself.
+
+Under WSGI the thread that the server calls from plays the worker's part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_log = logging.getLogger("nacre")
+_MISSING = object()
+_here = threading.local()
+
+
+class _Turn:
+    """One plain call within a visit, and the future on which the loop's side waits for what it says."""
+
+    __slots__ = ("abandoned", "reply")
+
+    def __init__(self, reply: asyncio.Future[tuple[str, Any, Context]]) -> None:
+        self.reply = reply
+        self.abandoned = False
+
+
+class Visit:
+    """One stay of a request in a thread, from the first plain call to its return.
+
+    The loop's side and the thread's side hand each other messages `(kind, value, …)`, where kind is "done", "failed",
+    "await" (thread to loop: run this in the request's task) or "call" (loop to thread: run this here, for this turn).
+    Each message carries the sender's context variables.
+    """
+
+    __slots__ = ("_inbox", "_loop", "_turn", "listening")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._inbox: queue.SimpleQueue[tuple[str, Any, _Turn | None, Context]] = queue.SimpleQueue()
+        self._turn: _Turn | None = None
+        self.listening = False
+
+    # The event loop's side.
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Run `function` in the thread, which must be `listening`, and answer what it awaits meanwhile."""
+        turn = _Turn(self._loop.create_future())
+        self._inbox.put(("call", function, turn, copy_context()))
+        return await self._converse(turn)  # type: ignore[no-any-return]
+
+    async def start(self, pool: ThreadPoolExecutor, function: Callable[[], T]) -> T:
+        """Begin the stay in a thread of `pool`."""
+        turn = _Turn(self._loop.create_future())
+        pool.submit(copy_context().run, self._run, function, turn)
+        return await self._converse(turn)  # type: ignore[no-any-return]
+
+    async def _converse(self, turn: _Turn) -> Any:
+        while True:
+            try:
+                kind, value, context = await turn.reply
+            except asyncio.CancelledError:
+                turn.abandoned = True
+                raise
+            _adopt(context)
+            if kind == "done":
+                return value
+            if kind == "failed":
+                raise value
+            turn.reply = self._loop.create_future()
+            await self._answer(value)
+
+    async def _answer(self, awaitable: Callable[[], Awaitable[Any]]) -> None:
+        outer, self.listening = self.listening, True
+        try:
+            value = await awaitable()
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            # Cancellation too goes through the plain code first: it leaves its `finally` blocks, then the task ends.
+            self._inbox.put(("failed", error, None, copy_context()))
+        else:
+            self._inbox.put(("done", value, None, copy_context()))
+        finally:
+            self.listening = outer
+
+    # The thread's side.
+
+    def wait(self, awaitable: Callable[[], Awaitable[T]]) -> T:
+        """Have the request's task await something, and work for it until that is done."""
+        turn = self._turn
+        if turn is None or turn.abandoned:
+            raise asyncio.CancelledError("the request was cancelled")
+        self._send(turn, "await", awaitable)
+        return self._work()  # type: ignore[no-any-return]
+
+    def host(self, awaitable: Callable[[], Awaitable[T]], context: Context) -> T:
+        """Have the loop run a request in `context`, this thread being its worker until it is done (WSGI)."""
+
+        def begin() -> None:
+            tasks.append(self._loop.create_task(self._answer(awaitable), context=context))
+
+        tasks: list[asyncio.Task[None]] = []
+        self._loop.call_soon_threadsafe(begin)
+        return self._work()  # type: ignore[no-any-return]
+
+    def _work(self) -> Any:
+        while True:
+            kind, value, turn, context = self._inbox.get()
+            _adopt(context)
+            if kind == "done":
+                return value
+            if kind == "failed":
+                raise value
+            assert turn is not None
+            self._run(value, turn)
+
+    def _run(self, function: Callable[[], object], turn: _Turn) -> None:
+        outer_visit, _here.visit = getattr(_here, "visit", None), self
+        outer_turn, self._turn = self._turn, turn
+        try:
+            value = function()
+        except BaseException as error:
+            if not turn.abandoned:
+                self._send(turn, "failed", error)
+            elif isinstance(error, Exception):
+                _log.error("plain code failed after its request was cancelled", exc_info=error)
+        else:
+            self._send(turn, "done", value)
+        finally:
+            _here.visit, self._turn = outer_visit, outer_turn
+
+    def _send(self, turn: _Turn, kind: str, value: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(_deliver, turn, (kind, value, copy_context()))
+        except RuntimeError:
+            # The loop is closed: the process is going down and nobody listens.
+            _log.warning("the event loop closed before a worker thread could answer")
+
+
+def _deliver(turn: _Turn, message: tuple[str, Any, Context]) -> None:
+    if not turn.reply.done():
+        turn.reply.set_result(message)
+
+
+class Threads:
+    """The worker threads of one application; started when first needed, at most `size` of them."""
+
+    def __init__(self, size: int = 40) -> None:
+        self.size = size
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def pool(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            with self._lock:
+                if self._pool is None:
+                    self._pool = ThreadPoolExecutor(self.size, thread_name_prefix="nacre")
+        return self._pool
+
+    async def run(self, request: Any, function: Callable[[], T]) -> T:
+        """Run plain code for `request`: in the thread that already waits for it, else in one of the pool.
+
+        Exceptions come back as they are. When the task is cancelled the thread goes on to the end of its code; what it
+        returns then is dropped, and an exception is logged.
+        """
+        visit: Visit | None = getattr(request, "visit", None)
+        if visit is not None and visit.listening:
+            return await visit.call(function)
+        if visit is not None:
+            # Another task of this request has the thread busy; this one takes a thread of its own.
+            request = None
+        visit = Visit(asyncio.get_running_loop())
+        if request is None:
+            return await visit.start(self.pool, function)
+        request.visit = visit
+        try:
+            return await visit.start(self.pool, function)
+        finally:
+            request.visit = None
+
+    def close(self) -> None:
+        """Let the threads end; running code is not interrupted, and nothing new is begun."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+            self._pool = None
+
+
+def wait(awaitable: Awaitable[T]) -> T:
+    """Await something from plain code: a `def` layer or handler, on any transport.
+
+    The awaitable runs in the request's own task, so its context and its cancellation are the request's. Raises
+    RuntimeError on the event loop's thread (use `await` there) and outside of a request. Example:
+    `item = wait(request.json())`.
+    """
+    visit: Visit | None = getattr(_here, "visit", None)
+    if visit is not None:
+        return visit.wait(lambda: awaitable)
+    if _runs_event_loop():
+        _discard(awaitable)
+        raise RuntimeError("wait() was called on the event loop, where it would block every request; use `await`")
+    return run_at_once(_as_coroutine(awaitable))
+
+
+def run_at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never suspends, on this thread and without an event loop.
+
+    Raises RuntimeError if it does suspend: there is nothing here that could resume it.
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    coroutine.close()
+    raise RuntimeError("this needs an event loop, and plain code under WSGI has none; make the handler `async def`")
+
+
+async def _as_coroutine(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+def _discard(awaitable: object) -> None:
+    close = getattr(awaitable, "close", None)
+    if close is not None:
+        close()
+
+
+def _runs_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _adopt(context: Context) -> None:
+    """Take over the context variables that were changed on the other side."""
+    for variable, value in context.items():
+        if variable.get(_MISSING) is not value:
+            variable.set(value)

@@ -1,0 +1,1 @@
+"""Server calls in, responses out: one module per protocol. Each takes a dispatch callable, never the application."""

@@ -1,0 +1,247 @@
+"""ASGI 3: scope, receive and send."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from nacre.chain.pipeline import Dispatch
+from nacre.errors import BadRequest, ClientDisconnect
+from nacre.headers import Headers
+from nacre.request import Request
+from nacre.response import Response
+from nacre.streams import iterate
+from nacre.threads import Threads
+from nacre.transports.completion import NO_BODY, complete, framed, has_work
+from nacre.transports.outflow import pour
+from nacre.types import Address, ASGIApp, Message, Receive, Scope, Send
+from nacre.urls import decode_path, keep_escapes
+
+_READ_AHEAD = 64 * 1024
+
+
+class ASGIBody:
+    """The receiving side of one request: body pieces, then the news that the client has left."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._ahead: list[bytes] = []
+        self._complete = False
+        self._completed: asyncio.Future[None] | None = None
+        self._reading = False
+        self.gone = False
+
+    async def read(self) -> bytes:
+        if self._ahead:
+            return self._ahead.pop(0)
+        self._reading = True
+        return await self._next()
+
+    async def _next(self) -> bytes:
+        while not self._complete:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.gone = True
+                self._set_complete()
+                raise ClientDisconnect("the client left before the body was complete")
+            if not message.get("more_body", False):
+                self._set_complete()
+            if data := message.get("body", b""):
+                return bytes(data)
+        if self.gone:
+            raise ClientDisconnect("the client left before the body was complete")
+        return b""
+
+    def _set_complete(self) -> None:
+        self._complete = True
+        if self._completed is not None and not self._completed.done():
+            self._completed.set_result(None)
+
+    async def wait_disconnect(self) -> None:
+        """Return when the client has left; body pieces in the way are kept, up to 64 KiB of them."""
+        ahead = 0
+        while not self._complete:
+            if self._reading or ahead > _READ_AHEAD:
+                # Somebody is reading, or there is much to read: wait until the body is done with.
+                self._completed = asyncio.get_running_loop().create_future()
+                await self._completed
+                break
+            try:
+                data = await self._next()
+            except ClientDisconnect:
+                return
+            if data:
+                ahead += len(data)
+                self._ahead.append(data)
+        while not self.gone:
+            message = await self._receive()
+            self.gone = message["type"] == "http.disconnect"
+
+
+class ASGICarrier:
+    """Reads a request from an ASGI scope."""
+
+    protocol = "asgi"
+
+    def headers(self, raw: Scope) -> Headers:
+        return Headers.from_bytes(raw.get("headers", ()))
+
+    def query_string(self, raw: Scope) -> str:
+        return raw.get("query_string", b"").decode("latin-1")  # type: ignore[no-any-return]
+
+    def scheme(self, raw: Scope) -> str:
+        return raw.get("scheme") or "http"
+
+    def http_version(self, raw: Scope) -> str:
+        return raw.get("http_version") or "1.1"
+
+    def client(self, raw: Scope) -> Address | None:
+        return _address(raw.get("client"))
+
+    def server(self, raw: Scope) -> Address | None:
+        return _address(raw.get("server"))
+
+    def root_path(self, raw: Scope) -> str:
+        return (raw.get("root_path") or "").rstrip("/")
+
+    def raw_path(self, raw: Scope) -> bytes | None:
+        return raw.get("raw_path")
+
+    def body(self, raw: Scope, channel: Receive) -> ASGIBody:
+        return ASGIBody(channel)
+
+    def scope(self, request: Request) -> Scope:
+        scope = dict(request.raw)
+        scope.setdefault("state", {})
+        scope.setdefault("headers", [])
+        return scope
+
+    def initial_state(self, raw: Scope) -> dict[str, Any] | None:
+        return raw.get("state")
+
+    async def wait_disconnect(self, request: Request) -> None:
+        await _source(request).wait_disconnect()
+
+    async def is_disconnected(self, request: Request) -> bool:
+        source = _source(request)
+        if not source.gone:
+            # Ask, and take no answer within this turn of the loop as "not yet".
+            watch = asyncio.create_task(source.wait_disconnect())
+            await asyncio.sleep(0)
+            if not watch.done():
+                watch.cancel()
+            await asyncio.wait([watch])
+        return source.gone
+
+
+def _source(request: Request) -> ASGIBody:
+    source: ASGIBody = request.body_source
+    return source
+
+
+def _address(value: Any) -> Address | None:
+    if not value:
+        return None
+    host, port = value
+    # Granian gives the port as text.
+    return host, int(port) if port is not None else None
+
+
+CARRIER = ASGICarrier()
+
+
+def serve_asgi(dispatch: Dispatch, threads: Threads, report: Any) -> ASGIApp:
+    """The HTTP part of an ASGI application."""
+
+    async def http(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        raw_path = scope.get("raw_path")
+        root_path = scope.get("root_path")
+        host = None
+        refusal = None
+        for name, value in scope.get("headers", ()):
+            if name == b"host":
+                if host is not None:
+                    refusal = BadRequest("the request has two Host headers")
+                host = value
+        if root_path or raw_path is None or b"%" in raw_path:
+            try:
+                path = _path(path, raw_path, root_path or "")
+            except ValueError as error:
+                refusal = BadRequest(str(error))
+        request = Request(CARRIER, scope, receive, scope["method"], path)
+        if refusal is not None:
+            request.refusal = refusal
+        elif host is None and scope.get("http_version") == "1.1":
+            request.refusal = BadRequest("the request has no Host header")
+        pipeline = dispatch(request, None if host is None else host.decode("latin-1"))
+        response = None
+        try:
+            response = await pipeline.handle(request)
+            if response.stream is None:
+                await _send_whole(response, request.method == "HEAD", send)
+            else:
+                await _send_stream(request, response, send, threads, report)
+        finally:
+            if has_work(request, response):
+                await complete(request, response, threads)
+
+    return http
+
+
+def _path(path: str, raw_path: bytes | None, root_path: str) -> str:
+    """The path to match, decoded once, without the part that is the server's `root_path`."""
+    if raw_path is not None and b"%" in raw_path:
+        decoded = decode_path(raw_path.partition(b"?")[0])
+        # A layer at the head of the application's list may have rewritten `path`, and then `raw_path` is stale.
+        if decoded.replace("%2F", "/").replace("%25", "%") == path or "\ufffd" in path:
+            path = decoded
+        else:
+            path = keep_escapes(path)
+    else:
+        path = keep_escapes(path)
+    root_path = root_path.rstrip("/")
+    if root_path and (path == root_path or path.startswith(root_path + "/")):
+        return path[len(root_path) :] or "/"
+    return path
+
+
+async def _send_whole(response: Response, head: bool, send: Send) -> None:
+    body = response.body
+    if head or response.status in NO_BODY:
+        body = b""
+    await send(_start(response, head))
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _start(response: Response, head: bool) -> Message:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in framed(response, head=head)]
+    return {"type": "http.response.start", "status": response.status, "headers": headers}
+
+
+async def _send_stream(request: Request, response: Response, send: Send, threads: Threads, report: Any) -> None:
+    if request.method == "HEAD" or response.status in NO_BODY:
+        start = _start(response, True)
+        await response.aclose()
+        await send(start)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return
+    await send(_start(response, False))
+
+    async def write(piece: bytes) -> None:
+        try:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except OSError as error:
+            raise ClientDisconnect(str(error)) from error
+
+    stream, response.stream = response.stream, None
+    try:
+        completed = await pour(
+            iterate(stream, request, threads), write, request.carrier.wait_disconnect(request)
+        )
+    except Exception as error:
+        # The status is out, so all that is left is to cut the connection: raising makes the server do that.
+        report(request, error)
+        raise
+    if completed:
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,87 @@
+"""What follows a response: callbacks after its last byte, run once, whatever became of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+
+from nacre.callables import is_async
+from nacre.chain.pipeline import close_replaced
+from nacre.request import Request
+from nacre.response import Response
+from nacre.threads import Threads
+
+_log = logging.getLogger("nacre.error")
+
+NO_BODY = frozenset({204, 304})
+
+
+def has_work(request: Request, response: Response | None) -> bool:
+    """Whether anything waits for the end of this request."""
+    return (
+        request.after_callbacks is not None
+        or request.streams is not None
+        or (response is not None and (response.sent_callbacks is not None or response.background is not None))
+    )
+
+
+async def complete(request: Request, response: Response | None, threads: Threads | None) -> None:
+    """Run what waits for the end: `on_sent`, the background callable, then `after_response` in reverse order.
+
+    `response` is None when the request was cancelled before it had one. What raises is logged and stops nothing else.
+    Plain callbacks run in a worker thread; without `threads`, here.
+    """
+    if request.streams is not None:
+        await close_replaced(request, response)
+    for callback in _callbacks(request, response):
+        try:
+            if is_async(callback):
+                await callback()  # type: ignore[misc]
+            elif threads is None:
+                callback()
+            else:
+                await threads.run(request, callback)
+        except Exception:
+            _log.exception("a callback after the response to %s %s failed", request.method, printable(request.path))
+
+
+def needs_loop(request: Request, response: Response) -> bool:
+    """Whether some of it is async."""
+    pending = [*(request.after_callbacks or ()), *(response.sent_callbacks or ()), response.background]
+    return any(is_async(callback) for callback in pending if callback is not None)
+
+
+def _callbacks(request: Request, response: Response | None) -> Iterator[Callable[[], object]]:
+    """Each callback is taken off its list as it is run, so none can run twice, and one may add another."""
+    if response is not None:
+        while response.sent_callbacks:
+            yield response.sent_callbacks.pop(0)
+        background, response.background = response.background, None
+        if background is not None:
+            yield background
+    while request.after_callbacks:
+        yield request.after_callbacks.pop()
+
+
+def printable(text: str) -> str:
+    """Text from a client, for one line of a log: control characters escaped, at most 200 characters."""
+    short = text if len(text) <= 200 else text[:200] + "…"
+    return short if short.isprintable() else short.encode("unicode_escape").decode("ascii")
+
+
+def framed(response: Response, *, head: bool) -> list[tuple[str, str]]:
+    """The header fields with the length that belongs to the body (RFC 9112 §6): right, or none where none may be."""
+    headers = response.raw_headers
+    if response.status in NO_BODY or response.status < 200:
+        if response.body or response.stream is not None:
+            _log.warning("a %s response can't have a body; it was left out", response.status)
+        return [pair for pair in headers if pair[0] not in ("content-length", "transfer-encoding")]
+    if response.stream is not None:
+        return [pair for pair in headers if pair[0] != "transfer-encoding"]
+    declared = any(name == "content-length" for name, _ in headers)
+    if not declared:
+        return [*headers, ("content-length", str(len(response.body)))]
+    if head and not response.body:
+        return headers  # an application that answers HEAD itself says the length of what GET would give
+    length = ("content-length", str(len(response.body)))
+    return [*(pair for pair in headers if pair[0] != "content-length"), length]

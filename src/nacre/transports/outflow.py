@@ -1,0 +1,64 @@
+"""Sending a stream while watching for the client to leave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from typing import Any
+
+from nacre.errors import ClientDisconnect
+
+
+async def pour(
+    pieces: AsyncGenerator[bytes, None],
+    write: Callable[[bytes], Awaitable[object]],
+    disconnected: Coroutine[Any, Any, None],
+) -> bool:
+    """Write all pieces; False if the client left before the end.
+
+    Servers tell of a departure on the receiving side only, so `disconnected` is awaited beside. When it ends, the
+    request's task is cancelled at whatever it waits for, which lets the generator see a CancelledError; that
+    cancellation ends here. One from elsewhere (a shutdown) goes on. The generator is closed in any case.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    left = False
+
+    def leave(watch: asyncio.Task[None]) -> None:
+        nonlocal left
+        if not watch.cancelled() and watch.exception() is None:
+            left = True
+            task.cancel()
+
+    watch = asyncio.create_task(disconnected)
+    watch.add_done_callback(leave)
+    try:
+        async for piece in pieces:
+            await write(piece)
+        return True
+    except asyncio.CancelledError as cancelled:
+        await _throw(pieces, cancelled)
+        if not left:
+            raise
+        task.uncancel()
+        return False
+    except ClientDisconnect:
+        await _throw(pieces, asyncio.CancelledError("the client left"))
+        return False
+    finally:
+        watch.remove_done_callback(leave)
+        await pieces.aclose()
+        await _end(watch)
+
+
+async def _throw(pieces: AsyncGenerator[bytes, None], cancelled: asyncio.CancelledError) -> None:
+    try:
+        await pieces.athrow(cancelled)
+    except (asyncio.CancelledError, StopAsyncIteration, ClientDisconnect):
+        pass
+
+
+async def _end(watch: asyncio.Task[None]) -> None:
+    if not watch.done():
+        watch.cancel()
+        await asyncio.wait([watch])

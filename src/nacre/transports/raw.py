@@ -1,0 +1,63 @@
+"""ASGI layers at the head of an application's list: around everything, routing included, on every transport."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nacre.chain.asgi import replay, respond
+from nacre.chain.layer import Layer
+from nacre.chain.pipeline import Pipeline
+from nacre.request import Request
+from nacre.response import Response
+from nacre.types import ASGIApp, Receive, Scope, Send
+
+
+class _Link:
+    """One layer, built once, with a next one that may change when the application's list does."""
+
+    def __init__(self, layer: Layer) -> None:
+        assert layer.build_asgi is not None
+        self.next: ASGIApp | None = None
+        self.app: ASGIApp = layer.build_asgi(self._call_next)
+
+    async def _call_next(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.next is not None
+        await self.next(scope, receive, send)
+
+
+class RawStack:
+    """The raw layers of one application around its own ASGI callable.
+
+    Under ASGI `app` takes what the server gives. On other transports a request is described as an ASGI scope, and
+    `dispatch` gives a pipeline that drives the layers in the request's task.
+    """
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+        self._links: dict[Layer, _Link] = {}
+        self.app: ASGIApp | None = None
+
+    def build(self, layers: Sequence[Layer]) -> None:
+        """Arrange these layers, first outermost; those built earlier are kept."""
+        following = self._inner
+        for layer in reversed(layers):
+            link = self._links.get(layer) or self._links.setdefault(layer, _Link(layer))
+            link.next = following
+            following = link.app
+        self.app = following if layers else None
+
+    def dispatch(self, request: Request, host: str | None) -> Pipeline:
+        """The pipeline of any request: all of the layers, then the application's own routing."""
+        return Pipeline(self._handle, None)
+
+    async def _handle(self, request: Request) -> Response:
+        assert self.app is not None
+        return await respond(self.app, request.scope, replay(request, keep=False), request, "a layer at the head")
+
+
+def state_of(scope: Scope, initial: dict[str, Any]) -> None:
+    """Let a scope's state begin with what the lifespan yielded."""
+    state = scope.setdefault("state", {})
+    for name, value in initial.items():
+        state.setdefault(name, value)

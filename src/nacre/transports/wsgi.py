@@ -1,0 +1,333 @@
+"""WSGI (PEP 3333): the caller's thread does the plain code; what must be awaited runs on one loop beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextvars import Context, copy_context
+from typing import Any, TypeVar
+
+from nacre.chain.pipeline import Dispatch, Pipeline
+from nacre.errors import BadRequest, ClientDisconnect, reason_phrase
+from nacre.headers import Headers
+from nacre.request import Request
+from nacre.response import Response
+from nacre.streams import is_async_stream, iterate
+from nacre.threads import Threads, Visit, run_at_once
+from nacre.transports.completion import NO_BODY, complete, framed, has_work, needs_loop
+from nacre.transports.scope import asgi_scope
+from nacre.types import Address, Environ, Scope, StartResponse, WSGIApp
+from nacre.urls import decode_path, keep_escapes
+
+T = TypeVar("T")
+
+_PIECE = 64 * 1024
+
+
+class LoopThread:
+    """An event loop in a thread of its own, started when something must be awaited; one per application."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The running loop."""
+        if self._loop is None:
+            with self._lock:
+                if self._loop is None:
+                    loop = asyncio.new_event_loop()
+                    threading.Thread(target=self._run, args=(loop,), name="nacre-loop", daemon=True).start()
+                    self._loop = loop
+        return self._loop
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_forever()
+
+    def run(self, awaitable: Awaitable[T]) -> T:
+        """Await something on the loop, from another thread."""
+
+        async def await_it() -> T:
+            return await awaitable
+
+        return asyncio.run_coroutine_threadsafe(await_it(), self.loop).result()
+
+    def stop(self) -> None:
+        """Stop the loop, if it was started."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.call_soon_threadsafe(loop.stop)
+
+
+class WSGIBody:
+    """The receiving side of one request: `wsgi.input`, read in the caller's thread and never past the end."""
+
+    def __init__(self, environ: Environ, channel: _Channel) -> None:
+        self._input = environ["wsgi.input"]
+        self._channel = channel
+        length = environ.get("CONTENT_LENGTH") or ""
+        if length:
+            self._left: int | None = int(length) if length.isascii() and length.isdigit() else 0
+        else:
+            self._left = None if environ.get("wsgi.input_terminated") else 0
+
+    async def read(self) -> bytes:
+        visit = self._channel.visit
+        if visit is not None and visit.listening:
+            return await visit.call(self._read)
+        return self._read()
+
+    def _read(self) -> bytes:
+        if self._left == 0:
+            return b""
+        try:
+            data: bytes = self._input.read(_PIECE if self._left is None else min(_PIECE, self._left))
+        except (OSError, ValueError) as error:
+            raise ClientDisconnect("the client left before the body was complete") from error
+        if self._left is not None:
+            if not data:
+                raise ClientDisconnect(f"the client left {self._left} bytes before the end of the body")
+            self._left -= len(data)
+        return data
+
+
+class _Channel:
+    """What a WSGI request is answered through: the visit that its thread plays the worker in, if it needs one."""
+
+    __slots__ = ("visit",)
+
+    def __init__(self) -> None:
+        self.visit: Visit | None = None
+
+
+class WSGICarrier:
+    """Reads a request from a WSGI environ."""
+
+    protocol = "wsgi"
+
+    def headers(self, raw: Environ) -> Headers:
+        pairs = [
+            (key[5:].replace("_", "-").lower(), value)
+            for key, value in raw.items()
+            if key.startswith("HTTP_") and isinstance(value, str)
+        ]
+        for key, name in (("CONTENT_TYPE", "content-type"), ("CONTENT_LENGTH", "content-length")):
+            if raw.get(key):
+                pairs.append((name, raw[key]))
+        return Headers(pairs)
+
+    def query_string(self, raw: Environ) -> str:
+        return raw.get("QUERY_STRING", "")  # type: ignore[no-any-return]
+
+    def scheme(self, raw: Environ) -> str:
+        return raw.get("wsgi.url_scheme", "http")  # type: ignore[no-any-return]
+
+    def http_version(self, raw: Environ) -> str:
+        return raw.get("SERVER_PROTOCOL", "HTTP/1.1").partition("/")[2]  # type: ignore[no-any-return]
+
+    def client(self, raw: Environ) -> Address | None:
+        host, port = raw.get("REMOTE_ADDR"), raw.get("REMOTE_PORT")
+        return (host, int(port) if port else None) if host else None
+
+    def server(self, raw: Environ) -> Address | None:
+        host, port = raw.get("SERVER_NAME"), raw.get("SERVER_PORT")
+        return (host, int(port) if port else None) if host else None
+
+    def root_path(self, raw: Environ) -> str:
+        return _text(raw.get("SCRIPT_NAME", "")).rstrip("/")
+
+    def raw_path(self, raw: Environ) -> bytes | None:
+        target = raw.get("RAW_URI") or raw.get("REQUEST_URI")
+        return target.partition("?")[0].encode("latin-1") if target else None
+
+    def body(self, raw: Environ, channel: _Channel) -> WSGIBody:
+        return WSGIBody(raw, channel)
+
+    def scope(self, request: Request) -> Scope:
+        return asgi_scope(request)
+
+    def initial_state(self, raw: Environ) -> dict[str, Any] | None:
+        return None
+
+    async def wait_disconnect(self, request: Request) -> None:
+        # WSGI never tells; who waits for it is cancelled when the request ends.
+        await asyncio.get_running_loop().create_future()
+
+    async def is_disconnected(self, request: Request) -> bool:
+        return False
+
+
+CARRIER = WSGICarrier()
+
+
+def _text(value: str) -> str:
+    """Undo PEP 3333's byte-as-latin-1 spelling."""
+    return value.encode("latin-1").decode("utf-8", "replace")
+
+
+def serve_wsgi(dispatch: Dispatch, threads: Threads, report: Any, beside: LoopThread) -> WSGIApp:
+    """A WSGI application; what must be awaited runs on the loop of `beside`."""
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        # A server's thread keeps its context from one request to the next; each gets a copy of its own.
+        exchange = _WSGIExchange(environ, start_response, dispatch, threads, report, beside)
+        return exchange.context.run(exchange.answer)
+
+    return application
+
+
+class _WSGIExchange:
+    """One request under WSGI, from the call to the end of the iterable."""
+
+    def __init__(
+        self,
+        environ: Environ,
+        start_response: StartResponse,
+        dispatch: Dispatch,
+        threads: Threads,
+        report: Any,
+        beside: LoopThread,
+    ) -> None:
+        self.context: Context = copy_context()
+        self._environ = environ
+        self._start_response = start_response
+        self._dispatch = dispatch
+        self._threads = threads
+        self._report = report
+        self._beside = beside
+        self._channel = _Channel()
+
+    def answer(self) -> Iterable[bytes]:
+        request = self._request()
+        pipeline = self._dispatch(request, self._environ.get("HTTP_HOST"))
+        response = None
+        streams = False
+        try:
+            response = self._run(request, pipeline)
+            head = request.method == "HEAD" or response.status in NO_BODY
+            status = f"{response.status} {reason_phrase(response.status)}"
+            self._start_response(status, framed(response, head=request.method == "HEAD"))
+            if response.stream is not None and not head:
+                streams = True
+                return _Body(self, request, response, response.stream)
+            if has_work(request, response):
+                streams = True
+                return _Body(self, request, response, [b"" if head else response.body])
+            return [] if head else [response.body]
+        finally:
+            if not streams and has_work(request, response):
+                self.finish(request, response)
+
+    def _request(self) -> Request:
+        environ = self._environ
+        refusal = None
+        try:
+            path = _path(environ)
+        except ValueError as error:
+            path, refusal = "/", BadRequest(str(error))
+        request = Request(CARRIER, environ, self._channel, environ["REQUEST_METHOD"], path)
+        if "HTTP_HOST" not in environ and environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
+            refusal = BadRequest("the request has no Host header")
+        if refusal is not None:
+            request.refusal = refusal
+        return request
+
+    def _run(self, request: Request, pipeline: Pipeline) -> Response:
+        if pipeline.inline is not None:
+            return run_at_once(_coroutine(pipeline.inline(request)))
+        return self.host(request, lambda: pipeline.handle(request))
+
+    def host(self, request: Request, awaitable: Callable[[], Awaitable[T]]) -> T:
+        """Await something on the loop beside, this thread being the request's worker meanwhile."""
+        visit = self._channel.visit = request.visit = Visit(self._beside.loop)
+        try:
+            return visit.host(awaitable, self.context.copy())
+        finally:
+            self._channel.visit = request.visit = None
+
+    def pieces(self, request: Request, stream: Any) -> Iterator[bytes]:
+        """The pieces of a stream, each produced where it belongs: here, or on the loop."""
+        if not is_async_stream(stream):
+            source = iterate(stream, request, None)
+            run: Callable[[Callable[[], Awaitable[Any]]], Any] = lambda make: run_at_once(_coroutine(make()))
+        else:
+            source = iterate(stream, request, self._threads)
+            run = lambda make: self.host(request, make)
+        try:
+            while (piece := run(lambda: anext(source, None))) is not None:
+                yield piece
+        finally:
+            run(source.aclose)
+
+    def finish(self, request: Request, response: Response | None) -> None:
+        """Run what waits for the end of the response."""
+        if response is not None and needs_loop(request, response):
+            self.host(request, lambda: complete(request, response, self._threads))
+        else:
+            run_at_once(complete(request, response, None))
+
+    def failed(self, request: Request, error: Exception) -> None:
+        self._report(request, error)
+
+
+async def _coroutine(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+class _Body:
+    """The iterable a server sends from. `close` ends the stream and runs what waits for the end, once."""
+
+    def __init__(self, exchange: _WSGIExchange, request: Request, response: Response, stream: Any) -> None:
+        self._exchange = exchange
+        self._request = request
+        self._response = response
+        response.stream = None
+        self._pieces = exchange.pieces(request, stream) if not isinstance(stream, list) else iter(stream)
+        self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return self._exchange.context.run(next, self._pieces)
+        except StopIteration:
+            raise
+        except Exception as error:
+            # The status is out, so all that is left is to cut the connection: raising makes the server do that.
+            self._exchange.failed(self._request, error)
+            raise
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._exchange.context.run(self._close)
+
+    def _close(self) -> None:
+        try:
+            close = getattr(self._pieces, "close", None)
+            if close is not None:
+                close()
+        finally:
+            self._exchange.finish(self._request, self._response)
+
+
+def _path(environ: Environ) -> str:
+    """The path to match, decoded once; from the raw target where the server gives it."""
+    try:
+        path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8") or "/"
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the path is not UTF-8: {error.reason}") from None
+    raw = CARRIER.raw_path(environ)
+    if raw is None or b"%" not in raw:
+        return keep_escapes(path)
+    decoded = decode_path(raw)
+    prefix = _text(environ.get("SCRIPT_NAME", ""))
+    if prefix and decoded.startswith(prefix):
+        decoded = decoded[len(prefix) :]
+    # A server or middleware may have changed PATH_INFO, and then the raw target says nothing about it.
+    return decoded if decoded.replace("%2F", "/").replace("%25", "%") == path else keep_escapes(path)
