@@ -34,7 +34,7 @@ from nacre.transports.completion import printable
 from nacre.transports.raw import RawStack
 from nacre.transports.rsgi import serve_rsgi
 from nacre.transports.wsgi import LoopThread, serve_wsgi
-from nacre.types import ASGIApp, Scope
+from nacre.types import Scope
 from nacre.urls import parse_host
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -141,7 +141,12 @@ class Nacre(Group):
         return self._ready().names.build(name, values).path
 
     def register_converter(
-        self, name: str, parser: Callable[[str], object], *, pattern: str | None = None, format: Callable[[Any], str] = str
+        self,
+        name: str,
+        parser: Callable[[str], object],
+        *,
+        pattern: str | None = None,
+        format: Callable[[Any], str] = str,
     ) -> None:
         """Add a type of path variable: `<name:variable>`.
 
@@ -179,7 +184,7 @@ class Nacre(Group):
     if sys.version_info >= (3, 12):
         inspect.markcoroutinefunction(__call__)
     else:
-        __call__._is_coroutine = asyncio.coroutines._is_coroutine
+        __call__._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
 
     def _serve_asgi(self, scope: Scope, receive: Any, send: Any) -> Awaitable[None]:
         if self._raw.app is not None:
@@ -205,7 +210,9 @@ class Nacre(Group):
         if self._wsgi_lifespan is None and (self.lifespan or self.startup_hooks or self.mounted_apps()):
             self._start_wsgi_lifespan()
         if self._raw.app is not None:
-            return serve_wsgi(self._raw.dispatch, self.tools.threads, self.report, self._beside)(environ, start_response)
+            return serve_wsgi(self._raw.dispatch, self.tools.threads, self.report, self._beside)(
+                environ, start_response
+            )
         return self._wsgi_http(environ, start_response)
 
     async def _live(self) -> LifespanTask:
@@ -314,7 +321,13 @@ class Nacre(Group):
         layer = layer_of(error, self._compiled.chains if self._compiled else ())
         place = f" in {layer.label}" if layer is not None else ""
         _log.error(
-            "%s %s%s failed%s: %s", request.method, printable(request.path), route, place, type(error).__name__, exc_info=error
+            "%s %s%s failed%s: %s",
+            request.method,
+            printable(request.path),
+            route,
+            place,
+            type(error).__name__,
+            exc_info=error,
         )
         return debug_page(request, error, self._compiled) if self.debug else None
 

@@ -5,13 +5,13 @@ Everything wrong with a configuration is found here and raised together, as one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from nacre.binding import BoundHandler, bind_handler
 from nacre.callables import Call, describe, is_async, prepare_call
-from nacre.chain.asgi import respond, scope_of, replay
+from nacre.chain.asgi import replay, respond, scope_of
 from nacre.chain.boundary import ErrorBoundary, ErrorPage, Handlers, by_arity
 from nacre.chain.django import DjangoLayer
 from nacre.chain.endpoint import Endpoint
@@ -184,14 +184,10 @@ class Compiler:
             layers.append(layer)
         return layers
 
-    def _scope(
-        self, group: Group, label: str, prefix: str, owner: Any, layers: Sequence[Layer] | None = None
-    ) -> Scope:
+    def _scope(self, group: Group, label: str, prefix: str, owner: Any, layers: Sequence[Layer] | None = None) -> Scope:
         if layers is None:
             layers = self._layers(group.middlewares.entries, owner)
-        handlers = {
-            key: self._error_handler(declaration, owner) for key, declaration in group.error_handlers.items()
-        }
+        handlers = {key: self._error_handler(declaration, owner) for key, declaration in group.error_handlers.items()}
         return Scope(label, prefix, tuple(layers), owner, group, {k: call for k, call in handlers.items() if call})
 
     def _error_handler(self, declaration: HookDeclaration, owner: Any) -> Call | None:
@@ -304,7 +300,9 @@ class Compiler:
     def _check_placement(self, root: Scope) -> None:
         """A selector that selects nothing is a misspelt one."""
         layers = {layer: scope for chain in self.chains for scope in chain.scopes for layer in scope.layers}
-        placements = [_placement(collected, method) for collected in self.collected for method in collected.route.methods]
+        placements = [
+            _placement(collected, method) for collected in self.collected for method in collected.route.methods
+        ]
         for layer in layers:
             for word in unmatched((*layer.only, *layer.skip), placements):
                 self.problems.append(
@@ -336,7 +334,8 @@ class Compiler:
     def _entry(self, collected: Collected, method: str) -> RouteEntry[Chain]:
         declaration = collected.declaration
         slashes = declaration.slashes or next(
-            (scope.group.slashes for scope in reversed(collected.scopes) if scope.group and scope.group.slashes), "strict"
+            (scope.group.slashes for scope in reversed(collected.scopes) if scope.group and scope.group.slashes),
+            None,
         )
         return RouteEntry(
             collected.pattern,
@@ -346,7 +345,7 @@ class Compiler:
             declaration.where,
             declaration.order,
             declaration.defaults,
-            slashes,
+            slashes or "strict",
         )
 
     def _chain(self, collected: Collected, method: str) -> Chain:
@@ -532,12 +531,7 @@ def _placement(collected: Collected, method: str) -> Placement:
 
 
 def _qualified(collected: Collected) -> str:
-    names = [
-        mount.name
-        for scope in collected.scopes
-        if scope.group is not None and scope.group.name
-        for mount in (scope.group,)
-    ]
+    names = [scope.group.name for scope in collected.scopes[1:] if scope.group is not None and scope.group.name]
     return ":".join([*names, collected.route.name or ""])
 
 

@@ -247,4 +247,7 @@ def reason_phrase(status: int) -> str:
 
 
 # Python 3.11 still carries the names of RFC 7231 for these two.
-_PHRASES = {status.value: status.phrase for status in HTTPStatus} | {413: "Content Too Large", 422: "Unprocessable Content"}
+_PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
+    413: "Content Too Large",
+    422: "Unprocessable Content",
+}

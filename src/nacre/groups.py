@@ -348,7 +348,7 @@ _ROUTE_OPTIONS = ("name", "tags", "middlewares", "error_handlers", "host", "defa
 
 def _methods_of(cls: type, where: Location) -> list[tuple[tuple[str, ...], Callable[..., Any]]]:
     instance = cls()
-    pairs = [
+    pairs: list[tuple[tuple[str, ...], Callable[..., Any]]] = [
         ((method,), getattr(instance, method.lower()))
         for method in METHODS
         if callable(getattr(instance, method.lower(), None))

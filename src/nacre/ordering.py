@@ -49,9 +49,7 @@ def check_order(chains: Iterable[Chained]) -> list[Problem]:
     return list(found.values())
 
 
-def _check_layer(
-    chain: Chained, layers: list[Ordered], index: int, layer: Ordered
-) -> Iterator[tuple[str, Problem]]:
+def _check_layer(chain: Chained, layers: list[Ordered], index: int, layer: Ordered) -> Iterator[tuple[str, Problem]]:
     outside, inside = layers[:index], layers[index + 1 :]
     for need in layer.requires:
         if not any(need in other.provides or need == other.name for other in outside):
@@ -64,17 +62,21 @@ def _check_layer(
             yield f"after {name}", _misplaced(chain, layer, "inside", culprit, "after")
 
 
-def _missing(
-    chain: Chained, layers: list[Ordered], inside: list[Ordered], layer: Ordered, need: str
-) -> Problem:
+def _missing(chain: Chained, layers: list[Ordered], inside: list[Ordered], layer: Ordered, need: str) -> Problem:
     what = f"{layer.label} requires `{need}` on {_route(chain)}"
     late = next((other for other in inside if need in other.provides or need == other.name), None)
     if late is not None:
-        return Problem(f"{what}, but {late.label} provides it further in", layer.where, f"put `{late.name}` before `{layer.name}`")
+        return Problem(
+            f"{what}, but {late.label} provides it further in", layer.where, f"put `{late.name}` before `{layer.name}`"
+        )
     known = [name for other in layers for name in (*other.provides, other.name)]
     near = difflib.get_close_matches(need, known, n=1)
     hint = f"; did you mean `{near[0]}`?" if near else ""
-    return Problem(f"{what}, and no layer outside of it provides that{hint}", layer.where, f"add a layer that provides `{need}` before it")
+    return Problem(
+        f"{what}, and no layer outside of it provides that{hint}",
+        layer.where,
+        f"add a layer that provides `{need}` before it",
+    )
 
 
 def _misplaced(chain: Chained, layer: Ordered, place: str, other: Ordered, kind: str) -> Problem:

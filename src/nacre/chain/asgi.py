@@ -121,7 +121,8 @@ class Drive:
                 if self.finished:
                     return None
                 if awaited is self:
-                    return self._message
+                    message, self._message = self._message, None
+                    return message
                 self._pending = awaited
             if self._inbox:
                 message, self._taken = self._inbox.popleft()

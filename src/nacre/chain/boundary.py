@@ -53,7 +53,7 @@ class ErrorBoundary:
         for handlers in self._scopes:
             for cls in type(error).__mro__:
                 # HTTPError itself is less specific than the status that the error has.
-                if cls is HTTPError and status in handlers:
+                if cls is HTTPError and status is not None and status in handlers:
                     return handlers[status]
                 if cls in handlers:
                     return handlers[cls]

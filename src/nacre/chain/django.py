@@ -105,7 +105,7 @@ def _wants_async(target: Any) -> bool:
     if getattr(target, "async_capable", False):
         return True
     call = vars(target).get("__call__") if isinstance(target, type) else target
-    return inspect.iscoroutinefunction(call) or (isinstance(target, type) and is_async(getattr(target, "__call__")))
+    return inspect.iscoroutinefunction(call) or (isinstance(target, type) and is_async(target.__call__))
 
 
 def exception_hooks(layers: Sequence[DjangoLayer]) -> tuple[Call, ...]:

@@ -116,7 +116,9 @@ class Endpoint:
         try:
             return self.convert(value)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"{self.label} returned a {type(value).__name__} that makes no response: {error}") from error
+            raise TypeError(
+                f"{self.label} returned a {type(value).__name__} that makes no response: {error}"
+            ) from error
 
     async def _settle(self, request: Request, response: Response, inline: bool) -> Response:
         response = adopt(request, response)

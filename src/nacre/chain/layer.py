@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nacre.callables import Call, describe, prepare_call
+from nacre.callables import Call, prepare_call
 from nacre.chain.asgi import ASGILayer
 from nacre.chain.django import DjangoLayer
 from nacre.chain.hooks import HookLayer, Hooks, fuse
@@ -78,7 +78,10 @@ def adapt(item: object, where: Location, tools: Tools) -> Layer:
         where=declared.where,
         only=declared.only,
         skip=declared.skip,
-        **{mark: _promise(target, marks, mark) for mark in ("provides", "requires", "before", "after")},
+        provides=_promise(target, marks, "provides"),
+        requires=_promise(target, marks, "requires"),
+        before=_promise(target, marks, "before"),
+        after=_promise(target, marks, "after"),
     )
     _ADAPTERS[style](layer, declared, target, tools)
     layer.codes = frozenset(_codes_of(target))
@@ -86,7 +89,8 @@ def adapt(item: object, where: Location, tools: Tools) -> Layer:
 
 
 def _bare(item: object, where: Location) -> Middleware:
-    declared = Middleware(item)  # type: ignore[arg-type]
+    target: Any = item
+    declared: Middleware = Middleware(target)
     declared.where = where
     return declared
 
@@ -206,14 +210,19 @@ def _init_takes(target: Any, count: int) -> bool:
         parameters = inspect.signature(target).parameters.values()
     except (TypeError, ValueError):
         return False
-    return sum(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters) >= count
+    return (
+        sum(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+        >= count
+    )
 
 
 def _codes_of(target: Any) -> list[Any]:
     """The code objects of a layer, by which a traceback tells which layer an exception passed."""
     owner = target if isinstance(target, type) else type(target)
     functions = [target, *(vars(owner).values() if owner.__module__ != "builtins" else ())]
-    codes = [getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None) for function in functions]
+    codes = [
+        getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None) for function in functions
+    ]
     return [code for code in codes if code is not None]
 
 

@@ -41,15 +41,8 @@ class Middleware:
     ) -> None: ...
     @overload
     def __init__(self, target: str, *args: Any, **options: Any) -> None: ...
-    def __init__(
-        self,
-        target: Any,
-        *args: Any,
-        only: Where = (),
-        skip: Where = (),
-        name: str | None = None,
-        **options: Any,
-    ) -> None:
+    def __init__(self, target: Any, *args: Any, **options: Any) -> None:
+        only, skip, name = options.pop("only", ()), options.pop("skip", ()), options.pop("name", None)
         self.target = target
         self.args = args
         self.options = options

@@ -35,15 +35,13 @@ def _checked(call: Callable[[Request, CallNext], Any], call_next: CallNext, fini
     async def onion(request: Request) -> Response:
         result = await call(request, call_next)
         if result.__class__ is Response and result.owner is request:
-            return result  # type: ignore[no-any-return]
+            return result
         return finish(request, result)
 
     return onion
 
 
-def _plain(
-    call: Callable[[Request, BlockingNext], Any], inner: Stage, finish: Finish, threads: Threads
-) -> Stage:
+def _plain(call: Callable[[Request, BlockingNext], Any], inner: Stage, finish: Finish, threads: Threads) -> Stage:
     call_next = blocking_next(inner)
 
     async def in_worker(request: Request) -> Response:
@@ -134,7 +132,14 @@ class _Returns(ast.NodeVisitor):
     def visit_Global(self, node: ast.Global) -> None:
         self._other.update(node.names)
 
-    visit_Match = visit_Import = visit_ImportFrom = lambda self, node: setattr(self, "_sound", False)
+    def visit_Match(self, node: ast.Match) -> None:
+        self._sound = False
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self._other.update(alias.asname or alias.name for alias in node.names)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        self._other.update(alias.asname or alias.name for alias in node.names)
 
     def _is_inner(self, node: ast.expr | None) -> bool:
         return (
