@@ -6,8 +6,6 @@ import asyncio
 import atexit
 import inspect
 import logging
-import os
-import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -50,8 +48,8 @@ class Nacre(Group):
     Declarations only record; they are checked and compiled together when the application is first used, and again when
     something is declared after that. `lifespan` is an async context manager function; what it yields starts each
     request's `state`. `max_body` is the largest request body, in bytes, that `request.body()` and its like read
-    (1 MiB; None: no limit). `threads` bounds the worker threads for plain `def` code. `results` holds the rules by which
-    plain values become responses. `debug` shows tracebacks to the client.
+    (1 MiB; None: no limit). `threads` bounds the worker threads for plain `def` code. `results` holds the rules by
+    which plain values become responses. `debug` shows tracebacks to the client.
     """
 
     def __init__(
@@ -215,7 +213,7 @@ class Nacre(Group):
             )
         return self._wsgi_http(environ, start_response)
 
-    async def _live(self) -> LifespanTask:
+    async def live(self) -> LifespanTask:
         """Start up on the running loop, through the layers at the head of the list, which see lifespans too."""
         raw = self._raw.app
         lifespan = LifespanTask(lambda: lived(self) if raw is None else foreign_lifespan(raw))
@@ -226,7 +224,7 @@ class Nacre(Group):
         with self._lock:
             if self._wsgi_lifespan is not None:
                 return
-            self._wsgi_lifespan = lifespan = self._beside.run(self._live())
+            self._wsgi_lifespan = lifespan = self._beside.run(self.live())
             atexit.register(lambda: self._beside.run(lifespan.stop()))
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
@@ -243,7 +241,7 @@ class Nacre(Group):
         """Start up, when a RSGI server has made its loop."""
         self._ready()
 
-        self._rsgi_lifespan = loop.run_until_complete(self._live())
+        self._rsgi_lifespan = loop.run_until_complete(self.live())
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Shut down, before a RSGI server closes its loop."""
@@ -362,7 +360,9 @@ class Nacre(Group):
         if self.stopper is not None:
             self.stopper()
         else:
-            os.kill(int(os.environ.get("NACRE_SERVER_PID") or os.getpid()), signal.SIGTERM)
+            from nacre.server import stop_foreign_server
+
+            stop_foreign_server()
 
     def __deepcopy__(self, memo: Mapping[int, Any]) -> Nacre:
         # COMPAT: some ASGI middlewares copy the whole scope deeply, and the application is in it.

@@ -57,9 +57,9 @@ def is_async(function: Any) -> bool:
     """Whether calling it gives an awaitable: `async def`, bound or partial too, or an object with such a `__call__`."""
     while hasattr(function, "func") and hasattr(function, "keywords"):  # functools.partial
         function = function.func
-    if inspect.iscoroutinefunction(function):
-        return True
-    return not isinstance(function, type) and inspect.iscoroutinefunction(getattr(function, "__call__", None))
+    if inspect.iscoroutinefunction(function) or isinstance(function, type):
+        return inspect.iscoroutinefunction(function)
+    return inspect.iscoroutinefunction(getattr(type(function), "__call__", None))  # noqa: B004 - async or not
 
 
 def describe(target: Any) -> str:

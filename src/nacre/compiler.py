@@ -5,22 +5,22 @@ Everything wrong with a configuration is found here and raised together, as one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from nacre.binding import BoundHandler, bind_handler
-from nacre.callables import Call, describe, is_async, prepare_call
-from nacre.chain.asgi import replay, respond, scope_of
-from nacre.chain.boundary import ErrorBoundary, ErrorPage, Handlers, by_arity
+from nacre.callables import Call, describe, prepare_call
+from nacre.chain.boundary import ErrorBoundary, ErrorPage
 from nacre.chain.django import DjangoLayer
 from nacre.chain.endpoint import Endpoint
-from nacre.chain.layer import Layer, Tools, adapt, compose, place_asgi
+from nacre.chain.layer import Layer, compose, place_asgi
 from nacre.chain.pipeline import Pipeline, bound, guard, wrap_django
 from nacre.chain.stage import Stage
-from nacre.chain.wsgi import wsgi_endpoint
-from nacre.errors import ConfigurationError, HTTPError, Location, MethodNotAllowed, NotFound, Problem
-from nacre.groups import Entry, Group, HookDeclaration, Inclusion, MountDeclaration, RouteDeclaration
+from nacre.collector import Collected, Collector, Scope
+from nacre.errors import ConfigurationError, Location, MethodNotAllowed, NotFound, Problem
+from nacre.groups import HookDeclaration, MountDeclaration, Slashes
+from nacre.mounts import enter_mount
 from nacre.ordering import check_order
 from nacre.placement import Placement, unmatched
 from nacre.request import Request
@@ -28,60 +28,14 @@ from nacre.response import Response
 from nacre.results import return_annotation
 from nacre.route import Route
 from nacre.routing import (
-    ANY_METHOD,
-    Converters,
-    HostPattern,
     NamedRoute,
     Names,
-    PathPattern,
     RouteEntry,
     Router,
-    join,
-    parse_host,
-    parse_pattern,
 )
 from nacre.urls import decode_segment, encode_path
 
-
-class Owner(Protocol):
-    """The application that is compiled, and each one mounted in it."""
-
-    tools: Tools
-    converters: Converters
-    max_body: int | None
-    adapted: dict[Any, Any]
-
-    def error_page(self, request: Request, error: HTTPError) -> Response: ...
-
-    def report(self, request: Request, error: Exception) -> Response | None: ...
-
-
-@dataclass(frozen=True, eq=False)
-class Scope:
-    """One level a route lies in: the application, a group, a mounted application, or the route itself."""
-
-    label: str
-    prefix: str
-    layers: tuple[Layer, ...]
-    owner: Any
-    group: Group | None = None
-    handlers: Handlers = field(default_factory=dict)
-    mount: str | None = None
-    """The prefix at which this scope's paths begin anew, for a mounted application."""
-
-
-@dataclass(frozen=True, eq=False)
-class Collected:
-    """A route with all that lies around it."""
-
-    declaration: RouteDeclaration
-    scopes: tuple[Scope, ...]
-    path: str
-    host: str | None
-    route: Route
-    pattern: PathPattern
-    host_pattern: HostPattern | None
-    stage: Callable[[ErrorBoundary, Collected], Endpoint] | None = None
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +70,7 @@ class Compiled:
 
 @dataclass(frozen=True, eq=False)
 class Fallback:
-    """The chains for a prefix where no route answers: unknown, wrong method, automatic OPTIONS, other slash, refused."""
+    """The chains for a prefix where no route answers."""
 
     unknown: Chain
     wrong_method: Chain
@@ -130,22 +84,18 @@ class Compiler:
 
     def __init__(self, app: Any) -> None:
         self.app = app
-        self.problems: list[Problem] = []
-        self.collected: list[Collected] = []
-        self.prefixes: dict[str, tuple[Scope, ...]] = {}
-        self.mounted: list[MountDeclaration] = []
+        self.found = Collector(app)
+        self.problems: list[Problem] = self.found.problems
         self.chains: list[Chain] = []
 
     def compile(self) -> Compiled:
         """Compile. Raises one ConfigurationError for all problems."""
-        raw, inner = self._split_head()
-        root = self._scope(self.app, "app", "", self.app, inner)
-        self.prefixes[""] = (root,)
-        self._walk(self.app, (root,), "", None)
+        found = self.found
+        found.collect()
         self._fail_if_any()
-        entries = [self._entry(collected, method) for collected in self.collected for method in collected.route.methods]
-        fallbacks = [(prefix, self._fallback(scopes)) for prefix, scopes in self.prefixes.items()]
-        self._check_placement(root)
+        entries = [self._entry(route, method) for route in found.collected for method in route.route.methods]
+        fallbacks = [(prefix, self._fallback(scopes)) for prefix, scopes in found.prefixes.items()]
+        self._check_placement()
         self.problems += check_order(self.chains)
         router = self._attempt(lambda: Router(entries, decode=decode_segment))
         names = self._attempt(self._names)
@@ -155,138 +105,16 @@ class Compiler:
         return Compiled(
             router,
             names,
-            tuple(dict.fromkeys(collected.route for collected in self.collected)),
+            tuple(dict.fromkeys(collected.route for collected in found.collected)),
             tuple(self.chains),
             tuple(sorted(fallbacks, key=lambda pair: -len(pair[0]))),
-            tuple(raw),
-            tuple(self.mounted),
+            tuple(found.raw_layers),
+            tuple(found.mounted),
         )
-
-    # Collect.
-
-    def _split_head(self) -> tuple[list[Layer], list[Layer]]:
-        """ASGI classes at the head of the application's list see the raw connection; the others are in the chain."""
-        layers = self._layers(self.app.middlewares.entries, self.app)
-        count = 0
-        while count < len(layers) and layers[count].build_asgi and not (layers[count].only or layers[count].skip):
-            count += 1
-        return layers[:count], layers[count:]
-
-    def _layers(self, entries: Iterable[Entry], owner: Owner) -> list[Layer]:
-        layers = []
-        for entry in entries:
-            layer = owner.adapted.get(entry)
-            if layer is None:
-                layer = self._attempt(lambda entry=entry: adapt(entry.item, entry.where, owner.tools))  # type: ignore[misc]
-                if layer is None:
-                    continue
-                owner.adapted[entry] = layer
-            layers.append(layer)
-        return layers
-
-    def _scope(self, group: Group, label: str, prefix: str, owner: Any, layers: Sequence[Layer] | None = None) -> Scope:
-        if layers is None:
-            layers = self._layers(group.middlewares.entries, owner)
-        handlers = {key: self._error_handler(declaration, owner) for key, declaration in group.error_handlers.items()}
-        return Scope(label, prefix, tuple(layers), owner, group, {k: call for k, call in handlers.items() if call})
-
-    def _error_handler(self, declaration: HookDeclaration, owner: Any) -> Call | None:
-        call: Call | None = owner.adapted.get(declaration)
-        if call is not None:
-            return call
-        function = by_arity(declaration.function, owner)
-        if function is None:
-            self.problems.append(
-                Problem(
-                    f"error handler {describe(declaration.function)} takes the wrong number of arguments",
-                    declaration.where,
-                    "it may take (request), (request, error) or (app, request, error)",
-                )
-            )
-            return None
-        call = prepare_call(
-            function, owner.tools.threads, inline=declaration.inline, asynchronous=is_async(declaration.function)
-        )
-        owner.adapted[declaration] = call
-        return call
-
-    def _walk(self, group: Group, scopes: tuple[Scope, ...], prefix: str, host: str | None) -> None:
-        host = group.host or host
-        for item in group.declarations:
-            if isinstance(item, RouteDeclaration):
-                self._collect(item, scopes, prefix, item.host or host)
-            elif isinstance(item, Inclusion):
-                below = join(join(prefix, item.prefix), item.group.prefix)
-                inner = self._scope(item.group, f"group {below or '/'}", below, scopes[-1].owner)
-                self.prefixes.setdefault(below, (*scopes, inner))
-                self._walk(item.group, (*scopes, inner), below, item.host or host)
-            else:
-                self._mount(item, scopes, prefix, host)
-
-    def _mount(self, item: MountDeclaration, scopes: tuple[Scope, ...], prefix: str, host: str | None) -> None:
-        below = join(prefix, item.prefix)
-        owner = scopes[-1].owner
-        around = Scope(f"mount {below or '/'}", below, tuple(self._layers(item.middlewares.entries, owner)), owner)
-        if not any(scope.mount is not None for scope in scopes):
-            self.mounted.append(item)  # what is mounted further in is lived by the application that mounts it
-        if isinstance(item.app, Group):
-            inner = self._scope(item.app, f"mounted app {below or '/'}", below, item.app)
-            inner = replace(inner, mount=below)
-            self.prefixes.setdefault(below, (*scopes, around, inner))
-            self._walk(item.app, (*scopes, around, inner), below, host)
-            return
-        label = f"application {describe(item.app)} mounted at {below or '/'}"
-        for path in dict.fromkeys((below or "/", f"{below}/<path:mounted_path>")):
-            declaration = RouteDeclaration(path, (ANY_METHOD,), item.app, item.where, order=item.order)
-            self._collect_foreign(declaration, (*scopes, around), below, host, label)
-
-    def _collect_foreign(
-        self, declaration: RouteDeclaration, scopes: tuple[Scope, ...], below: str, host: str | None, label: str
-    ) -> None:
-        call = _foreign_call(declaration.endpoint, below, label, scopes[-1].owner.tools)
-
-        def stage(boundary: ErrorBoundary, collected: Collected) -> Endpoint:
-            return self._endpoint(collected, boundary, call, hooks=False)
-
-        self._collect(declaration, scopes, "", host, stage)
-
-    def _collect(
-        self,
-        declaration: RouteDeclaration,
-        scopes: tuple[Scope, ...],
-        prefix: str,
-        host: str | None,
-        stage: Callable[[ErrorBoundary, Collected], Endpoint] | None = None,
-    ) -> None:
-        owner = scopes[-1].owner
-        path = join(prefix, declaration.path)
-        pattern = self._attempt(lambda: parse_pattern(path, owner.converters, declaration.where))
-        host_pattern = self._attempt(lambda: parse_host(host, declaration.where)) if host else None
-        layers = self._layers(declaration.middlewares.entries, owner)
-        handlers = {
-            key: self._error_handler(HookDeclaration(function, False, declaration.where), owner)
-            for key, function in declaration.error_handlers.items()
-        }
-        if pattern is None:
-            return
-        here = Scope("route", path, tuple(layers), owner, None, {key: call for key, call in handlers.items() if call})
-        tags = tuple(dict.fromkeys(tag for scope in scopes if scope.group for tag in scope.group.tags))
-        route = Route(
-            path,
-            declaration.methods,
-            declaration.endpoint,
-            declaration.name or getattr(declaration.endpoint, "__name__", None),
-            tuple(dict.fromkeys((*tags, *declaration.tags))),
-            declaration.options,
-            host,
-            declaration.where,
-        )
-        collected = Collected(declaration, (*scopes, here), path, host, route, pattern, host_pattern, stage)
-        self.collected.append(collected)
 
     # Check.
 
-    def _attempt(self, make: Callable[[], Any]) -> Any:
+    def _attempt(self, make: Callable[[], T]) -> T | None:
         try:
             return make()
         except ConfigurationError as error:
@@ -297,11 +125,11 @@ class Compiler:
         if self.problems:
             raise ConfigurationError(list(dict.fromkeys(self.problems)))
 
-    def _check_placement(self, root: Scope) -> None:
+    def _check_placement(self) -> None:
         """A selector that selects nothing is a misspelt one."""
         layers = {layer: scope for chain in self.chains for scope in chain.scopes for layer in scope.layers}
         placements = [
-            _placement(collected, method) for collected in self.collected for method in collected.route.methods
+            _placement(collected, method) for collected in self.found.collected for method in collected.route.methods
         ]
         for layer in layers:
             for word in unmatched((*layer.only, *layer.skip), placements):
@@ -316,8 +144,8 @@ class Compiler:
     def _names(self) -> Names:
         explicit: dict[str, list[Collected]] = {}
         implicit: dict[str, list[Collected]] = {}
-        for collected in self.collected:
-            if collected.stage is not None:
+        for collected in self.found.collected:
+            if collected.foreign is not None:
                 continue
             named = explicit if collected.declaration.name else implicit
             named.setdefault(_qualified(collected), []).append(collected)
@@ -333,10 +161,6 @@ class Compiler:
 
     def _entry(self, collected: Collected, method: str) -> RouteEntry[Chain]:
         declaration = collected.declaration
-        slashes = declaration.slashes or next(
-            (scope.group.slashes for scope in reversed(collected.scopes) if scope.group and scope.group.slashes),
-            None,
-        )
         return RouteEntry(
             collected.pattern,
             frozenset((method,)),
@@ -345,21 +169,22 @@ class Compiler:
             declaration.where,
             declaration.order,
             declaration.defaults,
-            slashes or "strict",
+            _slashes(collected),
         )
 
     def _chain(self, collected: Collected, method: str) -> Chain:
-        make = collected.stage or self._native_stage
         return self._build(
             collected.scopes,
             _placement(collected, method),
-            lambda boundary: make(boundary, collected),
+            lambda boundary: self._endpoint_of(collected, boundary),
             collected.route,
             method,
             describe(collected.declaration.endpoint),
         )
 
-    def _native_stage(self, boundary: ErrorBoundary, collected: Collected) -> Endpoint:
+    def _endpoint_of(self, collected: Collected, boundary: ErrorBoundary) -> Endpoint:
+        if collected.foreign is not None:
+            return self._endpoint(collected, boundary, collected.foreign, hooks=False)
         declaration, owner = collected.declaration, collected.scopes[-1].owner
         names = [variable.name for variable in collected.pattern.variables]
         names += collected.host_pattern.variables if collected.host_pattern else ()
@@ -495,7 +320,7 @@ class Compiler:
             outer = [layer.django for _, layers in picked[:index] for layer in layers if layer.django is not None]
             stage = self._wrap_scope(here, outer, boundary, stage)
             if scope.mount is not None:
-                stage = _enter_mount(stage, scope)
+                stage = enter_mount(stage, scope.mount, scope.owner)
             if index and here:
                 stage = bound(stage, self._boundary(scopes[:index]))
         return stage
@@ -526,6 +351,16 @@ class Compiler:
         )
 
 
+def _slashes(collected: Collected) -> Slashes:
+    """The slash policy of a route: its own, or that of the nearest scope that has one."""
+    if collected.declaration.slashes is not None:
+        return collected.declaration.slashes
+    for scope in reversed(collected.scopes):
+        if scope.group is not None and scope.group.slashes is not None:
+            return scope.group.slashes
+    return "strict"
+
+
 def _placement(collected: Collected, method: str) -> Placement:
     return Placement(collected.path, method, collected.declaration.name or collected.route.name, collected.route.tags)
 
@@ -544,62 +379,6 @@ def _named(name: str, found: list[Collected]) -> Iterator[NamedRoute]:
     for group in by_place.values():
         patterns = tuple(dict.fromkeys(collected.pattern for collected in group))
         yield NamedRoute(name, patterns, group[0].host_pattern, group[0].declaration.where)
-
-
-def _enter_mount(stage: Stage, scope: Scope) -> Stage:
-    """Let those inside a mounted application see its own paths, and those outside the whole ones."""
-    prefix, app = scope.mount or "", scope.owner
-
-    def build(inner: Any) -> Any:
-        async def mounted(request: Request) -> Response:
-            outside = request.path, request.root_path, request.app
-            request.path = request.path[len(prefix) :] or "/"
-            request.root_path += prefix
-            request.app = app
-            try:
-                return await inner(request)  # type: ignore[no-any-return]
-            finally:
-                request.path, request.root_path, request.app = outside
-
-        return mounted
-
-    return Stage(build(stage.handle), stage.inline and build(stage.inline))
-
-
-def _foreign_call(app: Any, prefix: str, label: str, tools: Tools) -> Call:
-    """How an application that is no Nacre is called: an ASGI one is driven in the task, a WSGI one in a thread."""
-
-    def relocate(request: Request) -> tuple[str, str]:
-        outside = request.path, request.root_path
-        request.path = request.path[len(prefix) :] or "/"
-        request.root_path += prefix
-        return outside
-
-    if _looks_like_asgi(app):
-
-        async def asgi(request: Request) -> Response:
-            outside = relocate(request)
-            try:
-                scope = scope_of(request)
-                return await respond(app, scope, replay(request, keep=False), request, label)
-            finally:
-                request.path, request.root_path = outside
-
-        return Call(asgi, None)
-    answer = wsgi_endpoint(app, label)
-
-    def wsgi(request: Request) -> Response:
-        outside = relocate(request)
-        try:
-            return answer(request)
-        finally:
-            request.path, request.root_path = outside
-
-    return prepare_call(wsgi, tools.threads)
-
-
-def _looks_like_asgi(app: Any) -> bool:
-    return is_async(app)
 
 
 # What answers where no route does. The transport's matcher has left what they need on the request.

@@ -24,7 +24,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
+
+from nacre.headers import pairs_of
 
 _PACKAGE = str(Path(__file__).parent)
 
@@ -52,7 +54,7 @@ class Location:
         return cls(frame.f_code.co_filename, frame.f_lineno)
 
     @classmethod
-    def of(cls, target: object) -> Location | None:
+    def of(cls, target: Any) -> Location | None:
         """Where a function, method, class or instance of a class was written; None for builtins and C code."""
         seen: set[int] = set()
         while hasattr(target, "__wrapped__") and id(target) not in seen:
@@ -122,8 +124,7 @@ class HTTPError(Exception):
         if status is not None:
             self.status = status
         self.detail = detail if detail is not None else reason_phrase(self.status)
-        items = headers.items() if isinstance(headers, Mapping) else headers or ()
-        self.headers: tuple[tuple[str, str], ...] = tuple(items)
+        self.headers: tuple[tuple[str, str], ...] = tuple(pairs_of(headers or ()))
         super().__init__(f"{self.status} {self.detail}")
 
 

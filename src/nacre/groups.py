@@ -42,7 +42,7 @@ class MiddlewareList(MutableSequence[Any]):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         where = Location.of_caller()
-        entry = [Entry(item, where) for item in value] if isinstance(index, slice) else Entry(value, where)
+        entry: Any = [Entry(item, where) for item in value] if isinstance(index, slice) else Entry(value, where)
         self._change(lambda entries: entries.__setitem__(index, entry))
 
     def __delitem__(self, index: int | slice) -> None:
@@ -70,11 +70,10 @@ class MiddlewareList(MutableSequence[Any]):
 
 @dataclass(eq=False)
 class Entry:
-    """One item of a middleware list, and what was made of it (once, however often the application is compiled)."""
+    """One item of a middleware list, and where it was put there."""
 
     item: Any
     where: Location
-    adapted: Any = None
 
 
 @dataclass(eq=False)
@@ -88,13 +87,13 @@ class RouteDeclaration:
     name: str | None = None
     tags: tuple[str, ...] = ()
     middlewares: MiddlewareList = field(default_factory=MiddlewareList)
-    error_handlers: Mapping[ErrorKey, Callable[..., Any]] = field(default_factory=dict)
+    error_handlers: Mapping[ErrorKey, Callable[..., Any]] = field(default_factory=dict[ErrorKey, Callable[..., Any]])
     host: str | None = None
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
     slashes: Slashes | None = None
     inline: bool | None = None
     max_body: int | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     order: int = 0
 
 
@@ -127,7 +126,6 @@ class HookDeclaration:
     function: Callable[..., Any]
     inline: bool
     where: Location
-    adapted: Any = None
 
 
 class Group:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from functools import cached_property as lazy
 else:
 
-    class lazy:
+    class lazy:  # noqa: N801 - it stands in for `cached_property`
         """Compute once, then be an ordinary attribute of the instance.
 
         PERF: `functools.cached_property` of Python 3.11 takes a lock at the first read of every instance, about 0.3 µs

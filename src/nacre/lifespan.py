@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol
 
@@ -33,7 +33,7 @@ class Lived(Protocol):
 
 
 @asynccontextmanager
-async def lived(app: Lived) -> AsyncIterator[dict[str, Any]]:
+async def lived(app: Lived) -> AsyncGenerator[dict[str, Any]]:
     """Live an application: its lifespan outermost, then those mounted in it, then its startup functions.
 
     The way out is the reverse, and what was entered is left also when something after it failed to start. Yields the
@@ -89,7 +89,7 @@ def _with_app(function: Callable[..., Any], app: object) -> Callable[[], Any]:
 
 
 @asynccontextmanager
-async def foreign_lifespan(app: ASGIApp) -> AsyncIterator[dict[str, Any]]:
+async def foreign_lifespan(app: ASGIApp) -> AsyncGenerator[dict[str, Any]]:
     """Live an ASGI application that may or may not support the lifespan protocol."""
     if not is_async(app):
         yield {}

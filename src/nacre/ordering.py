@@ -37,7 +37,7 @@ class Chained(Protocol):
 
 
 def check_order(chains: Iterable[Chained]) -> list[Problem]:
-    """Check `requires`, `before` and `after` in all chains; each problem is told once, with the first route it is in."""
+    """Check `requires`, `before` and `after` in all chains; a problem is told once, with the first route it is in."""
     found: dict[tuple[str, str], Problem] = {}
     for chain in chains:
         if chain.route is None:

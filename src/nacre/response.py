@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 from nacre.codecs import encode_json
 from nacre.cookies import format_cookie, format_deletion
-from nacre.headers import MutableHeaders, check_name, check_value
+from nacre.headers import MutableHeaders, check_name, check_value, pairs_of
 from nacre.lazy import lazy
 from nacre.urls import check_location
 
 SameSite = Literal["lax", "strict", "none"]
 Stream = AsyncIterable[bytes] | AsyncIterable[str] | Iterable[bytes] | Iterable[str]
-"""A body that comes in pieces; text is encoded as UTF-8. Closed (`aclose` or `close`) exactly once, whatever happens."""
+"""A body that comes in pieces; text is encoded as UTF-8. It is closed (`aclose` or `close`) whatever happens."""
 
 HeaderInput = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -65,13 +65,9 @@ class Response:
         elif isinstance(body, str):
             self.body = body.encode()
             self.raw_headers = [_TEXT]
-        elif isinstance(body, (bytes, bytearray, memoryview)):
-            self.body = bytes(body)
-            self.raw_headers = [_BINARY]
         else:
-            raise TypeError(
-                f"{type(self).__name__} takes a str or bytes body, not {type(body).__name__}; JSONResponse encodes data"
-            )
+            self.body = _checked_bytes(body)
+            self.raw_headers = [_BINARY]
         if content_type is not None:
             self.raw_headers = [("content-type", check_value("content-type", content_type))]
         if headers is not None:
@@ -92,8 +88,7 @@ class Response:
         return response
 
     def _take_headers(self, headers: HeaderInput) -> None:
-        pairs = headers.items() if isinstance(headers, Mapping) else headers
-        for name, value in pairs:
+        for name, value in pairs_of(headers):
             name = check_name(name)
             if name == "content-type":
                 self.headers.set(name, value)
@@ -199,6 +194,12 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status}>"
+
+
+def _checked_bytes(body: object) -> bytes:
+    if isinstance(body, bytes | bytearray | memoryview):
+        return bytes(body)
+    raise TypeError(f"a response takes a str or bytes body, not {type(body).__name__}; JSONResponse encodes data")
 
 
 async def close_stream(stream: Any) -> None:

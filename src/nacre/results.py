@@ -19,7 +19,7 @@ from http import HTTPStatus
 from typing import Any
 
 from nacre.codecs import encode_json
-from nacre.headers import check_value
+from nacre.headers import check_value, pairs_of
 from nacre.response import Response, StreamingResponse
 
 Converter = Callable[[Any], Response]
@@ -109,6 +109,8 @@ class Results:
                 return self._with(body, None, headers)
             case (body, int() | str() as status, dict() | list() | Mapping() as headers) if _is_status(status):
                 return self._with(body, status, headers)
+            case _:
+                pass
         raise TypeError(
             f"a tuple of {len(value)} ({', '.join(type(item).__name__ for item in value)}) is no result; "
             "return (body, status), (body, headers), (body, status, headers) or (status, headers), "
@@ -136,10 +138,9 @@ class Results:
         response = Response() if status_only else self.convert(body)
         if status is not None:
             response.status = _checked_status(status)
-        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
         # A list may name one header twice (two cookies); the first of a name replaces what conversion had set.
         seen: set[str] = set()
-        for name, item in pairs:
+        for name, item in pairs_of(headers):
             if str(name).lower() in seen:
                 response.headers.add(name, item)
             else:

@@ -65,8 +65,8 @@ def is_async_stream(stream: object) -> bool:
 async def iterate(stream: Any, request: Request | None, threads: Threads | None) -> AsyncGenerator[bytes, None]:
     """The pieces of any stream as bytes; empty ones are left out.
 
-    A plain iterable is advanced in a worker thread, or right here without `threads`. An exception thrown in at a `yield` (cancellation) is handed on to
-    an async generator; the stream is closed at the end, whichever way that comes.
+    A plain iterable is advanced in a worker thread, or right here without `threads`. An exception thrown in at a `yield`
+    (cancellation) is handed on to an async generator; the stream is closed at the end, whichever way that comes.
     """
     if hasattr(stream, "__aiter__"):
         source = aiter(stream)

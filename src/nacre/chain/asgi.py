@@ -121,8 +121,7 @@ class Drive:
                 if self.finished:
                     return None
                 if awaited is self:
-                    message, self._message = self._message, None
-                    return message
+                    return self._take_message()
                 self._pending = awaited
             if self._inbox:
                 message, self._taken = self._inbox.popleft()
@@ -164,6 +163,10 @@ class Drive:
             self._wait = None
         if not wait.was_cut:
             self._pending = _NOTHING
+
+    def _take_message(self) -> Message | None:
+        message, self._message = self._message, None
+        return message
 
     def _release(self) -> None:
         taken, self._taken = self._taken, None

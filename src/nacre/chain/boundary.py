@@ -130,7 +130,8 @@ def _states_status(value: object) -> bool:
             return True
         case (int(), _) | (_, int() | str()) | (_, int() | str(), _):
             return not isinstance(value[0], bool) if len(value) == 2 and isinstance(value[0], int) else True
-    return False
+        case _:
+            return False
 
 
 def by_arity(function: Callable[..., Any], app: object) -> Callable[..., Any] | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from nacre.callables import Call, prepare_call
@@ -16,6 +17,7 @@ from nacre.chain.middleware import Middleware, Style
 from nacre.chain.onion import Finish, adapt_onion
 from nacre.chain.shapes import load_target, recognise
 from nacre.chain.stage import Stage, adopt
+from nacre.chain.trace import codes_of
 from nacre.chain.wsgi import WSGILayer
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.request import Request
@@ -58,7 +60,8 @@ class Layer:
     asgi: ASGILayer | None = None
     finalize: Call | None = None
     build_asgi: Callable[[Any], Any] | None = None
-    codes: frozenset[Any] = field(default_factory=frozenset)
+    codes: frozenset[CodeType] = frozenset()
+    finalizer_codes: frozenset[CodeType] = frozenset()
 
     @property
     def label(self) -> str:
@@ -84,7 +87,7 @@ def adapt(item: object, where: Location, tools: Tools) -> Layer:
         after=_promise(target, marks, "after"),
     )
     _ADAPTERS[style](layer, declared, target, tools)
-    layer.codes = frozenset(_codes_of(target))
+    layer.codes = codes_of(target)
     return layer
 
 
@@ -143,6 +146,7 @@ def _adapt_hooks(layer: Layer, declared: Middleware, target: Hooks, tools: Tools
     finish = _finisher(layer, tools, declared.marks)
     layer.hooks = HookLayer(prepare(target.before), prepare(target.after), finish)
     layer.finalize = prepare(target.finalize)
+    layer.finalizer_codes = codes_of(target.finalize)
     for function in (target.finalize, target.after, target.before):
         if function is not None and declared.name is None:
             layer.name = _name_of(function)
@@ -190,6 +194,7 @@ def _add_finalize(layer: Layer, instance: Any, tools: Tools) -> None:
     finalize = getattr(instance, "finalize", None)
     if finalize is not None:
         layer.finalize = prepare_call(finalize, tools.threads, inline=getattr(instance, "inline", False))
+        layer.finalizer_codes = codes_of(finalize)
 
 
 def _build(layer: Layer, declared: Middleware, target: Any, *first: Any) -> Any:
@@ -214,16 +219,6 @@ def _init_takes(target: Any, count: int) -> bool:
         sum(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
         >= count
     )
-
-
-def _codes_of(target: Any) -> list[Any]:
-    """The code objects of a layer, by which a traceback tells which layer an exception passed."""
-    owner = target if isinstance(target, type) else type(target)
-    functions = [target, *(vars(owner).values() if owner.__module__ != "builtins" else ())]
-    codes = [
-        getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None) for function in functions
-    ]
-    return [code for code in codes if code is not None]
 
 
 def compose(layers: Sequence[Layer], inner: Stage, wrap_django: Callable[[Layer, Stage], Stage]) -> Stage:

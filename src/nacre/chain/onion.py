@@ -121,7 +121,7 @@ class _Returns(ast.NodeVisitor):
         if any(isinstance(inside, ast.Nonlocal) for inside in ast.walk(node)):
             self._sound = False
 
-    visit_AsyncFunctionDef = visit_FunctionDef
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - ast.NodeVisitor's spelling
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self._other.add(node.name)
@@ -163,5 +163,6 @@ def _always_returns(body: list[ast.stmt]) -> bool:
                 return True
             ends = _always_returns(otherwise) if otherwise else _always_returns(tried)
             return ends and all(_always_returns(handler.body) for handler in handlers)
-    # A `with` block may swallow an exception and go on after it.
-    return False
+        case _:
+            # A `with` block may swallow an exception and go on after it.
+            return False

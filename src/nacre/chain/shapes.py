@@ -73,9 +73,9 @@ def recognise(declared: Middleware, target: Any) -> Style:
 
 
 def _style_of_class(declared: Middleware, target: type) -> Style:
-    call = getattr(target, "__call__", None)
-    found = _positional(call)
-    if found is None or call is type.__call__:
+    call = next((vars(cls)["__call__"] for cls in target.__mro__ if "__call__" in vars(cls)), None)
+    found = None if call is None else _positional(call)
+    if found is None:
         raise _refused(declared, "its instances can't be called")
     match len(found) - 1:
         case 1:
@@ -84,6 +84,8 @@ def _style_of_class(declared: Middleware, target: type) -> Style:
             return "onion"
         case 3:
             return "asgi"
+        case _:
+            pass
     raise _refused(declared, f"its instances are called with ({', '.join(found[1:])})")
 
 

@@ -1,0 +1,1 @@
+"""What Nacre costs, measured; `python -m bench --help`."""

@@ -1,0 +1,1 @@
+"""One file per application. Each has `build(setting)`, and `app` for servers, built from the environment."""

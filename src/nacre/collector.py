@@ -1,0 +1,205 @@
+"""Flattening declarations: every route with the scopes it lies in, outermost first, and their layers adapted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from nacre.callables import Call, describe, is_async, prepare_call
+from nacre.chain.boundary import Handlers, by_arity
+from nacre.chain.layer import Layer, Tools, adapt
+from nacre.errors import ConfigurationError, HTTPError, Problem
+from nacre.groups import Entry, Group, HookDeclaration, Inclusion, MountDeclaration, RouteDeclaration
+from nacre.mounts import foreign_call
+from nacre.request import Request
+from nacre.response import Response
+from nacre.route import Route
+from nacre.routing import ANY_METHOD, Converters, HostPattern, PathPattern, join, parse_host, parse_pattern
+
+T = TypeVar("T")
+
+
+class Owner(Protocol):
+    """The application that is compiled, and each one mounted in it."""
+
+    tools: Tools
+    converters: Converters
+    max_body: int | None
+    adapted: dict[Any, Any]
+
+    def error_page(self, request: Request, error: HTTPError) -> Response: ...
+
+    def report(self, request: Request, error: Exception) -> Response | None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Scope:
+    """One level a route lies in: the application, a group, a mounted application, or the route itself."""
+
+    label: str
+    prefix: str
+    layers: tuple[Layer, ...]
+    owner: Any
+    group: Group | None = None
+    handlers: Handlers = field(default_factory=dict)
+    mount: str | None = None
+    """The prefix at which this scope's paths begin anew, for a mounted application."""
+
+
+@dataclass(frozen=True, eq=False)
+class Collected:
+    """A route with all that lies around it."""
+
+    declaration: RouteDeclaration
+    scopes: tuple[Scope, ...]
+    path: str
+    host: str | None
+    route: Route
+    pattern: PathPattern
+    host_pattern: HostPattern | None
+    foreign: Call | None = None
+    """How a mounted application that is no Nacre is called; None for a handler."""
+
+
+class Collector:
+    """One walk through everything an application declares; problems are gathered, not raised."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.problems: list[Problem] = []
+        self.collected: list[Collected] = []
+        self.prefixes: dict[str, tuple[Scope, ...]] = {}
+        self.mounted: list[MountDeclaration] = []
+        self.raw_layers: list[Layer] = []
+
+    def collect(self) -> None:
+        """Walk; afterwards the attributes hold what was found."""
+        self.raw_layers, inner = self._split_head()
+        root = self._scope(self._app, "app", "", self._app, inner)
+        self.prefixes[""] = (root,)
+        self._walk(self._app, (root,), "", None)
+
+    def _split_head(self) -> tuple[list[Layer], list[Layer]]:
+        """ASGI classes at the head of the application's list see the raw connection; the others are in the chain."""
+        layers = self._layers(self._app.middlewares.entries, self._app)
+        count = 0
+        while count < len(layers) and layers[count].build_asgi and not (layers[count].only or layers[count].skip):
+            count += 1
+        return layers[:count], layers[count:]
+
+    def _layers(self, entries: Iterable[Entry], owner: Owner) -> list[Layer]:
+        layers = []
+        for entry in entries:
+            layer = owner.adapted.get(entry)
+            if layer is None:
+                layer = self._attempt(partial(adapt, entry.item, entry.where, owner.tools))
+                if layer is None:
+                    continue
+                owner.adapted[entry] = layer
+            layers.append(layer)
+        return layers
+
+    def _scope(self, group: Group, label: str, prefix: str, owner: Any, layers: Sequence[Layer] | None = None) -> Scope:
+        if layers is None:
+            layers = self._layers(group.middlewares.entries, owner)
+        handlers = {key: self._error_handler(declaration, owner) for key, declaration in group.error_handlers.items()}
+        return Scope(label, prefix, tuple(layers), owner, group, {k: call for k, call in handlers.items() if call})
+
+    def _error_handler(self, declaration: HookDeclaration, owner: Any) -> Call | None:
+        call: Call | None = owner.adapted.get(declaration)
+        if call is not None:
+            return call
+        function = by_arity(declaration.function, owner)
+        if function is None:
+            self.problems.append(
+                Problem(
+                    f"error handler {describe(declaration.function)} takes the wrong number of arguments",
+                    declaration.where,
+                    "it may take (request), (request, error) or (app, request, error)",
+                )
+            )
+            return None
+        call = prepare_call(
+            function, owner.tools.threads, inline=declaration.inline, asynchronous=is_async(declaration.function)
+        )
+        owner.adapted[declaration] = call
+        return call
+
+    def _walk(self, group: Group, scopes: tuple[Scope, ...], prefix: str, host: str | None) -> None:
+        host = group.host or host
+        for item in group.declarations:
+            if isinstance(item, RouteDeclaration):
+                self._collect(item, scopes, prefix, item.host or host)
+            elif isinstance(item, Inclusion):
+                below = join(join(prefix, item.prefix), item.group.prefix)
+                inner = self._scope(item.group, f"group {below or '/'}", below, scopes[-1].owner)
+                self.prefixes.setdefault(below, (*scopes, inner))
+                self._walk(item.group, (*scopes, inner), below, item.host or host)
+            else:
+                self._mount(item, scopes, prefix, host)
+
+    def _mount(self, item: MountDeclaration, scopes: tuple[Scope, ...], prefix: str, host: str | None) -> None:
+        below = join(prefix, item.prefix)
+        owner = scopes[-1].owner
+        around = Scope(f"mount {below or '/'}", below, tuple(self._layers(item.middlewares.entries, owner)), owner)
+        if not any(scope.mount is not None for scope in scopes):
+            self.mounted.append(item)  # what is mounted further in is lived by the application that mounts it
+        if isinstance(item.app, Group):
+            inner = self._scope(item.app, f"mounted app {below or '/'}", below, item.app)
+            inner = replace(inner, mount=below)
+            self.prefixes.setdefault(below, (*scopes, around, inner))
+            self._walk(item.app, (*scopes, around, inner), below, host)
+            return
+        label = f"application {describe(item.app)} mounted at {below or '/'}"
+        for path in dict.fromkeys((below or "/", f"{below}/<path:mounted_path>")):
+            declaration = RouteDeclaration(path, (ANY_METHOD,), item.app, item.where, order=item.order)
+            self._collect_foreign(declaration, (*scopes, around), below, host, label)
+
+    def _collect_foreign(
+        self, declaration: RouteDeclaration, scopes: tuple[Scope, ...], below: str, host: str | None, label: str
+    ) -> None:
+        call = foreign_call(declaration.endpoint, below, label, scopes[-1].owner.tools)
+        self._collect(declaration, scopes, "", host, call)
+
+    def _collect(
+        self,
+        declaration: RouteDeclaration,
+        scopes: tuple[Scope, ...],
+        prefix: str,
+        host: str | None,
+        foreign: Call | None = None,
+    ) -> None:
+        owner = scopes[-1].owner
+        path = join(prefix, declaration.path)
+        pattern = self._attempt(lambda: parse_pattern(path, owner.converters, declaration.where))
+        host_pattern = self._attempt(lambda: parse_host(host, declaration.where)) if host else None
+        layers = self._layers(declaration.middlewares.entries, owner)
+        handlers = {
+            key: self._error_handler(HookDeclaration(function, False, declaration.where), owner)
+            for key, function in declaration.error_handlers.items()
+        }
+        if pattern is None:
+            return
+        here = Scope("route", path, tuple(layers), owner, None, {key: call for key, call in handlers.items() if call})
+        tags = tuple(dict.fromkeys(tag for scope in scopes if scope.group for tag in scope.group.tags))
+        route = Route(
+            path,
+            declaration.methods,
+            declaration.endpoint,
+            declaration.name or getattr(declaration.endpoint, "__name__", None),
+            tuple(dict.fromkeys((*tags, *declaration.tags))),
+            declaration.options,
+            host,
+            declaration.where,
+        )
+        collected = Collected(declaration, (*scopes, here), path, host, route, pattern, host_pattern, foreign)
+        self.collected.append(collected)
+
+    def _attempt(self, make: Callable[[], T]) -> T | None:
+        try:
+            return make()
+        except ConfigurationError as error:
+            self.problems += error.problems
+            return None
