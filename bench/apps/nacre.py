@@ -19,7 +19,7 @@ from nacre import Group, Nacre, Request, abort, wait
 Handler = Callable[..., Any]
 
 
-def build(setting: Setting) -> Nacre:
+def build(setting: Setting, *, compile: bool = True) -> Nacre:
     places = placed(setting)
     app = Nacre(middlewares=places.app)
     routes = Group(middlewares=places.group)
@@ -30,7 +30,8 @@ def build(setting: Setting) -> Nacre:
     app.include(routes)
     for hook in places.after_request:
         app.after_request(hook, inline=True)
-    app.compile()
+    if compile:
+        app.compile()
     return app
 
 

@@ -61,7 +61,8 @@ def _opaque_onion(name: str, value: str) -> Any:
     async def onion(request: Request, call_next: CallNext) -> Response:
         response = await call_next(request)
         response.headers.add(name, value)
-        return response if response is not None else None
+        other = response
+        return other
 
     return onion
 
@@ -146,7 +147,8 @@ def _idle_bare_onion() -> Any:
 def _idle_opaque_onion() -> Any:
     async def onion(request: Request, call_next: CallNext) -> Response:
         response = await call_next(request)
-        return response if response is not None else None
+        other = response
+        return other
 
     return onion
 

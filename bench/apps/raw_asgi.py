@@ -31,7 +31,7 @@ async def respond(send: Send, body: bytes, kind: bytes = b"application/json", st
 
 
 async def read_body(receive: Receive) -> bytes:
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         body += message.get("body", b"")
@@ -92,9 +92,9 @@ def build(setting: Setting) -> App:
     return wrapped
 
 
-def _codec(setting: Setting) -> tuple[Encode, Encode]:
+def _codec(setting: Setting) -> tuple[Encode, Callable[[bytes], Any]]:
     if setting.codec == "stdlib":
-        return _encode, lambda body: validate_item(json.loads(body))  # type: ignore[return-value]
+        return _encode, lambda body: validate_item(json.loads(body))
     from bench.apps.items import decode_item, encode
 
     return encode, decode_item

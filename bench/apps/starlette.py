@@ -63,8 +63,7 @@ def build(setting: Setting) -> Starlette:
         routes.append(Route(static_path(index), _fixed(index)))
         routes.append(Route(dynamic_path(index, "{number:int}"), _numbered(index)))
     layers = [
-        Middleware(AddHeader, name=name.encode(), value=value.encode())  # type: ignore[arg-type]
-        for name, value in setting.added_headers()
+        Middleware(AddHeader, name=name.encode(), value=value.encode()) for name, value in setting.added_headers()
     ]
     return Starlette(routes=routes, middleware=layers)
 

@@ -3,6 +3,7 @@
 from nacre.app import Nacre
 from nacre.chain.hooks import Hooks
 from nacre.chain.middleware import ASGIMiddleware, DjangoMiddleware, Middleware, WSGIMiddleware, middleware
+from nacre.declare import DeclaredRoute, delete, get, head, options, patch, post, put, route
 from nacre.errors import ConfigurationError, HTTPError, abort
 from nacre.groups import Group
 from nacre.request import CallNext, Request
@@ -23,6 +24,7 @@ __all__ = [
     "ASGIMiddleware",
     "CallNext",
     "ConfigurationError",
+    "DeclaredRoute",
     "DjangoMiddleware",
     "Group",
     "HTMLResponse",
@@ -39,6 +41,14 @@ __all__ = [
     "StreamingResponse",
     "WSGIMiddleware",
     "abort",
+    "delete",
+    "get",
+    "head",
     "middleware",
+    "options",
+    "patch",
+    "post",
+    "put",
+    "route",
     "wait",
 ]

@@ -9,22 +9,22 @@ import logging
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from nacre.chain.layer import Tools
 from nacre.chain.pipeline import Pipeline
 from nacre.chain.trace import layer_of
 from nacre.compiler import Chain, Compiled, Compiler, Fallback
-from nacre.describe import AppDescription, describe_app
-from nacre.errors import BadRequest, HTTPError
-from nacre.groups import Group, RouteDeclaration, Slashes
+from nacre.describe import AppDescription, Explanation, describe_app, describe_failure, explain_request
+from nacre.errors import BadRequest, HTTPError, NotFound
+from nacre.groups import Group, Slashes
 from nacre.lifespan import Lifespan, LifespanHook, LifespanTask, foreign_lifespan, lived, serve_lifespan
-from nacre.pages import debug_page, error_page
+from nacre.pages import debug_page, error_page, unknown_path_page
 from nacre.request import Request
 from nacre.response import Response
 from nacre.results import Results
 from nacre.route import Route
-from nacre.routing import Converters, Found, OtherSlash, Unknown, WrongMethod
+from nacre.routing import ANY_METHOD, Converters, Found, OtherSlash, Unknown, WrongMethod
 from nacre.state import State
 from nacre.threads import Threads
 from nacre.transports.asgi import serve_asgi
@@ -38,6 +38,8 @@ from nacre.urls import parse_host
 F = TypeVar("F", bound=Callable[..., Any])
 
 _log = logging.getLogger("nacre.error")
+
+_NO_CARRIER: Any = None  # of requests that are only matched
 
 DEFAULT_MAX_BODY = 1024 * 1024
 
@@ -56,7 +58,7 @@ class Nacre(Group):
         self,
         *,
         middlewares: Iterable[Any] = (),
-        routes: Iterable[RouteDeclaration] = (),
+        routes: Iterable[Callable[..., Any]] = (),
         lifespan: Lifespan | None = None,
         name: str | None = None,
         debug: bool = False,
@@ -128,7 +130,17 @@ class Nacre(Group):
 
     def describe(self) -> AppDescription:
         """A frozen picture of routes and chains, for tools."""
-        return describe_app(self._ready(), self)
+        return describe_app(self._ready(), self.name, debug=self.debug)
+
+    def explain(self, method: str, path: str, host: str | None = None) -> Explanation:
+        """What a request would come to, and the chain it would pass; nothing is run.
+
+        `path` is percent-decoded, as `request.path`. Without `host` it is as if the request named none.
+        """
+        compiled = self._ready()
+        request = Request(_NO_CARRIER, None, None, method.upper(), path)
+        chain = self._choose(compiled, request, host)
+        return explain_request(compiled, chain, request, host)
 
     def url_for(self, name: str, /, **values: object) -> str:
         """The path of the route with this name.
@@ -253,41 +265,42 @@ class Nacre(Group):
         """Match a request and leave on it what was matched; the pipeline is what the transport runs."""
         compiled = self._compiled or self._ready()
         request.app = self
+        return self._choose(compiled, request, host).pipeline
+
+    def _choose(self, compiled: Compiled, request: Request, host: str | None) -> Chain:
+        """The chain for a request. What was matched, or why nothing was, is left on the request."""
         if request.refusal is None:
             try:
                 if host is not None:
                     parse_host(host)
-                router = compiled.router
-                match = router.find(request.method, request.path, host or "") if router.has_hosts else None
-                found = None if match is not None else router.static.get(request.path)
+                found = compiled.router.static.get(request.path)
                 chain = None if found is None else found.get(request.method)
                 if chain is None:
-                    return self._match(compiled, request, host or "")
-                request.route = chain.route
+                    chain = self._match(compiled, request, host or "")
+                else:
+                    request.route = chain.route
                 request.max_body = chain.max_body
-                return chain.pipeline
-            except ValueError as error:
-                request.refusal = BadRequest(f"the Host header is malformed: {error}")
-        return self._fallback(compiled, request.path).refused.pipeline
+                return chain
+            except ValueError:
+                # The reason isn't told: it quotes the field, and no page holds a host that a client sent.
+                request.refusal = BadRequest("the Host header is malformed")
+        return self._fallback(compiled, request.path).refused
 
-    def _match(self, compiled: Compiled, request: Request, host: str) -> Pipeline:
+    def _match(self, compiled: Compiled, request: Request, host: str) -> Chain:
         path = request.path
         if "\ufffd" in path or "\0" in path or not path.startswith("/"):
             if path == "*" and request.method == "OPTIONS":
-                return self._fallback(compiled, "/").options.pipeline
+                return self._fallback(compiled, "/").options
             request.refusal = BadRequest("the request target is malformed")
-            return self._fallback(compiled, "/").refused.pipeline
+            return self._fallback(compiled, "/").refused
         match = compiled.router.find(request.method, path, host)
-        chain: Chain
-        if isinstance(match, Found):
-            chain = match.payload
-            request.route = chain.route
-            if match.params:
-                request.path_params = match.params
-        else:
-            chain = self._no_route(compiled, request, match, host)
-        request.max_body = chain.max_body
-        return chain.pipeline
+        if not isinstance(match, Found):
+            return self._no_route(compiled, request, match, host)
+        chain: Chain = match.payload
+        request.route = chain.route
+        if match.params:
+            request.path_params = match.params
+        return chain
 
     def _no_route(
         self, compiled: Compiled, request: Request, match: WrongMethod | OtherSlash | Unknown, host: str
@@ -311,12 +324,17 @@ class Nacre(Group):
 
     def error_page(self, request: Request, error: HTTPError) -> Response:
         """The response of an HTTP error that no handler takes: plain text, JSON or HTML, as the client accepts."""
+        if self.debug and isinstance(error, NotFound) and request.route is None:
+            page = unknown_path_page(request, error, self._serving().describe().routes)
+            if page is not None:
+                return page
         return error_page(request, error)
 
     def report(self, request: Request, error: Exception) -> Response | None:
         """Log an exception nobody handled, once, with its route and layer; in debug mode answer with a page of it."""
         route = f" (route {request.route.path})" if request.route is not None else ""
-        layer = layer_of(error, self._compiled.chains if self._compiled else ())
+        chain = self._chain_of(request)
+        layer = layer_of(error, [layer for _, layer in chain.layers]) if chain is not None else None
         place = f" in {layer.label}" if layer is not None else ""
         _log.error(
             "%s %s%s failed%s: %s",
@@ -327,7 +345,34 @@ class Nacre(Group):
             type(error).__name__,
             exc_info=error,
         )
-        return debug_page(request, error, self._compiled) if self.debug else None
+        if not self.debug:
+            return None
+        failure = describe_failure(self._serving()._ready(), chain, error) if chain is not None else None
+        return debug_page(request, error, failure)
+
+    def _chain_of(self, request: Request) -> Chain | None:
+        """The chain a request is in; None when that can't be told."""
+        app = self._serving()
+        compiled = app._ready()
+        if request.route is not None:
+            # HEAD is answered by GET's chain, and any method by that of a mounted application.
+            wanted = (request.method, "GET" if request.method == "HEAD" else request.method, ANY_METHOD)
+            chains = [chain for chain in compiled.chains if chain.route is request.route and chain.method in wanted]
+            return min(chains, key=lambda chain: wanted.index(chain.method), default=None)
+        if app is not self:
+            return None  # the path here is the one inside the mount
+        twin = Request(_NO_CARRIER, None, None, request.method, request.path)
+        twin.refusal = request.refusal
+        return self._choose(compiled, twin, request.headers.get("host"))
+
+    def _serving(self) -> Nacre:
+        """The application that requests come in through: this one, or the one it is mounted in."""
+        found, group = self, cast(Group, self)
+        while group.holders:
+            group = group.holders[-1]
+            if isinstance(group, Nacre) and group._compiled is not None:
+                found = group
+        return found
 
     # Running.
 

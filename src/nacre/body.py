@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from nacre.errors import BodyConsumed, ContentTooLarge
+from nacre.errors import BodyConsumed, ClientDisconnect, ContentTooLarge
 
 
 class BodySource(Protocol):
@@ -30,11 +31,12 @@ class Body:
     """One request's body, whichever layer reads it first.
 
     `read` and the replaying `chunks` keep what arrives, up to `limit` bytes (None: no limit), so that everyone after
-    them gets the same bytes; `stream` keeps nothing. The limit counts received bytes, so a length the client declares
-    can only make the refusal earlier.
+    them gets the same bytes, and everyone beside them too: one reader receives, the others look at what it has kept.
+    `stream` keeps nothing. The limit counts received bytes, so a length the client declares can only make the refusal
+    earlier.
     """
 
-    __slots__ = ("_data", "_kept", "_size", "_source", "_streaming", "declared", "limit")
+    __slots__ = ("_data", "_failure", "_kept", "_receiving", "_size", "_source", "_streaming", "declared", "limit")
 
     def __init__(self, source: BodySource, declared: int | None = None, limit: int | None = None) -> None:
         self._source = source
@@ -42,6 +44,8 @@ class Body:
         self._kept: list[bytes] = []
         self._size = 0
         self._streaming = False
+        self._receiving: list[asyncio.Future[None]] | None = None
+        self._failure: str | None = None
         self.declared = declared
         self.limit = limit
 
@@ -59,29 +63,32 @@ class Body:
             self._refuse_if_streamed()
             if self.limit is not None and self.declared is not None and self.declared > self.limit:
                 raise self._too_large()
-            while chunk := await self._source.read():
-                if not self._keep(chunk):
-                    raise self._too_large()
-            self._complete()
-        return self._data or b""
+            while self._data is None:
+                await self._receive()
+                self._refuse_if_streamed()
+        return self._data
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body piece by piece, from its start, kept for later readers while it fits the limit.
 
         A body over the limit is still delivered here to its end; only who comes after can't have it again.
         """
-        if self._data is not None:
-            if self._data:
-                yield self._data
-            return
-        self._refuse_if_streamed()
-        for chunk in tuple(self._kept):
-            yield chunk
-        while chunk := await self._source.read():
-            self._keep(chunk)
-            yield chunk
-        if not self._streaming:
-            self._complete()
+        count = size = 0
+        while self._data is None:
+            if count == len(self._kept):
+                self._refuse_if_streamed()
+                chunk = await self._receive()
+                if chunk and self._streaming:  # it was one too many, and what is left is for this reader alone
+                    while chunk:
+                        yield chunk
+                        chunk = await self._source.read()
+                    return
+            else:
+                chunk, count = self._kept[count], count + 1
+                size += len(chunk)
+                yield chunk
+        if rest := self._data[size:]:
+            yield rest
 
     async def stream(self) -> AsyncIterator[bytes]:
         """The body piece by piece without keeping it, whatever its size; replayed if it was read before.
@@ -94,19 +101,44 @@ class Body:
             return
         self._refuse_if_streamed()
         self._streaming = True
-        for chunk in self._kept:
+        kept, self._kept = self._kept, []
+        for chunk in kept:
             yield chunk
-        self._kept = []
         while chunk := await self._source.read():
             yield chunk
 
-    def _keep(self, chunk: bytes) -> bool:
+    async def _receive(self) -> bytes | None:
+        """Receive and keep the next chunk, b"" at the end; None after waiting for another reader that did so."""
+        if self._failure is not None:
+            raise ClientDisconnect(self._failure)
+        if self._receiving is not None:
+            turn = asyncio.get_running_loop().create_future()
+            self._receiving.append(turn)
+            await turn
+            return None
+        self._receiving = []
+        try:
+            chunk = await self._source.read()
+        except ClientDisconnect as error:
+            self._failure = str(error)
+            raise
+        finally:
+            waiting, self._receiving = self._receiving, None
+            for turn in waiting:
+                if not turn.done():
+                    turn.set_result(None)
+        if chunk:
+            self._keep(chunk)
+        elif not self._streaming:
+            self._complete()
+        return chunk
+
+    def _keep(self, chunk: bytes) -> None:
         self._size += len(chunk)
         if self._streaming or (self.limit is not None and self._size > self.limit):
             self._kept, self._streaming = [], True
-            return False
-        self._kept.append(chunk)
-        return True
+        else:
+            self._kept.append(chunk)
 
     def _complete(self) -> None:
         self._data = self._kept[0] if len(self._kept) == 1 else b"".join(self._kept)

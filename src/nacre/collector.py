@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from nacre.callables import Call, describe, is_async, prepare_call
-from nacre.chain.boundary import Handlers, by_arity
+from nacre.chain.boundary import ErrorKey, Handlers, by_arity
 from nacre.chain.layer import Layer, Tools, adapt
-from nacre.errors import ConfigurationError, HTTPError, Problem
+from nacre.errors import ConfigurationError, HTTPError, Location, Problem
 from nacre.groups import Entry, Group, HookDeclaration, Inclusion, MountDeclaration, RouteDeclaration
 from nacre.mounts import foreign_call
 from nacre.request import Request
@@ -46,6 +46,10 @@ class Scope:
     handlers: Handlers = field(default_factory=dict)
     mount: str | None = None
     """The prefix at which this scope's paths begin anew, for a mounted application."""
+    where: Location | None = None
+    max_body: int | None = None
+    error_handlers: Mapping[ErrorKey, HookDeclaration] = field(default_factory=dict)
+    """What `handlers` was made of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +109,17 @@ class Collector:
         if layers is None:
             layers = self._layers(group.middlewares.entries, owner)
         handlers = {key: self._error_handler(declaration, owner) for key, declaration in group.error_handlers.items()}
-        return Scope(label, prefix, tuple(layers), owner, group, {k: call for k, call in handlers.items() if call})
+        return Scope(
+            label,
+            prefix,
+            tuple(layers),
+            owner,
+            group,
+            {key: call for key, call in handlers.items() if call},
+            where=group.where,
+            max_body=group.max_body,
+            error_handlers=dict(group.error_handlers),
+        )
 
     def _error_handler(self, declaration: HookDeclaration, owner: Any) -> Call | None:
         call: Call | None = owner.adapted.get(declaration)
@@ -143,7 +157,8 @@ class Collector:
     def _mount(self, item: MountDeclaration, scopes: tuple[Scope, ...], prefix: str, host: str | None) -> None:
         below = join(prefix, item.prefix)
         owner = scopes[-1].owner
-        around = Scope(f"mount {below or '/'}", below, tuple(self._layers(item.middlewares.entries, owner)), owner)
+        layers = self._layers(item.middlewares.entries, owner)
+        around = Scope(f"mount {below or '/'}", below, tuple(layers), owner, where=item.where)
         if not any(scope.mount is not None for scope in scopes):
             self.mounted.append(item)  # what is mounted further in is lived by the application that mounts it
         if isinstance(item.app, Group):
@@ -176,13 +191,24 @@ class Collector:
         pattern = self._attempt(lambda: parse_pattern(path, owner.converters, declaration.where))
         host_pattern = self._attempt(lambda: parse_host(host, declaration.where)) if host else None
         layers = self._layers(declaration.middlewares.entries, owner)
-        handlers = {
-            key: self._error_handler(HookDeclaration(function, False, declaration.where), owner)
+        declared = {
+            key: HookDeclaration(function, False, Location.of(function) or declaration.where)
             for key, function in declaration.error_handlers.items()
         }
+        handlers = {key: self._error_handler(handler, owner) for key, handler in declared.items()}
         if pattern is None:
             return
-        here = Scope("route", path, tuple(layers), owner, None, {key: call for key, call in handlers.items() if call})
+        here = Scope(
+            "route",
+            path,
+            tuple(layers),
+            owner,
+            None,
+            {key: call for key, call in handlers.items() if call},
+            where=declaration.where,
+            max_body=declaration.max_body,
+            error_handlers=declared,
+        )
         tags = tuple(dict.fromkeys(tag for scope in scopes if scope.group for tag in scope.group.tags))
         route = Route(
             path,

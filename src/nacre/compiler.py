@@ -22,7 +22,7 @@ from nacre.errors import ConfigurationError, Location, MethodNotAllowed, NotFoun
 from nacre.groups import HookDeclaration, MountDeclaration, Slashes
 from nacre.mounts import enter_mount
 from nacre.ordering import check_order
-from nacre.placement import Placement, unmatched
+from nacre.placement import Placement, words_of
 from nacre.request import Request
 from nacre.response import Response
 from nacre.results import return_annotation
@@ -87,6 +87,7 @@ class Compiler:
         self.found = Collector(app)
         self.problems: list[Problem] = self.found.problems
         self.chains: list[Chain] = []
+        self.used_words: set[tuple[Layer, str]] = set()
 
     def compile(self) -> Compiled:
         """Compile. Raises one ConfigurationError for all problems."""
@@ -127,12 +128,10 @@ class Compiler:
 
     def _check_placement(self) -> None:
         """A selector that selects nothing is a misspelt one."""
-        layers = {layer: scope for chain in self.chains for scope in chain.scopes for layer in scope.layers}
-        placements = [
-            _placement(collected, method) for collected in self.found.collected for method in collected.route.methods
-        ]
-        for layer in layers:
-            for word in unmatched((*layer.only, *layer.skip), placements):
+        used = self.used_words
+        layers = dict.fromkeys(layer for chain in self.chains for scope in chain.scopes for layer in scope.layers)
+        for layer, word in [(layer, word) for layer in layers for word in words_of(layer)]:
+            if (layer, word) not in used:
                 self.problems.append(
                     Problem(
                         f"{layer.label}: only/skip {word!r} matches no route",
@@ -145,10 +144,11 @@ class Compiler:
         explicit: dict[str, list[Collected]] = {}
         implicit: dict[str, list[Collected]] = {}
         for collected in self.found.collected:
-            if collected.foreign is not None:
+            name = qualified_name(collected.scopes, collected.route)
+            if collected.foreign is not None or name is None:
                 continue
             named = explicit if collected.declaration.name else implicit
-            named.setdefault(_qualified(collected), []).append(collected)
+            named.setdefault(name, []).append(collected)
         unclear = [name for name, found in implicit.items() if len({c.declaration.endpoint for c in found}) > 1]
         routes = [
             named
@@ -180,6 +180,7 @@ class Compiler:
             collected.route,
             method,
             describe(collected.declaration.endpoint),
+            hooks=collected.foreign is None,
         )
 
     def _endpoint_of(self, collected: Collected, boundary: ErrorBoundary) -> Endpoint:
@@ -270,13 +271,19 @@ class Compiler:
         route: Route | None,
         method: str,
         label: str,
+        *,
+        hooks: bool = False,
     ) -> Chain:
         """Compile one chain: pick the layers that apply, then build from the handler outwards."""
         picked: list[tuple[Scope, list[Layer]]] = []
         skipped = []
         for scope in scopes:
-            here = []
+            here: list[Layer] = []
+            if scope.mount is not None:
+                placement = placement.below(scope.mount)
             for layer in scope.layers:
+                if route is not None:
+                    self.used_words.update((layer, word) for word in words_of(layer) if placement.matches(word))
                 reason = placement.skips(layer)
                 if reason is None:
                     here.append(layer)
@@ -289,7 +296,7 @@ class Compiler:
         boundary = self._boundary(scopes[:1])
         finalizers = [layer.finalize for _, layer in reversed(layers) if layer.finalize is not None]
         groups = [scope.group for scope in scopes if scope.group is not None]
-        limits = [scope.group.max_body for scope in scopes if scope.group is not None]
+        limits = [scope.max_body for scope in scopes]
         chain = Chain(
             route,
             method,
@@ -297,8 +304,8 @@ class Compiler:
             scopes,
             tuple(layers),
             tuple(skipped),
-            tuple(hook for group in groups for hook in group.before_hooks) if route else (),
-            tuple(hook for group in reversed(groups) for hook in group.after_hooks) if route else (),
+            tuple(hook for group in groups for hook in group.before_hooks) if hooks else (),
+            tuple(hook for group in reversed(groups) for hook in group.after_hooks) if hooks else (),
             guard(stage, boundary, finalizers, scopes[0].owner.tools.threads),
             owner,
             next((limit for limit in reversed(limits) if limit is not None), None),
@@ -365,9 +372,10 @@ def _placement(collected: Collected, method: str) -> Placement:
     return Placement(collected.path, method, collected.declaration.name or collected.route.name, collected.route.tags)
 
 
-def _qualified(collected: Collected) -> str:
-    names = [scope.group.name for scope in collected.scopes[1:] if scope.group is not None and scope.group.name]
-    return ":".join([*names, collected.route.name or ""])
+def qualified_name(scopes: Sequence[Scope], route: Route) -> str | None:
+    """The name that `url_for` takes for a route: after those of its groups and mounts; None for a route without one."""
+    names = [scope.group.name for scope in scopes[1:] if scope.group is not None and scope.group.name]
+    return ":".join([*names, route.name]) if route.name is not None else None
 
 
 def _named(name: str, found: list[Collected]) -> Iterator[NamedRoute]:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequen
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, overload
 
+from nacre.callables import describe
 from nacre.chain.boundary import ErrorKey
+from nacre.declare import DeclaredRoute, records_of
 from nacre.errors import ConfigurationError, Location, Problem
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,8 +24,10 @@ _order = itertools.count()
 class MiddlewareList(MutableSequence[Any]):
     """A list of layers, first outermost. A change after startup takes effect for the requests that come after it."""
 
-    def __init__(self, items: Iterable[Any] = (), changed: Changed = lambda: None) -> None:
-        where = Location.of_caller()
+    def __init__(
+        self, items: Iterable[Any] = (), changed: Changed = lambda: None, where: Location | None = None
+    ) -> None:
+        where = where or Location.of_caller()
         self._entries = [Entry(item, where) for item in items]
         self._changed = changed
 
@@ -142,7 +146,7 @@ class Group:
         prefix: str = "",
         *,
         middlewares: Iterable[Any] = (),
-        routes: Iterable[RouteDeclaration] = (),
+        routes: Iterable[Callable[..., Any]] = (),
         name: str | None = None,
         tags: Iterable[str] = (),
         host: str | None = None,
@@ -223,12 +227,24 @@ class Group:
         for declaration in declare_route(path, endpoint, methods, where, options):
             self._add(declaration)
 
-    def extend_routes(self, routes: Iterable[RouteDeclaration]) -> None:
-        """Serve routes that were declared without an application, by `nacre.get(path)` and its like."""
-        for declaration in routes:
-            known = getattr(declaration, "declared_routes", None)
-            for item in known if known is not None else [declaration]:
-                self._add(item)
+    def extend_routes(self, routes: Iterable[Callable[..., Any]]) -> None:
+        """Serve functions that were declared without an application, by `nacre.get(path)` and its like."""
+        for item in routes:
+            records = records_of(item)
+            if not records:
+                raise ConfigurationError(
+                    Problem(
+                        f"{describe(item)} in `routes` was declared for no path",
+                        Location.of(item) or Location.of_caller(),
+                        "decorate it with @nacre.get(path), @nacre.route(path, methods=[…]) or their like",
+                    )
+                )
+            endpoint = item.function if isinstance(item, DeclaredRoute) else item
+            for record in records:
+                for declaration in declare_route(
+                    record.path, endpoint, record.methods, record.where, dict(record.options)
+                ):
+                    self._add(declaration)
 
     def include(self, group: Group, prefix: str = "", *, host: str | None = None) -> None:
         """Put a group's routes here, under `prefix` and then the group's own."""
@@ -332,7 +348,7 @@ def declare_route(
         pairs = _methods_of(endpoint, where)
     else:
         pairs = [(tuple(method.upper() for method in methods), endpoint)]
-    shared = MiddlewareList(middlewares)
+    shared = MiddlewareList(middlewares, where=where)
     return [
         RouteDeclaration(
             path, names, function, where, middlewares=shared, options=dict(options), order=next(_order), **known

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 
@@ -35,6 +34,10 @@ class Placement:
             return self.path == word
         return word == self.method or word == self.name or word in self.tags
 
+    def below(self, prefix: str) -> Placement:
+        """The same place as a mounted application names it."""
+        return replace(self, path=self.path[len(prefix) :] or "/") if self.path.startswith(prefix) else self
+
     def skips(self, layer: Selective) -> str | None:
         """Why this route doesn't pass the layer; None if it does."""
         if layer.only and not any(self.matches(word) for word in layer.only):
@@ -43,7 +46,6 @@ class Placement:
         return None if word is None else f"skip={word}"
 
 
-def unmatched(words: Iterable[str], placements: Iterable[Placement]) -> list[str]:
-    """The words that name no route at all."""
-    known = list(placements)
-    return [word for word in dict.fromkeys(words) if not any(placement.matches(word) for placement in known)]
+def words_of(layer: Selective) -> tuple[str, ...]:
+    """All words that place a layer."""
+    return (*(layer.only or ()), *layer.skip)

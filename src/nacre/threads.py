@@ -16,7 +16,7 @@ import queue
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import Context, copy_context
+from contextvars import Context, ContextVar, Token, copy_context
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -26,13 +26,19 @@ _log = logging.getLogger("nacre")
 _MISSING = object()
 _here = threading.local()
 
+Tokens = dict[ContextVar[Any], Token[Any]]
+"""What undoes the first setting of a variable that was taken over from the other side."""
+
+
+_Said = tuple[str, Any, Context]
+
 
 class _Turn:
     """One plain call within a visit, and the future on which the loop's side waits for what it says."""
 
     __slots__ = ("abandoned", "reply")
 
-    def __init__(self, reply: asyncio.Future[tuple[str, Any, Context]]) -> None:
+    def __init__(self, reply: asyncio.Future[_Said]) -> None:
         self.reply = reply
         self.abandoned = False
 
@@ -45,11 +51,12 @@ class Visit:
     Each message carries the sender's context variables.
     """
 
-    __slots__ = ("_inbox", "_loop", "_turn", "listening")
+    __slots__ = ("_inbox", "_loop", "_tokens", "_turn", "listening")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._inbox: queue.SimpleQueue[tuple[str, Any, _Turn | None, Context]] = queue.SimpleQueue()
+        self._tokens: Tokens = {}
         self._turn: _Turn | None = None
         self.listening = False
 
@@ -68,29 +75,54 @@ class Visit:
         return await self._converse(turn)  # type: ignore[no-any-return]
 
     async def _converse(self, turn: _Turn) -> Any:
+        tokens: Tokens = {}
         while True:
             try:
                 kind, value, context = await turn.reply
-            except asyncio.CancelledError:
-                turn.abandoned = True
+            except BaseException:  # cancelled, or the coroutine is being closed
+                self._abandon(turn)
                 raise
-            _adopt(context)
+            _adopt(context, tokens)
             if kind == "done":
                 return value
             if kind == "failed":
                 raise value
             turn.reply = self._loop.create_future()
-            await self._answer(value)
+            try:
+                await self._answer(lambda awaited=value: awaited)  # type: ignore[misc]
+            except GeneratorExit:
+                self._abandon(turn)
+                raise
+
+    def _abandon(self, turn: _Turn) -> None:
+        turn.abandoned = True
+        if turn.reply.done() and not turn.reply.cancelled():
+            self._refuse(turn.reply.result())  # said at the very moment at which the request was cancelled
+
+    def _deliver(self, turn: _Turn, message: _Said) -> None:
+        if turn.reply.done():
+            self._refuse(message)
+        else:
+            turn.reply.set_result(message)
+
+    def _refuse(self, message: _Said) -> None:
+        """Take what the thread says when nobody listens any more; it must not wait for an answer that never comes."""
+        kind, value, context = message
+        if kind == "await":
+            _discard(value)
+            self._inbox.put(("failed", asyncio.CancelledError("the request was cancelled"), None, context))
+        elif kind == "failed":
+            _log_dropped(value)
 
     async def _answer(self, awaitable: Callable[[], Awaitable[Any]]) -> None:
         outer, self.listening = self.listening, True
         try:
             value = await awaitable()
-        except GeneratorExit:
-            raise
         except BaseException as error:
             # Cancellation too goes through the plain code first: it leaves its `finally` blocks, then the task ends.
             self._inbox.put(("failed", error, None, copy_context()))
+            if isinstance(error, GeneratorExit):
+                raise  # this coroutine is being closed and can't wait for the thread
         else:
             self._inbox.put(("done", value, None, copy_context()))
         finally:
@@ -98,12 +130,12 @@ class Visit:
 
     # The thread's side.
 
-    def wait(self, awaitable: Callable[[], Awaitable[T]]) -> T:
+    def wait(self, awaitable: Awaitable[T]) -> T:
         """Have the request's task await something, and work for it until that is done."""
         turn = self._turn
-        if turn is None or turn.abandoned:
+        if turn is None or turn.abandoned or not self._send(turn, "await", awaitable):
+            _discard(awaitable)
             raise asyncio.CancelledError("the request was cancelled")
-        self._send(turn, "await", awaitable)
         return self._work()  # type: ignore[no-any-return]
 
     def host(self, awaitable: Callable[[], Awaitable[T]], context: Context) -> T:
@@ -119,7 +151,7 @@ class Visit:
     def _work(self) -> Any:
         while True:
             kind, value, turn, context = self._inbox.get()
-            _adopt(context)
+            _adopt(context, self._tokens)
             if kind == "done":
                 return value
             if kind == "failed":
@@ -133,26 +165,26 @@ class Visit:
         try:
             value = function()
         except BaseException as error:
-            if not turn.abandoned:
-                self._send(turn, "failed", error)
-            elif isinstance(error, Exception):
-                _log.error("plain code failed after its request was cancelled", exc_info=error)
+            if turn.abandoned or not self._send(turn, "failed", error):
+                _log_dropped(error)
         else:
             self._send(turn, "done", value)
         finally:
             _here.visit, self._turn = outer_visit, outer_turn
 
-    def _send(self, turn: _Turn, kind: str, value: object) -> None:
+    def _send(self, turn: _Turn, kind: str, value: object) -> bool:
         try:
-            self._loop.call_soon_threadsafe(_deliver, turn, (kind, value, copy_context()))
+            self._loop.call_soon_threadsafe(self._deliver, turn, (kind, value, copy_context()))
         except RuntimeError:
             # The loop is closed: the process is going down and nobody listens.
             _log.warning("the event loop closed before a worker thread could answer")
+            return False
+        return True
 
 
-def _deliver(turn: _Turn, message: tuple[str, Any, Context]) -> None:
-    if not turn.reply.done():
-        turn.reply.set_result(message)
+def _log_dropped(error: BaseException) -> None:
+    if isinstance(error, Exception):
+        _log.error("plain code failed after its request was cancelled", exc_info=error)
 
 
 class Threads:
@@ -208,7 +240,7 @@ def wait(awaitable: Awaitable[T]) -> T:
     """
     visit: Visit | None = getattr(_here, "visit", None)
     if visit is not None:
-        return visit.wait(lambda: awaitable)
+        return visit.wait(awaitable)
     if _runs_event_loop():
         _discard(awaitable)
         raise RuntimeError("wait() was called on the event loop, where it would block every request; use `await`")
@@ -246,8 +278,16 @@ def _runs_event_loop() -> bool:
     return True
 
 
-def _adopt(context: Context) -> None:
-    """Take over the context variables that were changed on the other side."""
+def _adopt(context: Context, tokens: Tokens) -> None:
+    """Take over the context variables that were changed on the other side; `tokens` belong to this side."""
     for variable, value in context.items():
         if variable.get(_MISSING) is not value:
-            variable.set(value)
+            token = variable.set(value)
+            if token.old_value is Token.MISSING:
+                tokens[variable] = token
+    # One that came from there and was reset there has no value again. It can't be told in another way than by a token.
+    for variable in [variable for variable in tokens if variable not in context]:
+        try:
+            variable.reset(tokens.pop(variable))
+        except (ValueError, RuntimeError):
+            pass  # another task of this request took it over, or it was reset here too

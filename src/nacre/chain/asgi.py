@@ -265,6 +265,8 @@ def scope_of(request: Request) -> Scope:
     scope["path"] = request.root_path + request.path
     scope["headers"] = list(scope["headers"])
     scope["extensions"] = {}  # pathsend, trailers and the like are the server's; here messages are just the core ones
+    # From 2.4 on `send` raises OSError when the client has left, which spares applications a task that listens for it.
+    scope["asgi"] = {"version": "3.0", "spec_version": "2.4"}
     if request.route is not None:
         scope["route"] = request.route
         scope["endpoint"] = request.route.endpoint
@@ -274,6 +276,7 @@ def scope_of(request: Request) -> Scope:
 def _take_over(request: Request, scope: Scope, receive: Receive, exchange: Exchange) -> None:
     """Let those inside see what the layer changed in its scope and its `receive`."""
     request.scope = scope
+    request.method = scope["method"]
     for name in ("user", "auth", "session"):
         if name in scope:
             setattr(request, name, scope[name])
@@ -405,6 +408,8 @@ class _DriveStream:
 async def send_messages(response: Response, send: Send, request: Request | None, threads: Threads) -> None:
     """Send a response as ASGI messages."""
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.raw_headers]
+    if response.body and not any(name == b"content-length" for name, _ in headers):
+        headers.append((b"content-length", b"%d" % len(response.body)))  # middlewares that compress look at it
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if response.stream is None:
         await send({"type": "http.response.body", "body": response.body, "more_body": False})

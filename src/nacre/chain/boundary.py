@@ -47,6 +47,12 @@ class ErrorBoundary:
         self._page = page
         self._report = report
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether all that may be called here is plain code, so that it can answer without an event loop."""
+        calls = [*self._after_error, *(call for handlers in self._scopes for call in handlers.values())]
+        return all(call.in_thread is not None for call in calls)
+
     def find(self, error: Exception) -> Call | None:
         """The handler for this exception, or None."""
         status = getattr(error, "status", None) if isinstance(error, HTTPError) else None
@@ -80,10 +86,11 @@ class ErrorBoundary:
                     response = adopt(request, self._convert(result))
             return response
         except Exception as second:
-            # An error handler or after_error hook failed: no handler is asked about that, the plain 500 ends it.
-            if second is not error:
-                self._report(request, second)
-            return adopt(request, self._page(request, InternalServerError()))
+            # An error handler or after_error hook failed: no handler is asked about that, the plain 500 ends it. An
+            # error that nobody handled has been reported already, if it is that one which was raised again.
+            is_known = second is error and handler is None and not isinstance(error, HTTPError)
+            debug_page = None if is_known else self._report(request, second)
+            return adopt(request, debug_page or self._page(request, InternalServerError()))
 
     async def recover(
         self, request: Request, error: Exception, hooks: Sequence[Call], *, inline: bool = False

@@ -42,7 +42,7 @@ class Endpoint:
         """Build the innermost stage."""
         calls = [self.call, *self.views, *self.befores, *self.afters]
         handle = self._build(lambda call: call.on_loop, inline=False)
-        if any(call.in_thread is None for call in calls):
+        if any(call.in_thread is None for call in calls) or not self.boundary.is_plain:
             return Stage(handle, None)
         return Stage(handle, self._build(lambda call: call.in_thread or call.on_loop, inline=True))
 

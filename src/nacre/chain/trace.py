@@ -27,10 +27,14 @@ L = TypeVar("L", bound=Traced)
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an exception was raised: in the layer of this index, in its finalizer, or (None) in no layer's code."""
+    """Where an exception was raised: in the layer of this index, in its finalizer, or (None) in no layer's code.
+
+    `in_error_handler`: while an error was being answered, by an error handler or an `after_error` hook.
+    """
 
     index: int | None
     in_finalizer: bool = False
+    in_error_handler: bool = False
 
 
 def layer_of(error: BaseException, layers: Sequence[L]) -> L | None:
@@ -47,10 +51,11 @@ def find_origin(error: BaseException, layers: Sequence[Traced]) -> Origin:
     place = _Place(layers)
     for frame in _frames(error):
         place.go_on(frame)
-    origin = place.origin
-    if origin.index is not None and place.entry in layers[origin.index].finalizer_codes:
-        return Origin(origin.index, in_finalizer=True)
-    return origin
+    if place.in_error_handler:
+        return Origin(None, in_error_handler=True)
+    if place.index is not None and place.entry in layers[place.index].finalizer_codes:
+        return Origin(place.index, in_finalizer=True)
+    return Origin(place.index)
 
 
 class _Place:
@@ -60,31 +65,32 @@ class _Place:
         self._layers = layers
         self._last = -1
         self._open = True  # a layer's frame may come next
-        self.origin = Origin(None)
+        self.index: int | None = None
         self.entry: CodeType | None = None
+        self.in_error_handler = False
 
     def go_on(self, frame: FrameType) -> None:
         code = frame.f_code
         if code.co_qualname == _REFUSED and code.co_filename.startswith(_CHAIN):
             self._enter(self._index_of(frame.f_locals.get("layer")), code)
         elif _steps_inwards(code):
-            self.origin, self._open = Origin(None), True
+            self.index, self._open = None, True
+            self.in_error_handler = self.in_error_handler or code.co_qualname == _ANSWERING
         elif self._open and not self._is_own(code):
             index = next(
                 (at for at in range(self._last + 1, len(self._layers)) if code in self._layers[at].codes), None
             )
             if index is not None:
                 self._enter(index, code)
-            elif self.origin.index is None and not code.co_filename.startswith(_PACKAGE):
+            elif self.index is None and not code.co_filename.startswith(_PACKAGE):
                 self._open = False  # inside all layers: what is called from here is no layer, even if one uses it too
 
     def _is_own(self, code: CodeType) -> bool:
         """Whether the layer we are in has this code as well: a method of its own, unless it was entered by it."""
-        index = self.origin.index
-        return index is not None and code is not self.entry and code in self._layers[index].codes
+        return self.index is not None and code is not self.entry and code in self._layers[self.index].codes
 
     def _enter(self, index: int | None, code: CodeType) -> None:
-        self.origin, self.entry = Origin(index), code
+        self.index, self.entry = index, code
         if index is not None:
             self._last = index
 
@@ -97,6 +103,7 @@ _CHAIN = str(Path(__file__).parent)
 
 # Where a layer's result is checked: one that is None, say, is the layer's mistake.
 _REFUSED = "_finisher.<locals>.finish"
+_ANSWERING = "ErrorBoundary.respond"
 
 # Of these modules only the layer classes step inwards; the rest works for the layer (`send`, `start_response`).
 _ADAPTERS = {str(Path(_CHAIN, "asgi.py")): "ASGILayer.", str(Path(_CHAIN, "wsgi.py")): "WSGILayer."}

@@ -73,9 +73,9 @@ class Exchange:
         self.violations: list[ProtocolViolation] = []
         self._length: int | None = None
         self._size = 0
-        self._offers: deque[tuple[bytes, asyncio.Future[None]]] = deque()
+        self._offers: deque[tuple[bytes, asyncio.Future[bool]]] = deque()
+        self._gone: list[asyncio.Future[None]] = []
         self._waiting: set[asyncio.Future[None]] = set()
-        self._body_waiting: set[asyncio.Future[None]] = set()
         self._chunks: AsyncIterator[bytes] | Iterator[bytes] | None = None
         self._next_chunk: asyncio.Task[bytes | None] | None = None
         self._left_after = disconnect_after if isinstance(disconnect_after, int) else None
@@ -191,17 +191,18 @@ class Exchange:
             self.pieces.append(piece)
             await asyncio.sleep(0)  # an application that never waits must not keep everyone else from running
             return
-        await self.offer(piece)
+        if not await self.offer(piece):
+            raise ClientLeft
 
-    def offer(self, piece: bytes) -> asyncio.Future[None]:
-        """Add a piece that was checked, without waiting; the future says when it is taken."""
-        taken = self.loop.create_future()
+    def offer(self, piece: bytes) -> asyncio.Future[bool]:
+        """Add a piece that was checked, without waiting; the future says when it is taken, or False if it never is."""
+        taken: asyncio.Future[bool] = self.loop.create_future()
         if self.hold and piece:
             self._offers.append((piece, taken))
             self._changed()
         else:
             self.pieces.append(piece)
-            taken.set_result(None)
+            taken.set_result(True)
         return taken
 
     def check_piece(self, piece: bytes) -> None:
@@ -259,7 +260,7 @@ class Exchange:
             await self.wait()
         piece, taken = self._offers.popleft()
         if not taken.done():
-            taken.set_result(None)
+            taken.set_result(True)
         return piece
 
     def leave(self) -> None:
@@ -270,8 +271,26 @@ class Exchange:
         while self._offers:
             _, taken = self._offers.popleft()
             if not taken.done():
-                taken.set_exception(ClientLeft())
+                taken.set_result(False)
+        for gone in self._gone:
+            if self.body_sent and not gone.done():
+                gone.set_result(None)
         self._changed()
+
+    @property
+    def body_sent(self) -> bool:
+        """Whether the client sent its whole body, as far as it was to send it."""
+        if isinstance(self.sent.content, bytes):
+            return not self.sent.content or self._left_after != 0
+        return self._body_taken
+
+    def gone(self) -> asyncio.Future[None]:
+        """A future of the caller's own, done when the client has left after it had sent its whole body."""
+        gone: asyncio.Future[None] = self.loop.create_future()
+        if self.left and self.body_sent:
+            gone.set_result(None)
+        self._gone.append(gone)
+        return gone
 
     async def _leave_at(self, event: asyncio.Event) -> None:
         await event.wait()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -67,13 +67,14 @@ class Scope:
         self.method = sent.method
         self.path = unquote(sent.path)
         self.query_string = sent.query
-        self.headers = ScopeHeaders(sent.headers)
+        # Granian drops fields with bytes outside ASCII.
+        self.headers = ScopeHeaders([pair for pair in sent.headers if pair[1].isascii()])
 
 
 class ScopeHeaders:
     """Granian's `RSGIHeaders`: names without case; `keys` has each name once, `values` and `items` every field."""
 
-    def __init__(self, pairs: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self._pairs = pairs
 
     def __contains__(self, key: str) -> bool:
@@ -108,12 +109,13 @@ class ScopeHeaders:
         return [value for name, value in self._pairs if name == key.lower()]
 
 
-class HTTPProtocol:
+class HTTPProtocol(AsyncIterator[bytes]):
     """Granian's `RSGIHTTPProtocol`."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._read = False
+        self._more = True
         self.streaming = False
 
     # The request body.
@@ -132,17 +134,17 @@ class HTTPProtocol:
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         self._read_once()
-        return self._chunks()
+        return self
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
+    async def __anext__(self) -> bytes:
+        if not self._more:
+            raise StopAsyncIteration
         try:
-            more = True
-            while more:
-                chunk, more = await self._exchange.take_chunk()
-                yield chunk
+            chunk, self._more = await self._exchange.take_chunk()
         except ClientLeft:
             # Granian says nothing then: the iteration ends as it does at the end of the body.
-            yield b""
+            chunk, self._more = b"", False
+        return chunk
 
     def _read_once(self) -> None:
         if self._read:
@@ -152,12 +154,8 @@ class HTTPProtocol:
     # The response.
 
     def client_disconnect(self) -> asyncio.Future[None]:
-        """Resolves when the client leaves."""
-        return asyncio.ensure_future(self._wait_left())
-
-    async def _wait_left(self) -> None:
-        while not self._exchange.left:
-            await self._exchange.wait()
+        """Resolves when the client leaves, unless it does so within the request body: then Granian never tells."""
+        return self._exchange.gone()
 
     def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
         self._whole(status, headers, b"")
@@ -198,7 +196,8 @@ class HTTPProtocol:
         for pair in headers:
             if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
                 raise exchange.violation(f"headers are tuples of two str, unlike {pair!r}")
-        exchange.start(status, headers)
+        # Granian writes text as UTF-8, unlike servers of the other protocols.
+        exchange.start(status, [(name, value.encode().decode("latin-1")) for name, value in headers])
 
     def _whole(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         exchange = self._exchange
@@ -236,5 +235,3 @@ class StreamTransport:
         except ClientLeft:
             raise RSGIProtocolClosed("RSGI transport is closed") from None
 
-
-Hook = Callable[[Any], object]

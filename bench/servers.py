@@ -1,0 +1,172 @@
+"""A server in a process tree of its own: started, asked, watched, stopped."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.machine import on_core
+from bench.targets import Target
+from bench.workloads import Answer, Call, Setting
+
+ROOT = Path(__file__).parents[1]
+_START_LIMIT = 20.0
+_STOP_LIMIT = 5.0
+
+
+@dataclass(frozen=True)
+class ServerKind:
+    """A server's package and its arguments before the application's name; `{port}` stands for the port."""
+
+    name: str
+    package: str
+    arguments: tuple[str, ...]
+
+
+def _granian(interface: str) -> ServerKind:
+    loop = () if interface == "wsgi" else ("--loop", "uvloop")
+    arguments = ("--interface", interface, *loop, "--workers", "1", "--log-level", "warning")
+    return ServerKind(f"granian {interface}", "granian", (*arguments, "--host", "127.0.0.1", "--port", "{port}"))
+
+
+GRANIAN_ASGI, GRANIAN_RSGI, GRANIAN_WSGI = _granian("asgi"), _granian("rsgi"), _granian("wsgi")
+UVICORN = ServerKind(
+    "uvicorn",
+    "uvicorn",
+    ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning", "--port", "{port}"),
+)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A target on a server."""
+
+    target: Target
+    kind: ServerKind
+
+    @property
+    def name(self) -> str:
+        return f"{self.target.name} ({self.kind.name})"
+
+
+class Server:
+    """One running server, pinned to a core, ready when the `with` block is entered."""
+
+    def __init__(self, serving: Serving, setting: Setting, core: int) -> None:
+        self.serving = serving
+        self.port = _free_port()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 -- `stop` closes it
+        arguments = [argument.format(port=self.port) for argument in serving.kind.arguments]
+        self._begun = time.perf_counter()
+        with on_core(core):
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", serving.kind.package, *arguments, f"{serving.target.module}:app"],
+                cwd=ROOT,
+                env={**os.environ, **setting.environment(), "PYTHONHASHSEED": "0"},
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                start_new_session=True,
+            )
+        self.age = 0.0
+
+    def __enter__(self) -> Server:
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def _wait(self) -> None:
+        while time.perf_counter() - self._begun < _START_LIMIT:
+            if self._process.poll() is not None:
+                break
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 0.5).close()
+                return
+            except OSError:
+                time.sleep(0.003)
+        self._log.seek(0)
+        said = self._log.read()[-2000:].decode("utf-8", "replace")
+        raise RuntimeError(f"{self.serving.name} did not start: {said}")
+
+    def answer(self, call: Call) -> Answer:
+        """One request on a connection of its own; `age` is the server's after the first of them."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(call.method, call.target, call.body or None, dict(call.headers[3:]))
+            response = connection.getresponse()
+            body = response.read()
+        finally:
+            connection.close()
+        self.age = self.age or time.perf_counter() - self._begun
+        headers = tuple((name.lower(), value) for name, value in response.getheaders())
+        return Answer(response.status, headers, body)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time of the process tree so far, in user code and in the kernel."""
+        ticks = 0
+        for process in self._tree():
+            fields = _read(f"/proc/{process}/stat").rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12]) if fields else 0
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def largest_resident(self) -> float:
+        """The resident set of the largest process, in MiB."""
+        sizes = [0]
+        for process in self._tree():
+            sizes += [int(line.split()[1]) for line in _read(f"/proc/{process}/status").splitlines() if "VmRSS" in line]
+        return max(sizes) / 1024
+
+    def _tree(self) -> Iterator[int]:
+        waiting = [self._process.pid]
+        while waiting:
+            process = waiting.pop()
+            yield process
+            try:
+                threads = os.listdir(f"/proc/{process}/task")
+            except OSError:
+                continue
+            for thread in threads:
+                waiting += map(int, _read(f"/proc/{process}/task/{thread}/children").split())
+
+    def stop(self) -> None:
+        """End it with its whole session."""
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self._process.pid, signal_number)
+                self._process.wait(_STOP_LIMIT)
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self._process.wait()
+        self._log.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError:  # the process has ended meanwhile
+        return ""

@@ -1,0 +1,61 @@
+"""Serve the tour: `python -m examples.tour`, with `--memory` or `--data DIRECTORY` to say where the notes are kept."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+TRY = [
+    ("one document", "curl -i {url}/api/rfcs/9110"),
+    ("a search", "curl '{url}/api/rfcs?area=TLS&q=version'"),
+    (
+        "a note; sent again it is a 409",
+        "curl -i {url}/api/rfcs/9110/notes -H 'content-type: application/json'"
+        """ -d '{{"reader": "Ada", "text": "Read section 15 twice."}}'""",
+    ),
+    ("deleting it needs the key", "curl -i -X DELETE {url}/api/rfcs/9110/notes/1 -H 'x-api-key: mother-of-pearl'"),
+    ("all documents, streamed", "curl -N {url}/api/export.ndjson"),
+    ("a bug, and what the client sees of it", "curl -i {url}/broken"),
+]
+
+CHAINS = [
+    "nacre chain GET /rfc/9110 --app examples.tour.app:app",
+    "nacre chain DELETE /api/rfcs/9110/notes/1 --app examples.tour.app:app",
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m examples.tour", description="A tour of Nacre.")
+    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--memory", action="store_true", help="keep the database in memory")
+    place.add_argument("--data", type=Path, help="keep the database in this directory, beyond the end of the tour")
+    options = parser.parse_args()
+    if options.memory:
+        serve("", options.port)
+    elif options.data:
+        options.data.mkdir(parents=True, exist_ok=True)
+        serve(str(options.data / "library.sqlite"), options.port)
+    else:
+        with tempfile.TemporaryDirectory(prefix="nacre-tour-") as directory:
+            serve(str(Path(directory, "library.sqlite")), options.port)
+
+
+def serve(database: str, port: int) -> None:
+    from examples.tour.app import build
+
+    print(introduction(f"http://127.0.0.1:{port}"), flush=True)
+    build(database).run(port=port, log_level="warning")
+
+
+def introduction(url: str) -> str:
+    lines = [f"\nThe reading room: {url}   (admin: admin, nacre; stop with Ctrl+C)\n", "Try:"]
+    lines += [line for what, command in TRY for line in (f"  # {what}", f"  {command.format(url=url)}")]
+    lines += ["", "See what a request passes through:", *(f"  {command}" for command in CHAINS), ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The back office: an application of its own, mounted at /admin. It could as well be served alone."""
+
+from __future__ import annotations
+
+from html import escape
+
+from examples.tour.layers import Password
+from examples.tour.layout import page
+from nacre import Middleware, Nacre, Request, abort
+
+USER, PASSWORD = "admin", "nacre"
+
+admin = Nacre(name="admin", middlewares=[Middleware(Password, user=USER, password=PASSWORD)])
+
+
+@admin.error_handler(401, 404)
+def refuse(request, error):
+    response = page(request, "Admin", f"<h1>{error.status}</h1><p>The back office: {escape(error.detail)}</p>")
+    response.headers.extend(error.headers)
+    response.status = error.status
+    return response
+
+
+@admin.get("/")
+def overview(request: Request):
+    catalogue = request.state.catalogue
+    notes = "".join(
+        f"<tr><td>RFC {note.number}<td>{escape(note.reader)}<td>{escape(note.text)}"
+        f'<td><button class="quiet" data-delete="{request.url_for("remove", note=note.id)}">Delete</button>'
+        for note in catalogue.notes()
+    )
+    read = "".join(f"<tr><td>RFC {number}<td>{escape(title)}<td>{n}" for number, title, n in catalogue.most_read())
+    journal = "".join(f"<tr><td>{at}<td>{escape(entry)}" for at, entry in catalogue.journal())
+    return page(
+        request,
+        "Admin",
+        f"""
+<h1>The back office</h1>
+<h2>Notes</h2><table><tr><th>Document<th>Reader<th>Note<th><span class="soft">Delete</span>{notes}</table>
+<h2>Most read</h2><table><tr><th>Document<th>Title<th>Times{read}</table>
+<h2>Journal</h2><table><tr><th>When<th>What{journal}</table>""",
+        script=DELETE,
+    )
+
+
+@admin.get("/journal")
+def journal(request: Request):
+    return [{"at": at, "entry": entry} for at, entry in request.state.catalogue.journal()]
+
+
+@admin.delete("/notes/<int:note>")
+def remove(note: int, request: Request):
+    if not request.state.catalogue.delete_note(note):
+        abort(404, f"there is no note {note}")
+
+
+DELETE = """
+for (const button of document.querySelectorAll("[data-delete]"))
+  button.addEventListener("click", async () => {
+    const answer = await fetch(button.dataset.delete, {method: "DELETE"});
+    if (answer.ok) location.reload();
+  });
+"""

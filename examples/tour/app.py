@@ -1,0 +1,94 @@
+"""The application: which layers all requests pass, in which order, and what is inside of them.
+
+Read this first, then layers.py, pages.py and api.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from html import escape
+from typing import Any
+from urllib.parse import unquote
+
+from examples.tour import layers
+from examples.tour.admin import admin
+from examples.tour.api import api
+from examples.tour.layout import page
+from examples.tour.library import Library
+from examples.tour.pages import pages
+from examples.tour.report import report
+from nacre import HTTPError, Middleware, Nacre, PlainTextResponse, Request, WSGIMiddleware
+
+
+def build(database: str = "") -> Nacre:
+    """The application over a database file, or over one in memory."""
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[dict[str, Any]]:
+        library = await asyncio.to_thread(Library, database)
+        try:
+            yield {"library": library}  # each request's `state` starts with this
+        finally:
+            await asyncio.to_thread(library.close)
+
+    app = Nacre(
+        name="tour",
+        lifespan=lifespan,
+        middlewares=[
+            layers.ServerTiming,
+            layers.security_headers,
+            layers.request_id,
+            layers.database,
+            layers.catalogue,
+            Middleware(layers.Librarian, skip="static"),
+        ],
+    )
+    app.register_converter("rfc", parse_rfc, pattern=r"(rfc)?[0-9]{1,5}", format=lambda number: f"rfc{number}")
+
+    app.before_request(know_the_reader, inline=True)
+    app.after_request(let_revalidate, inline=True)
+    app.after_error(forbid_caching, inline=True)
+    app.error_handler(404)(not_found)
+    app.error_handler(500)(went_wrong)
+
+    app.include(pages)
+    app.include(api)
+    app.mount("/report", report, middlewares=[WSGIMiddleware(layers.Charset)])
+    app.mount("/admin", admin, name="admin")
+    return app
+
+
+def parse_rfc(text: str) -> int:
+    """`rfc9110` and `9110`."""
+    return int(text.removeprefix("rfc"))
+
+
+def know_the_reader(request: Request) -> None:
+    request.state.reader = unquote(request.cookies.get("reader", ""))[:40]
+
+
+def let_revalidate(request, response):
+    response.headers.setdefault("cache-control", "no-cache")
+
+
+def forbid_caching(request, response):
+    response.headers["cache-control"] = "no-store"
+
+
+def not_found(app: Nacre, request: Request, error: HTTPError):
+    if request.accepts("text/plain", "text/html") != "text/html":
+        return app.error_page(request, error)
+    return page(request, "Not found", f"<h1>Not on these shelves</h1><p>{escape(error.detail)}</p>", 404)
+
+
+def went_wrong(request: Request, error: Exception):
+    text = f"Something broke. Tell us: request {request.state.get('request_id')}"
+    if request.accepts("text/plain", "text/html") != "text/html":
+        return PlainTextResponse(text, 500)
+    return page(request, "Broken", f"<h1>That was us</h1><p>{escape(text)}</p>", 500)
+
+
+app = build(os.environ.get("TOUR_DATABASE", ""))

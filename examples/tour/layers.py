@@ -1,0 +1,208 @@
+"""Layers of every style. Which of them a request passes, and in what order, is said in app.py, pages.py, api.py, admin.py.
+
+    ServerTiming    an ASGI class, around everything     ConditionalGet  a Django-style class, async
+    request_id      an async function                    AllowAnyOrigin  an ASGI class, inside a group
+    database, …     plain functions, in worker threads   ApiKey          an object with options
+    Librarian       a Django-style class                 Charset         a WSGI class
+    secure          hooks with a finalizer
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import sqlite3
+import time
+from base64 import b64encode
+
+from examples.tour.library import Catalogue
+from nacre import Hooks, JSONResponse, Request, Response, abort, middleware
+
+# ASGI: a class built with the application it wraps. At the head of the application's list it sees the raw connection,
+# before routing; it may be any published ASGI middleware.
+
+
+class ServerTiming:
+    """Tells the client how long the answer took."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":  # the start and stop of the server pass here too
+            await self.app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+
+        async def timed(message):
+            if message["type"] == "http.response.start":
+                spent = (time.perf_counter() - begun) * 1000
+                message["headers"] = [*message["headers"], (b"server-timing", b"tour;dur=%.1f" % spent)]
+            await send(message)
+
+        await self.app(scope, receive, timed)
+
+
+class AllowAnyOrigin:
+    """Lets the scripts of any site read what is inside. Not CORS: there is no preflight, so only simple requests."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        async def opened(message):
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"access-control-allow-origin", b"*")]
+            await send(message)
+
+        await self.app(scope, receive, opened)
+
+
+# Onion: called with the request and with what runs everything further in.
+
+
+async def request_id(request, call_next):
+    """Name each request, or keep the name that a proxy gave it; error pages and the journal quote it."""
+    given = request.headers.get("x-request-id", "")
+    name = given if re.fullmatch(r"[\w.-]{1,64}", given) else secrets.token_hex(6)
+    request.state.request_id = name
+    response = await call_next(request)
+    response.headers["x-request-id"] = name
+    return response
+
+
+class ApiKey:
+    """Lets pass only who knows the key."""
+
+    def __init__(self, *, key: str):
+        self.key = key.encode()
+
+    async def __call__(self, request, call_next):
+        given = request.headers.get("x-api-key", "").encode()
+        if not secrets.compare_digest(given, self.key):
+            abort(401, "this needs the header X-API-Key", headers={"www-authenticate": 'ApiKey realm="reading room"'})
+        return await call_next(request)
+
+
+class Password:
+    """Asks for a name and a password (RFC 7617)."""
+
+    def __init__(self, *, user: str, password: str):
+        self.expected = b"Basic " + b64encode(f"{user}:{password}".encode())
+
+    async def __call__(self, request, call_next):
+        given = request.headers.get("authorization", "").encode()
+        if not secrets.compare_digest(given, self.expected):
+            abort(401, "who are you?", headers={"www-authenticate": 'Basic realm="admin", charset="UTF-8"'})
+        return await call_next(request)
+
+
+# Plain functions run in worker threads, so they may block. Neighbours, and a plain handler, share one thread.
+
+
+@middleware(provides="database", skip="static")
+def database(request, call_next):
+    """Open a connection for the time of the request, which ends when the last byte is sent: a stream may use it."""
+    connection = request.state.library.connect()
+    request.after_response(connection.close)
+    request.state.database = connection
+    return call_next(request)
+
+
+@middleware(requires="database", provides="catalogue", skip="static")
+def catalogue(request, call_next):
+    request.state.catalogue = Catalogue(request.state.database, request.state.library.writing)
+    return call_next(request)
+
+
+@middleware(requires="catalogue")
+def count_reading(request, call_next):
+    response = call_next(request)
+    if response.status == 200:
+        request.state.catalogue.count_reading(request.state.rfc.number)
+    return response
+
+
+# Django's style: built once with `get_response`, called with each request, with Django's hooks.
+
+
+class Librarian:
+    """Finds the document that a view is about, and answers for what the database refuses."""
+
+    requires = "catalogue"
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_view(self, request, view, values):
+        number = values.get("number")
+        if number is not None:
+            request.state.rfc = request.state.catalogue.rfc(number)
+            if request.state.rfc is None:
+                abort(404, f"RFC {number} is not in this library")
+
+    def process_exception(self, request, error):
+        if isinstance(error, sqlite3.IntegrityError):
+            return JSONResponse({"title": "Conflict", "status": 409, "detail": "we have that already"}, 409)
+        return None
+
+
+class ConditionalGet:
+    """Answers 304 to a client that has the same bytes already (RFC 9110 §13.1.2)."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    async def __call__(self, request):
+        response = await self.get_response(request)
+        if request.method not in ("GET", "HEAD") or response.status != 200 or response.stream is not None:
+            return response
+        tag = f'"{hashlib.sha256(response.body).hexdigest()[:16]}"'
+        if request.headers.get("if-none-match") == tag:
+            return Response(status=304, headers={"etag": tag})
+        response.headers["etag"] = tag
+        return response
+
+
+# Hooks. A finalizer sees every response that is sent, whatever made it: pages, streams, 404 and 500.
+
+
+def nonce(request: Request) -> str:
+    """What this one response marks its own scripts and styles with."""
+    if "nonce" not in request.state:
+        request.state.nonce = secrets.token_urlsafe(12)
+    return str(request.state.nonce)
+
+
+def secure(request, response):
+    own = f"'nonce-{nonce(request)}'"
+    response.headers["content-security-policy"] = (
+        f"default-src 'none'; script-src {own}; style-src {own}; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    response.headers["x-content-type-options"] = "nosniff"
+    response.headers["referrer-policy"] = "same-origin"
+
+
+security_headers = Hooks(finalize=secure, inline=True)
+
+
+# WSGI: built with the WSGI application it wraps.
+
+
+class Charset:
+    """Says which encoding the old report is in; it was written when that went without saying."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        def start(status, headers, exc_info=None):
+            stated = [(k, f"{v}; charset=utf-8" if k.lower() == "content-type" else v) for k, v in headers]
+            return start_response(status, stated, exc_info)
+
+        return self.app(environ, start)

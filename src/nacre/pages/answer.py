@@ -1,0 +1,51 @@
+"""An HTTP error as the client accepts it: plain text, JSON or a page, with nothing in it but what the error says."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from nacre.codecs import encode_json
+from nacre.errors import HTTPError, reason_phrase
+from nacre.pages.markup import escape, html_response, visible
+from nacre.request import Request
+from nacre.response import PlainTextResponse, Response
+
+Form = Literal["plain", "json", "html"]
+
+_FORMS: dict[str | None, Form] = {
+    "text/plain": "plain",
+    "application/json": "json",
+    "application/problem+json": "json",
+    "text/html": "html",
+}
+
+
+def preferred_form(request: Request) -> Form:
+    """The form a client likes best; plain text for `*/*`, for no preference, and if it accepts none of them."""
+    return _FORMS.get(request.accepts(*(name for name in _FORMS if name is not None)), "plain")
+
+
+def error_page(request: Request, error: HTTPError) -> Response:
+    """The answer of an HTTP error: its status, its detail and its headers. JSON is a problem of RFC 9457."""
+    title = reason_phrase(error.status) or "Error"
+    detail = visible(error.detail)
+    form = preferred_form(request)
+    response: Response
+    if form == "json":
+        body = encode_json({"type": "about:blank", "title": title, "status": error.status, "detail": detail})
+        response = Response(body, error.status, content_type="application/problem+json")
+    elif form == "html":
+        text = f"<p>{escape(detail)}</p>" if detail != title else ""
+        content = f"<main><p class=status>{error.status}</p><h1>{escape(title)}</h1>{text}</main>"
+        response = html_response(f"{error.status} {title}", content, error.status)
+    else:
+        response = PlainTextResponse(detail, error.status)
+    add_headers(response, error)
+    return response
+
+
+def add_headers(response: Response, error: HTTPError) -> None:
+    """Give a negotiated answer the header fields of its error, and tell caches what it depends on."""
+    response.headers.add("vary", "Accept")
+    for name, value in error.headers:
+        response.headers.add(name, value)

@@ -1,0 +1,76 @@
+"""The benchmark measures applications that answer rightly: each workload, in process."""
+
+from collections.abc import Iterator
+
+import pytest
+from bench.apps.nacre_layers import STYLES
+from bench.drivers import Driver, driver_for
+from bench.targets import NACRE_ASGI, NACRE_RSGI, NACRE_WSGI, TARGETS
+from bench.workloads import WORKLOADS, Answer, Setting, WrongAnswer, check
+
+# Their styles are for a thread that may block; on an event loop each would visit a worker thread.
+PLAIN_STYLES = ("onion, plain def", "Django class")
+
+
+@pytest.fixture
+def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
+    made = driver_for(request.param)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("workload", WORKLOADS.values(), ids=WORKLOADS)
+@pytest.mark.parametrize(
+    ("target", "driver"),
+    [pytest.param(target, target.protocol, id=name) for name, target in TARGETS.items()],
+    indirect=["driver"],
+)
+def test_every_application_answers_every_workload(target, driver, workload):
+    if not target.present:
+        pytest.skip(f"{target.needs} is not installed")
+    setting = workload.under(target.setting)
+    app = target.build(setting)
+    for call in workload.calls:
+        check(call, setting, driver.answer(app, call))
+    assert driver.run(app, workload.calls, 2) > 0
+
+
+@pytest.mark.parametrize("adding", [True, False], ids=["adding", "idle"])
+@pytest.mark.parametrize(
+    ("target", "driver", "style"),
+    [
+        pytest.param(target, target.protocol, style, id=f"{target.name}-{style}")
+        for target in (NACRE_ASGI, NACRE_RSGI, NACRE_WSGI)
+        for style in (*STYLES, "mixed", "mixed, plain")
+        if (target is NACRE_WSGI) == (style in PLAIN_STYLES or style == "mixed, plain")
+    ],
+    indirect=["driver"],
+)
+def test_layers_of_every_style_add_their_headers(target, driver, style, adding):
+    setting = Setting(layers=7, style=style, adding=adding, plain=target is NACRE_WSGI)
+    app = target.build(setting)
+    for call in WORKLOADS["json"].calls:
+        check(call, setting, driver.answer(app, call))
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "complaint"),
+    [
+        (500, (), b"", "status 500"),
+        (200, (("content-type", "text/plain"),), b"{}", "content-type"),
+        (200, (("content-type", "application/json"),), b"{", "no JSON"),
+        (200, (("content-type", "application/json"),), b"{}", "instead of"),
+        (200, (("content-type", "application/json"),), b'{"message":"Hello, World!"}', "layers added"),
+    ],
+)
+def test_wrong_answers_are_noticed(status, headers, body, complaint):
+    call = WORKLOADS["json"].calls[0]
+    with pytest.raises(WrongAnswer, match=complaint):
+        check(call, Setting(layers=1), Answer(status, headers, body))
+
+
+def test_a_setting_reaches_a_server_through_its_environment(monkeypatch):
+    setting = Setting(layers=3, style="after hook", routes=2, plain=True)
+    for name, value in setting.environment().items():
+        monkeypatch.setenv(name, value)
+    assert Setting.from_environment() == setting
