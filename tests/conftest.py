@@ -47,8 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.obj = _leaving_no_task(item.obj)
 
 
-# An async test is wrapped, rather than given an async fixture: a fixture would make every plain test start an event loop,
-# and async fixtures may well have tasks that outlive the test's body.
+# An async test is wrapped, rather than given an async fixture: a fixture would make every plain test start an event
+# loop, and async fixtures may well have tasks that outlive the test's body.
 def _leaving_no_task(test: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(test)
     async def wrapper(*args: Any, **kwargs: Any) -> None:
@@ -88,10 +88,14 @@ def _nothing_unretrieved() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def _nothing_blocks() -> Iterator[None]:
     detector = BlockBuster("nacre")
-    for name in ("os.stat", "io.BufferedReader.read", "io.TextIOWrapper.read"):
-        # Reading source text, to say where a declaration stands, happens once at startup.
-        detector.functions[name].can_block_in("inspect.py", {"getsourcelines", "findsource"})
-        detector.functions[name].can_block_in("linecache.py", {"updatecache", "checkcache", "getlines"})
+    for function in detector.functions.values():
+        # Compiling may read source text, to say where a declaration stands. It happens before the first request is
+        # answered, and then no other is kept waiting by it. So may the log and the debug page of an exception.
+        function.can_block_in("nacre/app.py", {"compile", "report"})
+    # A message that names a place asks for the working directory, which waits for nothing.
+    detector.functions["os.getcwd"].can_block_in("nacre/errors.py", {"__str__"})
+    # What it lists is no disk's: the descriptors of this process.
+    detector.functions["os.listdir"].can_block_in("nacre/transports/kernel.py", {"_descriptors"})
     detector.activate()
     yield
     detector.deactivate()

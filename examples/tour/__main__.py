@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -21,8 +22,9 @@ TRY = [
 ]
 
 CHAINS = [
-    "nacre chain GET /rfc/9110 --app examples.tour.app:app",
-    "nacre chain DELETE /api/rfcs/9110/notes/1 --app examples.tour.app:app",
+    "{python} -m nacre chain GET /rfc/9110 --app examples.tour.app:app",
+    "{python} -m nacre chain DELETE /api/rfcs/9110/notes/1 --app examples.tour.app:app",
+    "{python} -m nacre chain --app examples.tour.app:app",
 ]
 
 
@@ -47,14 +49,15 @@ def serve(database: str, port: int) -> None:
     from examples.tour.app import build
 
     print(introduction(f"http://127.0.0.1:{port}"), flush=True)
-    build(database).run(port=port, log_level="warning")
+    build(database).run(port=port, log_level="error")
 
 
 def introduction(url: str) -> str:
+    python = os.path.relpath(sys.executable)  # the one that has Nacre, .venv/bin/python after `make demo`
     lines = [f"\nThe reading room: {url}   (admin: admin, nacre; stop with Ctrl+C)\n", "Try:"]
     lines += [line for what, command in TRY for line in (f"  # {what}", f"  {command.format(url=url)}")]
-    lines += ["", "See what a request passes through:", *(f"  {command}" for command in CHAINS), ""]
-    return "\n".join(lines)
+    lines += ["", "See what a request passes through:", *(f"  {command.format(python=python)}" for command in CHAINS)]
+    return "\n".join([*lines, ""])
 
 
 if __name__ == "__main__":

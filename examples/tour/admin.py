@@ -6,6 +6,7 @@ from html import escape
 
 from examples.tour.layers import Password
 from examples.tour.layout import page
+
 from nacre import Middleware, Nacre, Request, abort
 
 USER, PASSWORD = "admin", "nacre"
@@ -13,12 +14,9 @@ USER, PASSWORD = "admin", "nacre"
 admin = Nacre(name="admin", middlewares=[Middleware(Password, user=USER, password=PASSWORD)])
 
 
-@admin.error_handler(401, 404)
-def refuse(request, error):
-    response = page(request, "Admin", f"<h1>{error.status}</h1><p>The back office: {escape(error.detail)}</p>")
-    response.headers.extend(error.headers)
-    response.status = error.status
-    return response
+@admin.error_handler(404)
+def no_such_drawer(request, error):
+    return page(request, "Admin", f"<h1>No such drawer</h1><p>{escape(error.detail)}</p>", 404)
 
 
 @admin.get("/")
@@ -36,7 +34,7 @@ def overview(request: Request):
         "Admin",
         f"""
 <h1>The back office</h1>
-<h2>Notes</h2><table><tr><th>Document<th>Reader<th>Note<th><span class="soft">Delete</span>{notes}</table>
+<h2>Notes</h2><table><tr><th>Document<th>Reader<th>Note<td>{notes}</table>
 <h2>Most read</h2><table><tr><th>Document<th>Title<th>Times{read}</table>
 <h2>Journal</h2><table><tr><th>When<th>What{journal}</table>""",
         script=DELETE,
@@ -49,7 +47,7 @@ def journal(request: Request):
 
 
 @admin.delete("/notes/<int:note>")
-def remove(note: int, request: Request):
+def remove(request: Request, note: int):
     if not request.state.catalogue.delete_note(note):
         abort(404, f"there is no note {note}")
 

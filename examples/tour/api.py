@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from examples.tour.layers import AllowAnyOrigin, ApiKey, ConditionalGet
 from examples.tour.library import RFC
+
 from nacre import Group, HTTPError, JSONResponse, Middleware, Request, StreamingResponse, abort
 
 KEY = "mother-of-pearl"
@@ -72,7 +73,7 @@ async def index(request: Request):
         "documents": request.url_for("api:search") + "{?area,q}",
         "all as NDJSON": request.url_for("api:export_ndjson"),
         "all as CSV": request.url_for("api:export_csv"),
-        "newest": request.url_for("api:document", number=9700),
+        "one document": request.url_for("api:document", number=9110),
     }
 
 

@@ -20,6 +20,7 @@ from examples.tour.layout import page
 from examples.tour.library import Library
 from examples.tour.pages import pages
 from examples.tour.report import report
+
 from nacre import HTTPError, Middleware, Nacre, PlainTextResponse, Request, WSGIMiddleware
 
 
@@ -32,7 +33,7 @@ def build(database: str = "") -> Nacre:
         try:
             yield {"library": library}  # each request's `state` starts with this
         finally:
-            await asyncio.to_thread(library.close)
+            library.close()
 
     app = Nacre(
         name="tour",

@@ -1,10 +1,10 @@
-"""Layers of every style. Which of them a request passes, and in what order, is said in app.py, pages.py, api.py, admin.py.
+"""Layers of every style. Which of them a request passes is said in app.py, pages.py, api.py and admin.py.
 
-    ServerTiming    an ASGI class, around everything     ConditionalGet  a Django-style class, async
-    request_id      an async function                    AllowAnyOrigin  an ASGI class, inside a group
-    database, …     plain functions, in worker threads   ApiKey          an object with options
-    Librarian       a Django-style class                 Charset         a WSGI class
-    secure          hooks with a finalizer
+ServerTiming    an ASGI class, around everything     ConditionalGet  a Django-style class, async
+request_id      an async function                    AllowAnyOrigin  an ASGI class, inside a group
+database, …     plain functions, in worker threads   ApiKey          an object with options
+Librarian       a Django-style class                 Charset         a WSGI class
+secure          hooks with a finalizer
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import time
 from base64 import b64encode
 
 from examples.tour.library import Catalogue
+
 from nacre import Hooks, JSONResponse, Request, Response, abort, middleware
 
 # ASGI: a class built with the application it wraps. At the head of the application's list it sees the raw connection,

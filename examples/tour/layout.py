@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from examples.tour.layers import nonce
+
 from nacre import HTMLResponse, Request
 
 CSS = Path(__file__).with_name("page.css").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import sqlite3
 import threading
+from calendar import month_name
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,6 @@ create table if not exists notes (
 create table if not exists journal (at text not null default current_timestamp, entry text not null);
 """
 
-MONTHS = "January February March April May June July August September October November December".split()
-
 
 @dataclass(frozen=True)
 class RFC:
@@ -40,7 +39,7 @@ class RFC:
 
     @property
     def published(self) -> str:
-        return f"{MONTHS[self.month - 1]} {self.year}"
+        return f"{month_name[self.month]} {self.year}"
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ class Catalogue:
             f"select number, title, month, year, area, obsoleted_by from rfcs {rest}",  # noqa: S608
             values,
         ).fetchall()
-        return [RFC(*facts, tuple(map(int, obsoleted_by.split()))) for *facts, obsoleted_by in rows]
+        return [RFC(*row[:5], obsoleted_by=tuple(map(int, row[5].split()))) for row in rows]
 
     def _write(self, statement: str, values: tuple[object, ...]) -> int:
         with self._writing, self._connection:

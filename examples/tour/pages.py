@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from examples.tour.layers import count_reading
 from examples.tour.layout import chains_of, draw_chain, links, page
 from examples.tour.library import RFC, Note
+
 from nacre import Group, RedirectResponse, Request
 from nacre.files import FileResponse
 
@@ -126,7 +127,9 @@ def _greeting(request: Request) -> str:
 def _chip(label: str, count: int, area: str, q: str, current: str) -> str:
     query = urlencode({key: value for key, value in (("area", area), ("q", q)) if value})
     mark = ' aria-current="true"' if area == current else ""
-    return f'<li><a href="/{escape("?" + query) if query else ""}"{mark}>{escape(label)} <small>{count}</small></a></li>'
+    return (
+        f'<li><a href="/{escape("?" + query) if query else ""}"{mark}>{escape(label)} <small>{count}</small></a></li>'
+    )
 
 
 def _row(request: Request, rfc: RFC) -> str:

@@ -16,7 +16,7 @@ from nacre.chain.pipeline import Pipeline
 from nacre.chain.trace import layer_of
 from nacre.compiler import Chain, Compiled, Compiler, Fallback
 from nacre.describe import AppDescription, Explanation, describe_app, describe_failure, explain_request
-from nacre.errors import BadRequest, HTTPError, NotFound
+from nacre.errors import BadRequest, ConfigurationError, HTTPError, NotFound
 from nacre.groups import Group, Slashes
 from nacre.lifespan import Lifespan, LifespanHook, LifespanTask, foreign_lifespan, lived, serve_lifespan
 from nacre.pages import debug_page, error_page, unknown_path_page
@@ -71,6 +71,7 @@ class Nacre(Group):
     ) -> None:
         self._compiled: Compiled | None = None
         self._lock = threading.Lock()
+        self._starting = threading.Lock()
         self.debug = debug
         self.lifespan = lifespan
         self.startup_hooks: list[LifespanHook] = []
@@ -93,7 +94,11 @@ class Nacre(Group):
             max_body=max_body,
             inline=inline,
         )
-        self._raw = RawStack(self._serve_scope)
+        if sys.version_info < (3, 12):
+            # COMPAT: until 3.11 is no longer supported. Servers look at `app.__call__` to tell ASGI from WSGI, and 3.11
+            # can't mark the method; calls don't look at the instance.
+            self.__call__ = self._asgi
+        self._raw = RawStack(self._serve_scope, self)
         self._asgi_http = serve_asgi(self._dispatch, self.tools.threads, self.report)
         self._rsgi_http = serve_rsgi(self._dispatch, self.tools.threads, self.report)
         self._wsgi_http = serve_wsgi(self._dispatch, self.tools.threads, self.report, self._beside)
@@ -189,14 +194,28 @@ class Nacre(Group):
             return self._serve_wsgi(first, second)
         return self._serve_asgi(first, second, third)
 
-    # Servers tell an ASGI 3 application by this mark, since the method itself must serve WSGI too.
-    # COMPAT: Python 3.12 has a function for it; 3.11 looks at the attribute, until Python 3.11 is no longer supported.
+    # Servers tell an ASGI 3 application by this mark, since the method itself must serve WSGI too. For 3.11 see __init__.
     if sys.version_info >= (3, 12):
         inspect.markcoroutinefunction(__call__)
-    else:
-        __call__._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+
+    async def _asgi(self, scope: Scope, receive: Any, send: Any) -> None:
+        await self._serve_asgi(scope, receive, send)
+
+    async def _serve_first(self, scope: Scope, receive: Any, send: Any) -> None:
+        try:
+            self.compile()
+        except ConfigurationError as error:
+            if scope["type"] != "lifespan":
+                raise
+            # An exception here would only tell the server that there is no lifespan, and it would go on.
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": f"ConfigurationError: {error}"})
+        else:
+            await self._serve_asgi(scope, receive, send)
 
     def _serve_asgi(self, scope: Scope, receive: Any, send: Any) -> Awaitable[None]:
+        if self._compiled is None:
+            return self._serve_first(scope, receive, send)
         if self._raw.app is not None:
             return self._raw.app(scope, receive, send)
         if scope["type"] == "http":
@@ -207,7 +226,6 @@ class Nacre(Group):
         if scope["type"] == "http":
             await self._asgi_http(scope, receive, send)
         elif scope["type"] == "lifespan":
-            self._ready()
             await serve_lifespan(self, scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
@@ -233,11 +251,15 @@ class Nacre(Group):
         return lifespan
 
     def _start_wsgi_lifespan(self) -> None:
-        with self._lock:
+        with self._starting:
             if self._wsgi_lifespan is not None:
                 return
             self._wsgi_lifespan = lifespan = self._beside.run(self.live())
+            # Processes of multiprocessing, such as Granian's, leave without what `atexit` knows. Stopping twice is once.
+            from multiprocessing.util import Finalize
+
             atexit.register(lambda: self._beside.run(lifespan.stop()))
+            Finalize(None, lambda: self._beside.run(lifespan.stop()), exitpriority=0)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Serve RSGI."""

@@ -75,7 +75,7 @@ class Body:
         """
         count = size = 0
         while self._data is None:
-            if count == len(self._kept):
+            if count >= len(self._kept):
                 self._refuse_if_streamed()
                 chunk = await self._receive()
                 if chunk and self._streaming:  # it was one too many, and what is left is for this reader alone
@@ -95,6 +95,8 @@ class Body:
 
         Raises BodyConsumed if a stream was begun already, ClientDisconnect.
         """
+        while self._receiving is not None:
+            await self._receive()
         if self._data is not None:
             if self._data:
                 yield self._data

@@ -22,7 +22,7 @@ from nacre.errors import ConfigurationError, Location, MethodNotAllowed, NotFoun
 from nacre.groups import HookDeclaration, MountDeclaration, Slashes
 from nacre.mounts import enter_mount
 from nacre.ordering import check_order
-from nacre.placement import Placement, words_of
+from nacre.placement import Placement, names_nothing, words_of
 from nacre.request import Request
 from nacre.response import Response
 from nacre.results import return_annotation
@@ -128,17 +128,11 @@ class Compiler:
 
     def _check_placement(self) -> None:
         """A selector that selects nothing is a misspelt one."""
-        used = self.used_words
         layers = dict.fromkeys(layer for chain in self.chains for scope in chain.scopes for layer in scope.layers)
         for layer, word in [(layer, word) for layer in layers for word in words_of(layer)]:
-            if (layer, word) not in used:
-                self.problems.append(
-                    Problem(
-                        f"{layer.label}: only/skip {word!r} matches no route",
-                        layer.where,
-                        "write a path pattern of a route, a method in capitals, or a route's name or tag",
-                    )
-                )
+            if (layer, word) not in self.used_words:
+                places = [_placement(route, method) for route in self.found.collected for method in route.route.methods]
+                self.problems.append(names_nothing(layer, word, places))
 
     def _names(self) -> Names:
         explicit: dict[str, list[Collected]] = {}
@@ -355,6 +349,7 @@ class Compiler:
             owner.tools.results,
             page,
             owner.report,
+            owner.tools.threads,
         )
 
 

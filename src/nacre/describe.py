@@ -32,8 +32,8 @@ class LayerDescription:
     """One layer as a request meets it.
 
     `scope` is where it was declared ("app", "group /shop", "route"), `where` the place in the source. `parts` are what
-    it has besides being called: `before`, `after`, `process_view`, `process_exception`, `finalize`. A `raw` layer stands
-    outside of routing. `skipped` is the word that keeps it out of this chain, or None.
+    it has besides being called: `before`, `after`, `process_view`, `process_exception`, `finalize`. A `raw` layer
+    stands outside of routing. `skipped` is the word that keeps it out of this chain, or None.
     """
 
     name: str
@@ -229,11 +229,14 @@ def describe_app(compiled: Compiled, name: str | None, *, debug: bool) -> AppDes
 
 def describe_chain(compiled: Compiled, chain: Chain) -> ChainDescription:
     """Draw the picture of one chain of a compiled application."""
-    outcomes = (pair for _, fallback in compiled.fallbacks for pair in _outcomes(fallback))
+    outcome: Outcome = "route"
+    for one, name in (pair for _, fallback in compiled.fallbacks for pair in _outcomes(fallback)):
+        if one is chain:
+            outcome = name
     layers = [_layer("app", layer, raw=True) for layer in compiled.raw_layers]
     layers += [_layer(scope.label, layer) for scope, layer in chain.layers]
     return ChainDescription(
-        next((outcome for one, outcome in outcomes if one is chain), "route"),
+        outcome,
         chain.method,
         chain.route.path if chain.route else None,
         _unquoted(chain.label),
@@ -383,7 +386,9 @@ def _scope(scope: Scope) -> ScopeDescription:
         scope.where,
         tuple(_layer(scope.label, layer) for layer in scope.layers),
         tuple(
-            HookDescription(_name(hook.function), kind, scope.label, hook.where) for kind, hooks in kinds for hook in hooks
+            HookDescription(_name(hook.function), kind, scope.label, hook.where)
+            for kind, hooks in kinds
+            for hook in hooks
         ),
         tuple(_error_handlers(scope)),
         scope.max_body,
@@ -414,7 +419,9 @@ def _hooks(chain: Chain) -> tuple[HookDescription, ...]:
     errors = [hook for scope in reversed(chain.scopes) if scope.group is not None for hook in scope.group.error_hooks]
     kinds = (("before_request", chain.befores), ("after_request", chain.afters), ("after_error", errors))
     return tuple(
-        HookDescription(_name(hook.function), kind, labels[id(hook)], hook.where) for kind, hooks in kinds for hook in hooks
+        HookDescription(_name(hook.function), kind, labels[id(hook)], hook.where)
+        for kind, hooks in kinds
+        for hook in hooks
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
@@ -56,6 +57,13 @@ class MiddlewareList(MutableSequence[Any]):
         entry = Entry(value, Location.of_caller())
         self._change(lambda entries: entries.insert(index, entry))
 
+    def append(self, value: Any) -> None:
+        self.insert(len(self), value)
+
+    def extend(self, values: Iterable[Any]) -> None:
+        # As one change: a layer may need another one that comes in with it.
+        self[len(self) :] = values
+
     def __len__(self) -> int:
         return len(self._entries)
 
@@ -67,8 +75,9 @@ class MiddlewareList(MutableSequence[Any]):
         edit(self._entries)
         try:
             self._changed()
-        except ConfigurationError:
+        except BaseException:
             self._entries[:] = before
+            self._changed()  # for those that had taken it in before another one refused
             raise
 
 
@@ -132,6 +141,10 @@ class HookDeclaration:
     where: Location
 
 
+Declaration = RouteDeclaration | Inclusion | MountDeclaration
+"""What the decorators and methods of a group leave in it, in order."""
+
+
 class Group:
     """Routes that share a prefix, layers, hooks and error handlers.
 
@@ -163,7 +176,7 @@ class Group:
         self.max_body = max_body
         self.inline = inline
         self.middlewares = MiddlewareList(middlewares, self._declared)
-        self.declarations: list[RouteDeclaration | Inclusion | MountDeclaration] = []
+        self.declarations: list[Declaration] = []
         self.before_hooks: list[HookDeclaration] = []
         self.after_hooks: list[HookDeclaration] = []
         self.error_hooks: list[HookDeclaration] = []
@@ -224,11 +237,11 @@ class Group:
     ) -> None:
         """Serve `path` with `endpoint`; what `route` decorates with. A class gives a route per method it defines."""
         where = Location.of_caller()
-        for declaration in declare_route(path, endpoint, methods, where, options):
-            self._add(declaration)
+        self._add(declare_route(path, endpoint, methods, where, options))
 
     def extend_routes(self, routes: Iterable[Callable[..., Any]]) -> None:
         """Serve functions that were declared without an application, by `nacre.get(path)` and its like."""
+        declarations: list[RouteDeclaration] = []
         for item in routes:
             records = records_of(item)
             if not records:
@@ -241,18 +254,18 @@ class Group:
                 )
             endpoint = item.function if isinstance(item, DeclaredRoute) else item
             for record in records:
-                for declaration in declare_route(
-                    record.path, endpoint, record.methods, record.where, dict(record.options)
-                ):
-                    self._add(declaration)
+                declarations += declare_route(record.path, endpoint, record.methods, record.where, record.options)
+        self._add(declarations)
 
     def include(self, group: Group, prefix: str = "", *, host: str | None = None) -> None:
         """Put a group's routes here, under `prefix` and then the group's own."""
         where = Location.of_caller()
-        if group is self or self in group.all_groups():
+        if not isinstance(group, Group):
+            fix = "include a Group; another application is mounted: app.mount(prefix, application)"
+            raise ConfigurationError(Problem(f"{describe(group)} is no Group", where, fix))
+        if self in group.all_groups():
             raise ConfigurationError(Problem("a group can't include itself", where, "include another group"))
-        group.holders.append(self)
-        self._add(Inclusion(group, _checked_prefix(prefix, where), where, host))
+        self._add([Inclusion(group, _checked_prefix(prefix, where), where, host)], group)
 
     def mount(self, prefix: str, app: Any, *, name: str | None = None, middlewares: Iterable[Any] = ()) -> None:
         """Hand everything under `prefix` to another application: a Nacre, an ASGI or a WSGI one.
@@ -261,26 +274,34 @@ class Group:
         lifespan runs within this one's. `url_for("name:route")` builds URLs into it.
         """
         where = Location.of_caller()
+        if not callable(app):
+            what = f"a {type(app).__name__} is mounted at {prefix!r}, which can't be called"
+            raise ConfigurationError(Problem(what, where, "mount a Nacre, an ASGI or a WSGI application"))
+        if isinstance(app, Group) and self in app.all_groups():
+            raise ConfigurationError(Problem(f"{app!r} can't be mounted in itself", where, "mount another one"))
         mounted = MountDeclaration(
-            _checked_prefix(prefix, where), app, where, name, MiddlewareList(middlewares, self._declared), next(_order)
+            _checked_prefix(prefix, where),
+            app,
+            where,
+            name,
+            MiddlewareList(middlewares, self._declared, where),
+            next(_order),
         )
-        if isinstance(app, Group):
-            app.holders.append(self)
-        self._add(mounted)
+        self._add([mounted], app if isinstance(app, Group) else None)
 
     # Hooks and error handlers.
 
     def before_request(self, hook: Any = None, /, *, inline: bool = False) -> Any:
         """Call `hook(request)` before each matched handler; what it returns, if not None, is the response."""
-        return self._hook(self.before_hooks, hook, inline)
+        return self._hook("before_request", self.before_hooks, hook, inline, "request")
 
     def after_request(self, hook: Any = None, /, *, inline: bool = False) -> Any:
         """Call `hook(request, response)` after each matched handler that raised nothing; a returned value replaces."""
-        return self._hook(self.after_hooks, hook, inline)
+        return self._hook("after_request", self.after_hooks, hook, inline, "request", "response")
 
     def after_error(self, hook: Any = None, /, *, inline: bool = False) -> Any:
         """Call `hook(request, response)` with each response made of an error: 404, 405, 413, `abort`, exceptions."""
-        return self._hook(self.error_hooks, hook, inline)
+        return self._hook("after_error", self.error_hooks, hook, inline, "request", "response")
 
     def error_handler(self, *keys: ErrorKey, inline: bool = False) -> Callable[[F], F]:
         """Answer errors of these statuses or exception classes with the decorated function.
@@ -291,12 +312,13 @@ class Group:
 
         def record(function: F) -> F:
             where = Location.of(function) or Location.of_caller()
+            before = dict(self.error_handlers)
             for key in keys:
                 self.error_handlers[key] = HookDeclaration(function, inline, where)
-            self._declared()
+            self._tell(lambda: _restore(self.error_handlers, before))
             return function
 
-        if not keys or not all(_is_error_key(key) for key in keys):
+        if not keys or not all(is_error_key(key) for key in keys):
             raise ConfigurationError(
                 Problem(
                     "error_handler takes statuses from 400 to 599 and exception classes",
@@ -307,26 +329,43 @@ class Group:
         return record
 
     def all_groups(self) -> Iterator[Group]:
-        """This group and all included in it, at any depth."""
+        """This group and all that are included or mounted in it, at any depth."""
         yield self
         for item in self.declarations:
             if isinstance(item, Inclusion):
                 yield from item.group.all_groups()
+            elif isinstance(item, MountDeclaration) and isinstance(item.app, Group):
+                yield from item.app.all_groups()
 
-    def _hook(self, hooks: list[HookDeclaration], hook: Any, inline: bool) -> Any:
+    def _hook(self, kind: str, hooks: list[HookDeclaration], hook: Any, inline: bool, *arguments: str) -> Any:
         def record(function: F) -> F:
-            hooks.append(HookDeclaration(function, inline, Location.of(function) or Location.of_caller()))
-            self._declared()
+            declared = HookDeclaration(function, inline, Location.of(function) or Location.of_caller())
+            _check_hook(kind, declared, arguments)
+            hooks.append(declared)
+            self._tell(lambda: hooks.remove(declared))
             return function
 
         return record if hook is None else record(hook)
 
-    def _add(self, declaration: RouteDeclaration | Inclusion | MountDeclaration) -> None:
-        self.declarations.append(declaration)
+    def _add(self, declarations: Sequence[Declaration], held: Group | None = None) -> None:
+        def undo() -> None:
+            for declaration in declarations:
+                self.declarations.remove(declaration)
+            if held is not None:
+                held.holders.remove(self)
+
+        self.declarations += declarations
+        if held is not None:
+            held.holders.append(self)
+        self._tell(undo)
+
+    def _tell(self, undo: Callable[[], object]) -> None:
+        """Tell of a change; if that makes a mistake anywhere, take the change back everywhere and raise."""
         try:
             self._declared()
-        except ConfigurationError:
-            self.declarations.remove(declaration)
+        except BaseException:
+            undo()
+            self._declared()
             raise
 
     def _declared(self) -> None:
@@ -336,23 +375,32 @@ class Group:
 
 
 def declare_route(
-    path: str, endpoint: Any, methods: Iterable[str], where: Location, options: dict[str, Any]
+    path: str, endpoint: Any, methods: Iterable[str], where: Location, options: Mapping[str, Any]
 ) -> list[RouteDeclaration]:
     """The declarations a path and an endpoint make: one, or one per method of a class."""
     if isinstance(methods, str):
         raise ConfigurationError(Problem(f"methods={methods!r} is a str", where, f"write methods=[{methods!r}]"))
-    known = {name: options.pop(name) for name in _ROUTE_OPTIONS if name in options}
+    if not callable(endpoint):
+        what = f"the handler of `{path}` is a {type(endpoint).__name__}, which can't be called"
+        raise ConfigurationError(Problem(what, where, "give a function, or a class with a method per HTTP method"))
+    known = {name: value for name, value in options.items() if name in _ROUTE_OPTIONS}
+    others = {name: value for name, value in options.items() if name not in _ROUTE_OPTIONS}
     middlewares = known.pop("middlewares", ())
+    for key in known.get("error_handlers", ()):
+        if not is_error_key(key):
+            what = f"error_handlers of `{path}` takes statuses from 400 to 599 and exception classes, not {key!r}"
+            fix = "write error_handlers={404: function} or {ZeroDivisionError: function}"
+            raise ConfigurationError(Problem(what, where, fix))
     known["tags"] = tuple(known.get("tags", ()))
     if isinstance(endpoint, type):
         pairs = _methods_of(endpoint, where)
     else:
-        pairs = [(tuple(method.upper() for method in methods), endpoint)]
+        pairs = [(tuple(dict.fromkeys(method.upper() for method in methods)), endpoint)]
+    if not all(names for names, _ in pairs):
+        raise ConfigurationError(Problem(f"route `{path}` has no methods", where, 'name some, e.g. `methods=["GET"]`'))
     shared = MiddlewareList(middlewares, where=where)
     return [
-        RouteDeclaration(
-            path, names, function, where, middlewares=shared, options=dict(options), order=next(_order), **known
-        )
+        RouteDeclaration(path, names, function, where, middlewares=shared, options=others, order=next(_order), **known)
         for names, function in pairs
     ]
 
@@ -386,7 +434,24 @@ def _checked_prefix(prefix: str, where: Location) -> str:
     return prefix.rstrip("/")
 
 
-def _is_error_key(key: object) -> bool:
+def _check_hook(kind: str, hook: HookDeclaration, arguments: Sequence[str]) -> None:
+    try:
+        inspect.signature(hook.function).bind(*arguments)
+    except TypeError:
+        what = f"{kind} hook {describe(hook.function)} takes the wrong number of arguments"
+        fix = f"it is called with ({', '.join(arguments)})"
+        raise ConfigurationError(Problem(what, hook.where, fix)) from None
+    except ValueError:
+        pass  # a builtin without a signature
+
+
+def _restore(changed: dict[ErrorKey, HookDeclaration], before: dict[ErrorKey, HookDeclaration]) -> None:
+    changed.clear()
+    changed.update(before)
+
+
+def is_error_key(key: object) -> bool:
+    """Whether error handlers may be registered for it."""
     if isinstance(key, type):
         return issubclass(key, Exception)
     return isinstance(key, int) and 400 <= key <= 599

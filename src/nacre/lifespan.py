@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import traceback
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol
@@ -39,12 +40,13 @@ async def lived(app: Lived) -> AsyncGenerator[dict[str, Any]]:
     The way out is the reverse, and what was entered is left also when something after it failed to start. Yields the
     state that all lifespans yielded, which each request gets a copy of.
     """
+    everything_mounted = app.mounted_apps()  # compiles: nothing is started for a configuration that is wrong
     async with AsyncExitStack() as stack:
         state: dict[str, Any] = {}
         if app.lifespan is not None:
             yielded = await stack.enter_async_context(_with_app(app.lifespan, app)())
             state.update(yielded if isinstance(yielded, Mapping) else {})
-        for mounted in app.mounted_apps():
+        for mounted in everything_mounted:
             inner = lived(mounted) if hasattr(mounted, "startup_hooks") else foreign_lifespan(mounted)
             for name, value in (await stack.enter_async_context(inner)).items():
                 state.setdefault(name, value)
@@ -171,6 +173,6 @@ async def serve_lifespan(app: Lived, scope: Scope, receive: Receive, send: Send)
             message = await receive()
         await send({"type": "lifespan.shutdown.complete"})
     except Exception as error:
-        _log.exception("%s failed", event)
-        await send({"type": f"lifespan.{event}.failed", "message": f"{type(error).__name__}: {error}"})
+        # The server logs the message; to log it here too would show it twice.
+        await send({"type": f"lifespan.{event}.failed", "message": "".join(traceback.format_exception(error))})
     del message

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
+
+from nacre.errors import Location, Problem
 
 
 class Selective(Protocol):
@@ -11,6 +15,15 @@ class Selective(Protocol):
 
     only: tuple[str, ...]
     skip: tuple[str, ...]
+
+
+class Placed(Selective, Protocol):
+    """A layer, as far as messages about its place go."""
+
+    where: Location | None
+
+    @property
+    def label(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +62,14 @@ class Placement:
 def words_of(layer: Selective) -> tuple[str, ...]:
     """All words that place a layer."""
     return (*(layer.only or ()), *layer.skip)
+
+
+def names_nothing(layer: Placed, word: str, places: Iterable[Placement]) -> Problem:
+    """The problem of a word that selects none of these places: it is likely a misspelt one."""
+    kind = "skip" if word in layer.skip else "only"
+    known = {name for place in places for name in (place.path, place.method, place.name, *place.tags) if name}
+    near = [word.upper()] if word.upper() in known else difflib.get_close_matches(word, known, n=1)
+    fix = "write a path pattern of a route, a method in capitals, or a route's name or tag"
+    return Problem(
+        f"{layer.label}: {kind} {word!r} matches no route", layer.where, f"did you mean {near[0]!r}?" if near else fix
+    )

@@ -35,6 +35,7 @@ class Application(Protocol):
     """What a request knows of the application that serves it."""
 
     state: State
+    lifespan_state: dict[str, Any]
 
     def url_for(self, name: str, /, **values: object) -> str: ...
 
@@ -65,8 +66,6 @@ class Carrier(Protocol):
     def body(self, raw: Any, channel: Any) -> BodySource: ...
 
     def scope(self, request: Request) -> Scope: ...
-
-    def initial_state(self, raw: Any) -> dict[str, Any] | None: ...
 
     async def wait_disconnect(self, request: Request) -> None: ...
 
@@ -212,10 +211,25 @@ class Request:
         """The body's one reader, which all the methods below share."""
         return Body(self.body_source, self.content_length, self.max_body)
 
-    def replace_body(self, source: BodySource) -> None:
-        """Let all later readers read from `source`, as a layer that decompresses or decrypts does."""
+    def replace_body(self, source: BodySource, length: int | None = None) -> None:
+        """Let all later readers read from `source`, as a layer that decompresses or decrypts does.
+
+        `Content-Length` becomes `length` or, if that isn't known, goes away. Other fields, such as `Content-Encoding`,
+        are left to the layer.
+        """
         self.__dict__.pop("json_value", None)
-        self.body_reader = Body(source, None, self.max_body)
+        if length != self.content_length:
+            others = [pair for pair in self.headers.pairs() if pair[0] != "content-length"]
+            self.replace_headers(Headers(others if length is None else [*others, ("content-length", str(length))]))
+            encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.pairs()]
+            self.scope = {**self.scope, "headers": encoded}
+        self.body_reader = Body(source, length, self.max_body)
+
+    def replace_headers(self, headers: Headers) -> None:
+        """Let all later readers see these header fields, and what is read from them."""
+        for name in ("content_length", "content_type", "cookies", "host", "url"):
+            self.__dict__.pop(name, None)
+        self.headers = headers
 
     async def body(self) -> bytes:
         """The whole body.
@@ -230,7 +244,7 @@ class Request:
         charset = (self.content_type.charset if self.content_type else None) or "utf-8"
         try:
             return data.decode(charset)
-        except (LookupError, UnicodeDecodeError):
+        except (LookupError, ValueError):  # no such charset, or (also as a plain UnicodeError) not in it
             raise BadRequest(f"the body is not valid {charset[:40]!r} text") from None
 
     async def json(self) -> Any:

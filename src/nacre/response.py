@@ -47,7 +47,7 @@ class Response:
 
     sent_callbacks: list[Callable[[], object]] | None = None
     owner: object = None
-    _pristine: tuple[int, tuple[tuple[str, str], ...], bytes] | None = None
+    _pristine: tuple[Any, ...] | None = None
 
     def __init__(
         self,
@@ -180,15 +180,19 @@ class Response:
         if self.owner is owner:
             return self
         if self._pristine is None:
-            self._pristine = self.status, tuple(self.raw_headers), self.body
-            self.owner = owner
-            return self
+            sent = tuple(self.sent_callbacks or ())
+            pristine = self.status, tuple(self.raw_headers), self.body, self.background, sent
+            # Under WSGI two requests may come here at once; `setdefault` lets one of them have the object itself.
+            if self.__dict__.setdefault("_pristine", pristine) is pristine:
+                self.owner = owner
+                return self
         if "stream" in self.__dict__:
             raise RuntimeError("a streaming response was returned for a second request; build a new one for each")
         fresh = copy.copy(self)
         fresh.__dict__.pop("headers", None)
-        fresh.status, pairs, fresh.body = self._pristine
+        fresh.status, pairs, fresh.body, fresh.background, callbacks = self._pristine
         fresh.raw_headers = list(pairs)
+        fresh.sent_callbacks = list(callbacks) or None
         fresh.owner = owner
         return fresh
 

@@ -43,7 +43,7 @@ class Ask:
         """Send the request and compare everything but what was printed."""
         method, _, path = self.request.partition(" ")
         response = await client.request(method, path, **self.sent)
-        assert response.status == self.status, response.text
+        assert response.status == self.status, response.body
         if self.text is not None:
             assert response.text == self.text
         if self.data is not ...:

@@ -50,12 +50,13 @@ async def test_lifespan_surrounds_the_requests_and_gives_them_its_state(client_f
         assert capsys.readouterr().out == "lights off in shop\nclosing\n"
 
 
-async def test_mounted_applications_live_within_the_one_around_them(client_for, capsys):
-    async with client_for(load("mounts").app) as client:
+async def test_mounted_applications_live_within_the_one_around_them(client_for):
+    program = load("mounts")
+    async with client_for(program.app) as client:
         await client.get("/child/")
-        assert capsys.readouterr().out == "child up\nasgi startup\n"
+        assert program.life == ["child up", "asgi startup"]
     if client.transport != "wsgi":
-        assert capsys.readouterr().out == "asgi shutdown\nchild down\n"
+        assert program.life == ["child up", "asgi startup", "asgi shutdown", "child down"]
 
 
 async def test_asgi_class_at_the_head_sees_the_lifespan(client_for):

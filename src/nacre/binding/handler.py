@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -47,13 +48,16 @@ def bind_handler(function: Callable[..., Any], variables: Iterable[str]) -> Boun
     request = _request_parameter(parameters, names)
     wildcard = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)
     taken: list[str] = []
+    missing: list[str] = []
     for parameter in parameters:
         if parameter is request or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if parameter.name in names and parameter.kind is not parameter.POSITIONAL_ONLY:
             taken.append(parameter.name)
         elif parameter.default is parameter.empty:
-            return _unsourced(function, parameter, names)
+            missing.append(parameter.name)
+    if missing:
+        return _unsourced(function, missing, [name for name in names if name not in taken], names)
     open_ended = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
     values = names if wildcard else tuple(taken)
     by_name = request is not None and request.kind is request.KEYWORD_ONLY
@@ -117,10 +121,21 @@ def _kind(function: Callable[..., Any]) -> Kind:
     return "plain"
 
 
-def _unsourced(function: Callable[..., Any], parameter: inspect.Parameter, names: tuple[str, ...]) -> Problem:
+def _unsourced(
+    function: Callable[..., Any], missing: Sequence[str], free: Sequence[str], names: Sequence[str]
+) -> Problem:
+    """The problem of parameters that nothing gives a value; `free` are the path's variables that no parameter takes."""
+    takes = " and ".join(f"`{name}`" for name in missing)
     given = ", ".join(f"`{name}`" for name in names) or "none"
-    return Problem(
-        f"handler {describe(function)} takes `{parameter.name}`, and nothing gives it a value",
-        Location.of(function),
-        f"name a path variable `{parameter.name}` (the path has {given}), give it a default, or annotate it `Request`",
-    )
+    near = difflib.get_close_matches(missing[0], free, n=1)
+    if len(missing) > 1:
+        value = "them values"
+        fix = f"name path variables so (the path has {given}), give them defaults, or annotate one `Request`"
+    elif near:
+        value = "it a value"
+        fix = f"did you mean `{near[0]}`? Rename the parameter, give it a default, or annotate it `Request`"
+    else:
+        value = "it a value"
+        fix = f"name a path variable {takes} (the path has {given}), give it a default, or annotate it `Request`"
+    what = f"handler {describe(function)} takes {takes}, and nothing gives {value}"
+    return Problem(what, Location.of(function), fix)

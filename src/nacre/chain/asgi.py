@@ -46,6 +46,7 @@ class _Wait:
         self._callback: Callable[[Any], object] | None = None
         self._context: Any = None
         self.was_cut = False
+        self.was_cancelled = False
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         return self._future.get_loop()  # type: ignore[no-any-return]
@@ -62,6 +63,7 @@ class _Wait:
         return self._future.remove_done_callback(callback)  # type: ignore[no-any-return]
 
     def cancel(self, msg: Any = None) -> bool:
+        self.was_cancelled = True
         return self._future.cancel(msg=msg)  # type: ignore[no-any-return]
 
     def result(self) -> None:
@@ -81,7 +83,7 @@ class Drive:
 
     def __init__(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
         self._coroutine: Any = app(scope, receive, self._send)
-        self._stepping = False
+        self._stepping: asyncio.Task[Any] | None = None
         self._message: Message | None = None
         self._inbox: deque[tuple[Message, asyncio.Future[None]]] = deque()
         self._taken: asyncio.Future[None] | None = None
@@ -93,7 +95,8 @@ class Drive:
     async def _send(self, message: Message) -> None:
         if self._closed:
             raise ClientDisconnect("the response was closed")
-        if self._stepping:
+        # The step may itself run another task's first step (an eager task), which can't be suspended by the mark.
+        if self._stepping is not None and self._stepping is asyncio.current_task():
             self._message = message
             await self._suspend()
             return
@@ -139,7 +142,7 @@ class Drive:
 
     def _step(self, error: BaseException | None) -> Any:
         self._pending = _NOTHING
-        self._stepping = True
+        self._stepping = asyncio.current_task()
         try:
             return self._coroutine.send(None) if error is None else self._coroutine.throw(error)
         except StopIteration:
@@ -149,20 +152,25 @@ class Drive:
             self.finished = True
             raise
         finally:
-            self._stepping = False
+            self._stepping = None
 
     def _await_pending(self) -> Generator[Any, Any, None]:
         if not hasattr(self._pending, "_asyncio_future_blocking"):
             awaited, self._pending = self._pending, _NOTHING
             yield awaited  # a bare yield (asyncio.sleep(0)), or the mark of a drive further out
             return
-        self._wait = wait = _Wait(self._pending)
-        try:
-            yield wait
-        finally:
-            self._wait = None
-        if not wait.was_cut:
-            self._pending = _NOTHING
+        while True:
+            self._wait = wait = _Wait(self._pending)
+            try:
+                yield wait
+            finally:
+                self._wait = None
+            if not wait.was_cut:
+                self._pending = _NOTHING
+                return
+            if not wait.was_cancelled:
+                return
+            # Cancelled after it was cut short: the task counts on being told by what it waits for, so wait for that.
 
     def _take_message(self) -> Message | None:
         message, self._message = self._message, None
@@ -281,11 +289,11 @@ def _take_over(request: Request, scope: Scope, receive: Receive, exchange: Excha
         if name in scope:
             setattr(request, name, scope[name])
     if tuple(scope["headers"]) != exchange.headers:
-        request.headers = Headers.from_bytes(scope["headers"])
+        request.replace_headers(Headers.from_bytes(scope["headers"]))
     if scope["state"] is not exchange.state:
         request.state = State(scope["state"])
     if receive is not exchange.receive:
-        request.replace_body(ReceivedBody(receive))
+        request.replace_body(ReceivedBody(receive), request.content_length)
 
 
 class ReceivedBody:
@@ -338,30 +346,48 @@ async def respond(
 ) -> Response:
     """Run an ASGI application until it has begun its response, and return that; a complete one at once."""
     drive = Drive(app, scope, receive)
+    try:
+        response = await _begin(drive, request, label, exchange)
+        if response.stream is None:
+            await _leave(drive, request, label)
+    except BaseException:
+        await drive.cancel()
+        raise
+    return adopt(request, response)
+
+
+async def _begin(drive: Drive, request: Request, label: str, exchange: Exchange | None) -> Response:
     start = await drive.advance()
     if start is None:
         raise RuntimeError(f"{label} returned without sending a response")
     if start["type"] != "http.response.start":
-        await drive.cancel()
         raise RuntimeError(f"{label} sent {start['type']} before http.response.start")
-    first = await drive.advance()
-    if first is None:
-        raise RuntimeError(f"{label} began a response and returned without its body")
-    if first["type"] != "http.response.body":
-        await drive.cancel()
-        raise ResponseStarted(f"{label} sent {first['type']} after http.response.start")
     response = Response(status=start["status"])
     response.raw_headers = _decoded(start.get("headers", ()))
-    if exchange is not None and exchange.response is not None:
-        inner = exchange.response
+    inner = None if exchange is None else exchange.response
+    first = await drive.advance(wait=not _is_late(response, exchange))
+    if first is None and drive.finished:
+        raise RuntimeError(f"{label} began a response and returned without its body")
+    if first is not None and first["type"] != "http.response.body":
+        raise ResponseStarted(f"{label} sent {first['type']} after http.response.start")
+    if inner is not None:
         response.background, response.sent_callbacks = inner.background, inner.sent_callbacks
-    if first.get("more_body", False):
-        response.stream = _DriveStream(drive, first, label)
-        response.eager = False  # its first piece is there already
+    if first is None or first.get("more_body", False):
+        response.stream = _DriveStream(drive, first, request, label)
+        response.eager = False  # its first piece is there already, or nobody is to wait for it
     else:
         response.body = bytes(first.get("body", b""))
-        await _leave(drive, request, label)
-    return adopt(request, response)
+    return response
+
+
+def _is_late(response: Response, exchange: Exchange | None) -> bool:
+    """Whether a body may begin long after its headers, which then go ahead of it (server-sent events).
+
+    A stream from the chain says so itself. A foreign application's is one if it has no declared length.
+    """
+    if exchange is None:
+        return "content-length" not in response.headers
+    return exchange.response is not None and not exchange.response.eager
 
 
 async def _leave(drive: Drive, request: Request, label: str) -> None:
@@ -377,10 +403,12 @@ async def _leave(drive: Drive, request: Request, label: str) -> None:
 class _DriveStream:
     """The rest of a response body, which the application goes on sending as it is read."""
 
-    def __init__(self, drive: Drive, first: Message, label: str) -> None:
+    def __init__(self, drive: Drive, first: Message | None, request: Request, label: str) -> None:
         self._drive = drive
-        self._message: Message | None = first
+        self._message = first
+        self._request = request
         self._label = label
+        self._complete = False
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -389,7 +417,7 @@ class _DriveStream:
         while True:
             message, self._message = self._message, None
             if message is None:
-                if self._drive.finished:
+                if self._complete:
                     raise StopAsyncIteration
                 message = await self._drive.advance()
                 if message is None:
@@ -397,12 +425,14 @@ class _DriveStream:
             if message["type"] != "http.response.body":
                 raise ResponseStarted(f"{self._label} sent {message['type']} within a response body")
             if not message.get("more_body", False):
-                await self._drive.finish()
+                self._complete = True
+                await _leave(self._drive, self._request, self._label)
             if data := message.get("body", b""):
                 return bytes(data)
 
     async def aclose(self) -> None:
-        await self._drive.cancel()
+        if not self._complete:
+            await self._drive.cancel()
 
 
 async def send_messages(response: Response, send: Send, request: Request | None, threads: Threads) -> None:

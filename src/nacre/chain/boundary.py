@@ -13,6 +13,8 @@ from nacre.errors import HTTPError, InternalServerError
 from nacre.request import Request
 from nacre.response import Response
 from nacre.results import Results
+from nacre.streams import prime
+from nacre.threads import Threads
 
 ErrorKey = int | type[BaseException]
 Handlers = Mapping[ErrorKey, Call]
@@ -40,12 +42,14 @@ class ErrorBoundary:
         results: Results,
         page: ErrorPage,
         report: Report,
+        threads: Threads,
     ) -> None:
         self._scopes = tuple(scopes)
         self._after_error = tuple(after_error)
         self._convert = results.convert
         self._page = page
         self._report = report
+        self._threads = threads
 
     @property
     def is_plain(self) -> bool:
@@ -84,6 +88,8 @@ class ErrorBoundary:
                 result = await _form(hook, inline)(request, response)
                 if result is not None:
                     response = adopt(request, self._convert(result))
+            if response.stream is not None and response.eager:
+                await prime(response, request, None if inline else self._threads)
             return response
         except Exception as second:
             # An error handler or after_error hook failed: no handler is asked about that, the plain 500 ends it. An

@@ -165,6 +165,7 @@ def _adapt_django(layer: Layer, declared: Middleware, target: Any, tools: Tools)
 
 def _adapt_asgi(layer: Layer, declared: Middleware, target: Any, tools: Tools) -> None:
     # Built later: at the head of the application's list it stands outside of routing, elsewhere inside a chain.
+    _check_options(layer, declared, target, None)
     layer.build_asgi = lambda inner: _build(layer, declared, target, inner)
 
 
@@ -198,15 +199,33 @@ def _add_finalize(layer: Layer, instance: Any, tools: Tools) -> None:
 
 
 def _build(layer: Layer, declared: Middleware, target: Any, *first: Any) -> Any:
-    try:
-        inspect.signature(target).bind(*first, *declared.args, **declared.options)
-    except TypeError as error:
+    _check_options(layer, declared, target, *first)
+    built = target(*first, *declared.args, **declared.options)
+    if not callable(built):
+        kind = "None" if built is None else f"a {type(built).__name__}"
         raise ConfigurationError(
-            Problem(f"{layer.label} can't be built: {error}", Location.of(target), "check the options it is given")
+            Problem(
+                f"{layer.label} can't be built: it returned {kind}, which can't be called",
+                Location.of(target),
+                "return what is to be called for each request",
+            )
+        )
+    return built
+
+
+def _check_options(layer: Layer, declared: Middleware, target: Any, *first: Any) -> None:
+    try:
+        signature = inspect.signature(target)
+    except (TypeError, ValueError):
+        return  # no signature to check against (a class from C)
+    try:
+        signature.bind(*first, *declared.args, **declared.options)
+    except TypeError as error:
+        takes = signature.replace(return_annotation=signature.empty)
+        name = getattr(target, "__name__", layer.name)
+        raise ConfigurationError(
+            Problem(f"{layer.label} can't be built: {error}", Location.of(target), f"`{name}` takes {takes}")
         ) from None
-    except ValueError:
-        pass  # no signature to check against (a class from C)
-    return target(*first, *declared.args, **declared.options)
 
 
 def _init_takes(target: Any, count: int) -> bool:

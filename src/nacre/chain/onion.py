@@ -60,18 +60,19 @@ def hands_on_only(call: Callable[..., Any]) -> bool:
     which costs a coroutine around the layer, about 80 ns. The most common layer needs no look: every `return` gives
     back `await call_next(…)` or a name that only ever holds it. False whenever that can't be seen in the source.
     """
-    function = inspect.unwrap(call if inspect.isroutine(call) else type(call).__call__)
-    function = getattr(function, "__func__", function)
+    function = call if inspect.isfunction(call) else getattr(call, "__func__", type(call).__call__)
+    # The code itself is looked at, not what it wraps: a decorator may return something else than its function does.
+    code: Any = getattr(function, "__code__", None)
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+        tree = ast.parse(textwrap.dedent(inspect.getsource(code))).body[0]
     except (OSError, TypeError, SyntaxError, IndexError):
         return False
-    if not isinstance(tree, ast.AsyncFunctionDef) or function.__code__.co_name != tree.name:
+    if not isinstance(tree, ast.AsyncFunctionDef) or code.co_name != tree.name:
         return False
-    parameters = [*tree.args.posonlyargs, *tree.args.args]
+    parameters = [*tree.args.posonlyargs, *tree.args.args][0 if function is call else 1 :]
     if len(parameters) < 2:
         return False
-    visitor = _Returns(parameters[-1].arg)
+    visitor = _Returns(parameters[1].arg)
     for statement in tree.body:
         visitor.visit(statement)
     return visitor.passes and _always_returns(tree.body)
@@ -83,13 +84,15 @@ class _Returns(ast.NodeVisitor):
     def __init__(self, call_next: str) -> None:
         self._call_next = call_next
         self._held: set[str] = set()
-        self._other: set[str] = {call_next}
+        self._other: set[str] = set()
         self._returned: set[str] = set()
         self._sound = True
 
     @property
     def passes(self) -> bool:
-        return self._sound and not (self._returned - self._held) and not (self._returned & self._other)
+        if not self._sound or self._call_next in self._other | self._held:
+            return False
+        return not (self._returned - self._held) and not (self._returned & self._other)
 
     def visit_Return(self, node: ast.Return) -> None:
         if isinstance(node.value, ast.Name):

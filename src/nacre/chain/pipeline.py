@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,8 +13,10 @@ from nacre.chain.django import DjangoLayer, exception_hooks
 from nacre.chain.stage import Stage
 from nacre.request import Handler, Request
 from nacre.response import Response
-from nacre.streams import prime
+from nacre.streams import is_async_stream, prime
 from nacre.threads import Threads
+
+_log = logging.getLogger("nacre.error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +80,13 @@ def guard(stage: Stage, boundary: ErrorBoundary, finalizers: Sequence[Call], thr
                     await prime(response, request, None if inline else threads)
             except Exception as error:
                 response = await boundary.respond(request, error, inline=inline)
-            if request.streams is not None:
-                await close_replaced(request, response)
             for finalize in calls:
                 try:
                     await finalize(request, response)
                 except Exception as error:
                     response = await boundary.respond(request, error, inline=inline)
+            if request.streams is not None:
+                await _close_all_but(request, response, None if inline else threads)
             return response
 
         return pipeline
@@ -94,9 +97,31 @@ def guard(stage: Stage, boundary: ErrorBoundary, finalizers: Sequence[Call], thr
     return Pipeline(handle, build(stage.inline, lambda call: call.in_thread or call.on_loop, inline=True))
 
 
-async def close_replaced(request: Request, sent: Response | None) -> None:
-    """Close the streams of all responses but the one that is sent."""
-    streams, request.streams = request.streams, None
-    for response in streams or ():
-        if response is not sent:
-            await response.aclose()
+async def close_replaced(request: Request, sent: Response | None, threads: Threads | None = None) -> None:
+    """Close every stream that is still open at the end of a request.
+
+    Those are the streams of a chain that was cancelled, and that of `sent` if the transport never came to send it.
+    """
+    await _close_all_but(request, None, threads)
+
+
+async def _close_all_but(request: Request, kept: Response | None, threads: Threads | None) -> None:
+    """Close the streams of all responses but one. What raises in its `finally` is logged and stops nothing else."""
+    streams, request.streams = request.streams or (), None
+    for response in streams:
+        if response is kept:
+            request.streams = [response]
+            continue
+        try:
+            await _close(request, response, threads)
+        except Exception:
+            _log.exception("closing a response that was not sent failed")
+
+
+async def _close(request: Request, response: Response, threads: Threads | None) -> None:
+    close = None if is_async_stream(response.stream) else getattr(response.stream, "close", None)
+    if close is None or threads is None:
+        await response.aclose()
+    else:
+        response.stream = None
+        await threads.run(request, close)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import pkgutil
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -36,13 +38,21 @@ def load_target(target: Any, where: Location | None) -> Any:
         if error.name is None or not (module_name + ".").startswith(error.name + "."):
             raise
         raise ConfigurationError(
-            Problem(f"middleware {target!r}: there is no module {module_name!r}", where, "check the dotted name")
+            Problem(f"middleware {target!r}: there is no module {module_name!r}", where, _near_module(module_name))
         ) from None
     if not hasattr(module, attribute):
         near = difflib.get_close_matches(attribute, vars(module), n=1)
-        fix = f"did you mean {module_name}.{near[0]}?" if near else f"check what {module.__file__} defines"
+        fix = f"did you mean {module_name}.{near[0]}?" if near else f"check what {module_name} defines"
         raise ConfigurationError(Problem(f"middleware {target!r}: the module has no {attribute!r}", where, fix))
     return getattr(module, attribute)
+
+
+def _near_module(name: str) -> str:
+    """What to do about a module that isn't there: look at its neighbours in the package, if that is there."""
+    parent, _, last = name.rpartition(".")
+    neighbours = [module.name for module in pkgutil.iter_modules(getattr(sys.modules.get(parent), "__path__", ()))]
+    near = difflib.get_close_matches(last, neighbours, n=1)
+    return f"did you mean '{parent}.{near[0]}'?" if near else "check the dotted name"
 
 
 def recognise(declared: Middleware, target: Any) -> Style:
@@ -55,21 +65,35 @@ def recognise(declared: Middleware, target: Any) -> Style:
         return _style_of_class(declared, target)
     found = _positional(target)
     if found is None:
-        raise _refused(declared, f"a {type(target).__name__} can't be called")
+        what = f"middleware {describe(target)} cannot be adapted: a {type(target).__name__} can't be called"
+        raise ConfigurationError(Problem(what, declared.where, ACCEPTED))
     if declared.args or declared.options:
-        raise _refused(declared, f"options are given to {describe(target)}, which is built already")
-    if len(found) < 2:
-        raise _refused(declared, f"it takes ({', '.join(found)})")
-    extra = [name for name in found[2:] if name not in _with_default(target)]
-    if found == ["scope", "receive", "send"]:
-        raise _refused(declared, "it is an ASGI application, which has nothing inside it; give the class")
-    if extra:
         raise _refused(
             declared,
-            f"it takes ({', '.join(found)}) and nothing gives it `{extra[0]}`",
-            f"give `{extra[0]}` a default, or take only (request, call_next)",
+            f"options are given to {describe(target)}, which is built already",
+            "options are for classes; give a function its values with functools.partial",
+        )
+    if found == ["scope", "receive", "send"]:
+        raise _refused(
+            declared, "it is an ASGI application, which has nothing inside it", _instead_of_application(target)
+        )
+    if len(found) < 2:
+        raise _refused(declared, f"it takes {_signature(target)}")
+    missing = [name for name in _required(target) if name not in found[:2]]
+    if missing:
+        raise _refused(
+            declared,
+            f"it takes {_signature(target)} and nothing gives it `{missing[0]}`",
+            f"give `{missing[0]}` a default, or take only (request, call_next)",
         )
     return "onion"
+
+
+def _instead_of_application(target: Any) -> str:
+    if inspect.isroutine(target):
+        return "give a class that is built with the next application, or mount this one"
+    name = type(target).__name__
+    return f"give the class: {name}, or Middleware({name}, …) with options"
 
 
 def _style_of_class(declared: Middleware, target: type) -> Style:
@@ -98,9 +122,18 @@ def _positional(function: Any) -> list[str] | None:
     return [parameter.name for parameter in parameters if parameter.kind in kinds]
 
 
-def _with_default(function: Callable[..., Any]) -> set[str]:
+def _required(function: Callable[..., Any]) -> list[str]:
+    """The parameters that must be given, by position or by name alone."""
     parameters = inspect.signature(function).parameters.values()
-    return {parameter.name for parameter in parameters if parameter.default is not inspect.Parameter.empty}
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in optional]
+
+
+def _signature(function: Callable[..., Any]) -> str:
+    """The parameters as written, without annotations."""
+    signature = inspect.signature(function)
+    bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values()]
+    return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
 
 
 def _refused(declared: Middleware, found: str, fix: str | None = None) -> ConfigurationError:

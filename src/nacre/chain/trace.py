@@ -77,13 +77,17 @@ class _Place:
             self.index, self._open = None, True
             self.in_error_handler = self.in_error_handler or code.co_qualname == _ANSWERING
         elif self._open and not self._is_own(code):
-            index = next(
-                (at for at in range(self._last + 1, len(self._layers)) if code in self._layers[at].codes), None
-            )
+            index = self._find(code)
             if index is not None:
                 self._enter(index, code)
             elif self.index is None and not code.co_filename.startswith(_PACKAGE):
                 self._open = False  # inside all layers: what is called from here is no layer, even if one uses it too
+
+    def _find(self, code: CodeType) -> int | None:
+        """The layer entered next: one further in, or one that is called back from there (by its `send`, say)."""
+        further_in = range(self._last + 1, len(self._layers))
+        back = range(self._last, -1, -1) if self.index is None else ()
+        return next((at for at in (*further_in, *back) if code in self._layers[at].codes), None)
 
     def _is_own(self, code: CodeType) -> bool:
         """Whether the layer we are in has this code as well: a method of its own, unless it was entered by it."""

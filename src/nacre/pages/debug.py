@@ -25,7 +25,19 @@ _VALUE_MAX = 400
 _TITLE_MAX = 120
 _OPEN_MAX = 3
 _HIDDEN = "••••••"
-_SECRET_WORDS = ("auth", "cookie", "token", "secret", "key", "password", "passwd", "session", "csrf", "signature", "jwt")
+_SECRET_WORDS = (
+    "auth",
+    "cookie",
+    "token",
+    "secret",
+    "key",
+    "password",
+    "passwd",
+    "session",
+    "csrf",
+    "signature",
+    "jwt",
+)
 
 _RELATIONS: dict[Relation, str] = {
     "cause": "was raised from",
@@ -255,7 +267,11 @@ def _chain_text(failure: FailureDescription) -> Iterator[str]:
     yield ""
     yield "Its way through the chain, outermost first:"
     steps = [
-        (layer.name if layer is not None else _inside(failure), layer.where if layer is not None else failure.chain.where, words)
+        (
+            layer.name if layer is not None else _inside(failure),
+            layer.where if layer is not None else failure.chain.where,
+            words,
+        )
         for layer, _, words in _steps(failure)
     ]
     width = max(len(name) for name, _, _ in steps)
@@ -273,6 +289,7 @@ def _traceback_text(view: ErrorView) -> Iterator[str]:
         yield visible(f"  {frame.file}:{frame.line} in {frame.function}")
         yield from (f"    {visible(line.text.strip())}" for line in frame.source if line.is_current)
     yield visible(f"{view.type}: {view.message}" if view.message else view.type)
+    yield from (visible(note) for note in view.notes)
     for relation, other in view.related:
         yield ""
         yield f"The exception above {_RELATIONS[relation]}:"

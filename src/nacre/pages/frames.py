@@ -111,7 +111,9 @@ def type_name(error: BaseException) -> str:
 def message_of(error: BaseException) -> str:
     """The text of an exception, with Python's "did you mean" where it has one."""
     try:
-        text = str(TracebackException(type(error), error, error.__traceback__, limit=0, lookup_lines=False, compact=True))
+        text = str(
+            TracebackException(type(error), error, error.__traceback__, limit=0, lookup_lines=False, compact=True)
+        )
     except Exception:
         text = "<the exception has no text: its __str__ raised>"
     return shorten(text, _MESSAGE_MAX)

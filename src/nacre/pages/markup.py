@@ -53,7 +53,8 @@ def html_response(title: str, content: str, status: int, *, wide: bool = False) 
 
 _STYLE = """
 :root{color-scheme:light dark;--ground:#f6f5f2;--card:#fff;--ink:#1d2226;--soft:#5a636b;--line:#dfdcd5;--accent:#0b6b6b;
---bad:#b3261e;--bad-ground:#fdecea;--mark:#ffe3a3;--pearl:linear-gradient(90deg,#8ec5c0,#c9b6e4 40%,#f3c6cf 70%,#bfe3d0)}
+--bad:#b3261e;--bad-ground:#fdecea;--mark:#ffe3a3;
+--pearl:linear-gradient(90deg,#8ec5c0,#c9b6e4 40%,#f3c6cf 70%,#bfe3d0)}
 @media (prefers-color-scheme:dark){:root{--ground:#14181b;--card:#1c2125;--ink:#e7e9ea;--soft:#9ba6ae;--line:#30373d;
 --accent:#7fd1c8;--bad:#ff9a8f;--bad-ground:#3a1f1d;--mark:#6a4d12}}
 *{box-sizing:border-box}
@@ -68,21 +69,22 @@ h1{margin:0 0 .5rem;font-size:1.9rem;line-height:1.25;font-weight:650;overflow-w
 _DEBUG_STYLE = """
 code,pre,.mono{font-family:ui-monospace,"SF Mono","Cascadia Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;
 font-size:.86rem}
-h2{margin:2.4rem 0 .7rem;font-size:.82rem;font-weight:650;letter-spacing:.08em;text-transform:uppercase;color:var(--soft)}
-h3{margin:0;font-size:1rem;font-weight:600}
+h2{margin:2.4rem 0 .7rem;font-size:.82rem;font-weight:650;letter-spacing:.08em;text-transform:uppercase;
+color:var(--soft)}
+h3{margin:.2rem 0 0;font-size:1rem;font-weight:600}.nested .frames{margin-top:.7rem}
 .message{margin:.2rem 0 0;font-size:1.08rem;white-space:pre-wrap;overflow-wrap:anywhere}
 .type{color:var(--bad)}
 .request{margin:0 0 1.1rem;color:var(--soft);overflow-wrap:anywhere}
 .request b{color:var(--ink)}
-.note{margin:.7rem 0 0;padding:.5rem .8rem;border-left:3px solid var(--line);white-space:pre-wrap;overflow-wrap:anywhere}
+.note{margin:.7rem 0;padding:.5rem .8rem;border-left:3px solid var(--line);white-space:pre-wrap;overflow-wrap:anywhere}
 .soft{color:var(--soft)}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden}
 .chain{list-style:none;margin:0;padding:0}
 .chain li{display:grid;grid-template-columns:1.3rem minmax(9rem,1.3fr) 5rem minmax(8rem,1fr) minmax(9rem,1.2fr) 11rem;
 gap:.8rem;align-items:baseline;padding:.42rem 1rem;border-top:1px solid var(--line);overflow-wrap:anywhere}
 .chain li:first-child{border-top:0}
-.chain li::before{content:"";width:.68rem;height:.68rem;border-radius:50%;border:2px solid var(--line);align-self:center;
-justify-self:center}
+.chain li::before{content:"";width:.68rem;height:.68rem;border-radius:50%;border:2px solid var(--line);
+place-self:center}
 .chain .passed::before,.chain .answered::before{border-color:var(--bad)}
 .chain .raised::before{border-color:var(--bad);background:var(--bad)}
 .chain .raised{background:var(--bad-ground)}
@@ -115,6 +117,7 @@ tbody th{width:14rem;font-weight:600}
 tbody tr:first-child>*{border-top:0}
 .nested{margin:1.4rem 0 0;padding:0 0 0 1.2rem;border-left:3px solid var(--line)}
 footer{margin-top:3rem;color:var(--soft);font-size:.86rem}
-@media (max-width:52rem){.chain li{grid-template-columns:1.3rem 1fr 1fr}.chain .place,.chain .badge{grid-column:2/-1;text-align:left}
-tbody th{width:auto}}
+@media (max-width:60rem){.chain li{grid-template-columns:1.3rem auto auto 1fr;gap:.1rem .8rem}
+.chain .name{grid-column:2/-1}.chain .name~*{grid-row:2}.chain .name+*{grid-column:2}.chain .place{grid-column:4}
+.chain .name~.badge{grid-column:2/-1;grid-row:3;text-align:left}tbody th{width:auto}}
 """

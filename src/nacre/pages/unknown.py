@@ -25,8 +25,8 @@ def unknown_path_page(request: Request, error: HTTPError, routes: Sequence[Route
     more = f'<p class="soft">… and {len(routes) - len(shown):,} more</p>' if len(routes) > len(shown) else ""
     table = (
         '<h2>Routes, most alike first</h2><div class="card"><table><thead><tr><th scope="col">Method</th>'
-        '<th scope="col">Path</th><th scope="col">Name</th><th scope="col">Handler</th><th scope="col">Declared</th></tr>'
-        f"</thead><tbody>{rows}</tbody></table></div>{more}"
+        '<th scope="col">Path</th><th scope="col">Name</th><th scope="col">Handler</th><th scope="col">Declared</th>'
+        f"</tr></thead><tbody>{rows}</tbody></table></div>{more}"
         if rows
         else "<p>The application has no routes yet.</p>"
     )

@@ -1,9 +1,32 @@
 """An in-process client for tests: the same requests over ASGI, RSGI or WSGI, without a socket."""
 
-from nacre.testing.client import TestClient
-from nacre.testing.cookies import CookieJar
-from nacre.testing.exchange import ProtocolViolation
-from nacre.testing.response import TestResponse
-from nacre.testing.stream import AsyncStream, Stream
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nacre.testing.client import TestClient
+    from nacre.testing.cookies import CookieJar
+    from nacre.testing.exchange import ProtocolViolation
+    from nacre.testing.response import TestResponse
+    from nacre.testing.stream import AsyncStream, Stream
 
 __all__ = ["AsyncStream", "CookieJar", "ProtocolViolation", "Stream", "TestClient", "TestResponse"]
+
+_HOMES = {
+    "AsyncStream": "stream",
+    "CookieJar": "cookies",
+    "ProtocolViolation": "exchange",
+    "Stream": "stream",
+    "TestClient": "client",
+    "TestResponse": "response",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when first used: pytest imports this package for the plugin in it, long before there is a test to run.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -8,10 +8,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
-from nacre.testing.exchange import ClientLeft, Exchange, Sent
+from nacre.testing.exchange import ClientLeft, Exchange, PeerGone, Sent
 from nacre.types import Message, Scope
 
 _VERSIONS = {"version": "3.0", "spec_version": "2.4"}
+
+
+class ClientGone(PeerGone, OSError):
+    """What `send` raises when the client has left, since version 2.4 of the specification."""
 
 
 class ASGITransport:
@@ -100,8 +104,7 @@ class _Channel:
             else:
                 exchange.check_piece(b"")
         except ClientLeft:
-            # Since version 2.4 of the specification.
-            raise OSError("the client has left") from None
+            raise ClientGone("the client has left") from None
         if not more:
             exchange.end()
 
@@ -144,9 +147,7 @@ class _Lifespan:
         await self._task
 
     async def _run(self, state: dict[str, Any]) -> None:
-        await self._app(
-            {"type": "lifespan", "asgi": dict(_VERSIONS), "state": state}, self._inbox.get, self._send
-        )
+        await self._app({"type": "lifespan", "asgi": dict(_VERSIONS), "state": state}, self._inbox.get, self._send)
 
     async def _send(self, message: Message) -> None:
         if message["type"].endswith(".failed"):

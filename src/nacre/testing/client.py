@@ -9,11 +9,11 @@ from typing import Any, Literal, TypeVar, Unpack
 
 from nacre.testing.asgi import ASGITransport
 from nacre.testing.cookies import CookieJar
-from nacre.testing.exchange import Exchange
+from nacre.testing.exchange import Exchange, PeerGone
 from nacre.testing.outgoing import Call, HeaderInput, RequestOptions, StreamOptions, Target
 from nacre.testing.response import TestResponse
 from nacre.testing.rsgi import RSGITransport
-from nacre.testing.stream import OpenStream, StreamContext, end, leave
+from nacre.testing.stream import OpenStream, StreamContext, see_off
 from nacre.testing.threads import PrivateLoop, run_on
 from nacre.testing.wsgi import WSGITransport
 
@@ -97,6 +97,7 @@ class TestClient:
         try:
             self._run(self._transport.startup())
         except BaseException:
+            self._entered = False
             self.close()
             raise
         return self
@@ -104,10 +105,7 @@ class TestClient:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self._run(self._transport.shutdown())
-        finally:
-            self.close()
+        self.close()
 
     def _enter(self, home: asyncio.AbstractEventLoop) -> None:
         if self._entered:
@@ -115,11 +113,15 @@ class TestClient:
         self._entered, self._home = True, home
 
     def close(self) -> None:
-        """End the client's own event loop, if plain code has made it start one. Leaving the client does that too."""
+        """Leave the client if plain code has entered it, and end its event loop if it has one. Safe to call twice."""
         private, self._private = self._private, None
-        self._entered, self._home = False, None
+        entered, self._entered, self._home = self._entered, False, None
         if private is not None:
-            private.close()
+            try:
+                if entered:
+                    run_on(private.loop, self._transport.shutdown())
+            finally:
+                private.close()
 
     # Requests.
 
@@ -168,15 +170,12 @@ class TestClient:
     # On the event loop.
 
     async def _answer_of(self, call: Call) -> tuple[Exchange, list[TestResponse]]:
-        exchange, task = self._begin(call, hold=False)
+        opened = self._begin(call, hold=False)
+        exchange = opened[0]
         try:
-            while not exchange.finished:
-                if exchange.left:
-                    await leave(exchange)
-                else:
-                    await exchange.wait()
+            await exchange.wait_over()
         finally:
-            await end(exchange, task)
+            await see_off(opened)
         self._learn(call, exchange)
         self._judge(exchange)
         return exchange, []
@@ -194,26 +193,21 @@ class TestClient:
             call = call.redirected(exchange.status, location)
 
     async def _open(self, call: Call) -> OpenStream:
-        exchange, task = self._begin(call, hold=True)
+        if self._home not in (None, asyncio.get_running_loop()):
+            raise RuntimeError("the client was entered on another event loop; a stream is read on the same one")
+        opened = self._begin(call, hold=True)
         try:
-            await exchange.wait_started()
+            await opened[0].wait_started()
         except BaseException:
-            await end(exchange, task)
+            await see_off(opened)
             raise
-        self._learn(call, exchange)
-        return exchange, task
+        self._learn(call, opened[0])
+        return opened
 
     async def _close_stream(self, opened: OpenStream, *, failed: bool) -> None:
-        exchange, task = opened
-        try:
-            if exchange.ended:
-                await exchange.wait_finished()
-            else:
-                await leave(exchange)
-        finally:
-            await end(exchange, task)
+        await see_off(opened)
         if not failed:
-            self._judge(exchange)
+            self._judge(opened[0])
 
     def _begin(self, call: Call, *, hold: bool) -> OpenStream:
         sent = call.sent(self.headers, self.cookies, self.client, self.root_path)
@@ -224,6 +218,8 @@ class TestClient:
         error: BaseException | None = None
         try:
             await self._transport.serve(exchange)
+        except PeerGone:
+            pass  # what the application was told when it sent to a client that had left
         except (Exception, asyncio.CancelledError) as raised:
             error = raised
         finally:

@@ -32,6 +32,10 @@ class ClientLeft(Exception):
     """What ends a wait of the application's side when the client leaves; doubles raise their protocol's own error."""
 
 
+class PeerGone(Exception):
+    """Marks the error by which a protocol tells the application that the client has left."""
+
+
 @dataclass(frozen=True)
 class Sent:
     """A request as it stands on the wire. `path` is the raw path, without the query."""
@@ -66,6 +70,7 @@ class Exchange:
         self.headers = Headers()
         self.pieces: list[bytes] = []
         self.started = False
+        self.bodiless = False
         self.ended = False
         self.left = False
         self.finished = False
@@ -107,6 +112,8 @@ class Exchange:
 
     async def take_chunk(self) -> tuple[bytes, bool]:
         """The next body chunk and whether more may follow; `(b"", False)` at the end. Raises ClientLeft."""
+        if self._taken == self._left_after:
+            self.leave()
         if self.left:
             raise ClientLeft
         if self._body_taken:
@@ -165,20 +172,22 @@ class Exchange:
             except (ValueError, TypeError) as error:
                 raise self.violation(str(error)) from None
         self.started = True
-        self.status = status
-        self.headers = Headers(pairs)
-        self._length = self._declared_length()
+        self.bodiless = self.sent.method == "HEAD" or status in (204, 304)
+        self._length = self._declared_length(status, pairs)
+        if not self.left:
+            self.status = status
+            self.headers = Headers(pairs)
         self._changed()
 
-    def _declared_length(self) -> int | None:
-        values = self.headers.getlist("content-length")
+    def _declared_length(self, status: int, pairs: list[tuple[str, str]]) -> int | None:
+        values = [value for name, value in pairs if name == "content-length"]
         if not values:
             return None
         if len(values) > 1 or not values[0].isdigit():
             raise self.violation(f"Content-Length is {', '.join(values)!r}")
-        if self.status == 204:
+        if status == 204:
             raise self.violation("a 204 response has a Content-Length (RFC 9110 §8.6)")
-        return None if self.sent.method == "HEAD" or self.status == 304 else int(values[0])
+        return None if self.bodiless else int(values[0])
 
     async def put(self, piece: bytes) -> None:
         """One piece of the body; returns when it is taken, at once without `hold`. Raises ClientLeft."""
@@ -211,8 +220,8 @@ class Exchange:
             raise self.violation("a body was sent before the response was started")
         self.refuse_if_over("a body was sent")
         self._size += len(piece)
-        if piece and (self.sent.method == "HEAD" or self.status in (204, 304)):
-            raise self.violation(f"a body was sent in answer to {self.sent.method}, with status {self.status}")
+        if piece and self.bodiless:
+            raise self.violation(f"a body was sent in a {self.status} answer to {self.sent.method}, which has none")
         if self._length is not None and self._size > self._length:
             raise self.violation(f"{self._size} bytes were sent, and Content-Length is {self._length}")
 
@@ -235,7 +244,8 @@ class Exchange:
         if error is not None:
             self.error = error
         elif not self.ended and not self.left:
-            self.violation("the application returned " + ("within its response" if self.started else "without a response"))
+            where = "within its response" if self.started else "without a response"
+            self.violation(f"the application returned {where}")
         if not self.started and not self.left:
             self.status, self.started = 500, True  # what servers answer then
         self.finished = True
@@ -264,8 +274,8 @@ class Exchange:
         return piece
 
     def leave(self) -> None:
-        """The client goes away, now."""
-        if self.left or self.finished:
+        """The client goes away, now; of no consequence once the response is complete."""
+        if self.left or self.ended or self.finished:
             return
         self.left = True
         while self._offers:
@@ -297,18 +307,13 @@ class Exchange:
         self.leave()
 
     async def wait_over(self) -> None:
-        """Return when the client has left or the response is complete."""
-        while not (self.left or self.ended):
+        """Return when the client has left, or the response is complete or will never be."""
+        while not (self.left or self.ended or self.finished):
             await self.wait()
 
     async def wait_started(self) -> None:
         """Return when there is a status, or there will be none."""
         while not (self.started or self.finished):
-            await self.wait()
-
-    async def wait_finished(self) -> None:
-        """Return when the application's callable has returned."""
-        while not self.finished:
             await self.wait()
 
 

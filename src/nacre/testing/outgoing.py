@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypedDict
-from urllib.parse import quote, urlsplit, urlunsplit, urljoin
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from nacre.codecs import encode_json
 from nacre.headers import pairs_of
@@ -26,6 +26,7 @@ class NotGiven(enum.Enum):
 
 
 NOT_GIVEN: Final = NotGiven.NOT_GIVEN
+
 
 class StreamOptions(TypedDict, total=False):
     """What a request may have besides its method and path.
@@ -119,9 +120,7 @@ class Call:
     @classmethod
     def of(cls, method: str, target: Target, options: StreamOptions) -> Call:
         """Encode the body of a request; raises TypeError for more than one."""
-        own, body = _encode_body(
-            method, options.get("json", NOT_GIVEN), options.get("form"), options.get("content")
-        )
+        own, body = _encode_body(method, options.get("json", NOT_GIVEN), options.get("form"), options.get("content"))
         given = tuple((name.lower(), value) for name, value in pairs_of(options.get("headers", ())))
         return cls(method, target, own, given, options.get("cookies", {}), body, options.get("disconnect_after"))
 
@@ -147,9 +146,7 @@ class Call:
             raise ValueError(f"a body in chunks can't be sent again to follow the redirect of {self.label}")
         return replace(self, target=target, given=given, disconnect_after=None)
 
-    def sent(
-        self, defaults: HeaderInput, jar: CookieJar, client: tuple[str, int], root_path: str
-    ) -> Sent:
+    def sent(self, defaults: HeaderInput, jar: CookieJar, client: tuple[str, int], root_path: str) -> Sent:
         """This request as it stands on the wire."""
         target = self.target
         pairs = _merge([("host", target.host)], self.own, _lowered(defaults), self.given)

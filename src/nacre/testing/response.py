@@ -136,8 +136,11 @@ class TestResponse(Answer, Coroutine[Any, Any, "TestResponse"]):
         return self.body.decode((media.charset if media else None) or "utf-8")
 
     def json(self) -> Any:
-        """The body decoded from JSON; raises ValueError if it isn't that."""
-        return decode_json(self.body)
+        """The body decoded from JSON; raises ValueError, showing the response, if it isn't that."""
+        try:
+            return decode_json(self.body)
+        except ValueError as error:
+            raise ValueError(f"{self!r}, {self.body[:200]!r}, is not JSON: {error}") from self.aborted
 
     @property
     def history(self) -> list[TestResponse]:

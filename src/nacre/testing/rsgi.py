@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from nacre.testing.exchange import ClientLeft, Exchange, Sent
+from nacre.testing.exchange import ClientLeft, Exchange, PeerGone, Sent
 from nacre.testing.threads import LoopAside, run_in_thread
 
 
@@ -16,7 +16,7 @@ class RSGIProtocolError(RuntimeError):
     """Granian's error for a call out of order, by name; the class itself can't be imported without Granian."""
 
 
-class RSGIProtocolClosed(RuntimeError):
+class RSGIProtocolClosed(PeerGone, RuntimeError):
     """Granian's error for a connection that is gone."""
 
 
@@ -115,7 +115,7 @@ class HTTPProtocol(AsyncIterator[bytes]):
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._read = False
-        self._more = True
+        self._rest: list[bytes] | None = None
         self.streaming = False
 
     # The request body.
@@ -137,13 +137,20 @@ class HTTPProtocol(AsyncIterator[bytes]):
         return self
 
     async def __anext__(self) -> bytes:
-        if not self._more:
-            raise StopAsyncIteration
+        if self._rest is not None:
+            if not self._rest:
+                raise StopAsyncIteration
+            return self._rest.pop()
         try:
-            chunk, self._more = await self._exchange.take_chunk()
+            chunk, more = await self._exchange.take_chunk()
         except ClientLeft:
-            # Granian says nothing then: the iteration ends as it does at the end of the body.
-            chunk, self._more = b"", False
+            # Granian raises nothing then. All it says is one more empty piece than at the end of a complete body.
+            self._rest = [b""]
+            return b""
+        if not more and chunk:
+            self._rest = [b""]
+        elif not more:
+            self._rest = []
         return chunk
 
     def _read_once(self) -> None:
@@ -172,9 +179,7 @@ class HTTPProtocol(AsyncIterator[bytes]):
         self._check(file, str)
         self._whole(status, headers, self._content(file))
 
-    def response_file_range(
-        self, status: int, headers: list[tuple[str, str]], file: str, start: int, end: int
-    ) -> None:
+    def response_file_range(self, status: int, headers: list[tuple[str, str]], file: str, start: int, end: int) -> None:
         self._check(file, str)
         self._whole(status, headers, self._content(file)[start:end])
 
@@ -194,7 +199,7 @@ class HTTPProtocol(AsyncIterator[bytes]):
         if exchange.started:
             raise exchange.violation("a second response_* call was made")
         for pair in headers:
-            if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
+            if type(pair) is not tuple or [type(part) for part in pair] != [str, str]:
                 raise exchange.violation(f"headers are tuples of two str, unlike {pair!r}")
         # Granian writes text as UTF-8, unlike servers of the other protocols.
         exchange.start(status, [(name, value.encode().decode("latin-1")) for name, value in headers])
@@ -202,7 +207,7 @@ class HTTPProtocol(AsyncIterator[bytes]):
     def _whole(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         exchange = self._exchange
         self._start(status, headers)
-        if exchange.sent.method == "HEAD":
+        if exchange.bodiless:
             body = b""  # Granian leaves it out
         exchange.check_piece(body)
         exchange.offer(body)
@@ -220,18 +225,17 @@ class StreamTransport:
         self._exchange = exchange
 
     async def send_bytes(self, data: bytes) -> None:
-        if not isinstance(data, bytes | bytearray):
+        if type(data) not in (bytes, bytearray):
             raise self._exchange.violation(f"send_bytes takes bytes, not {type(data).__name__}")
         await self._send(bytes(data))
 
     async def send_str(self, data: str) -> None:
-        if not isinstance(data, str):
+        if type(data) is not str:
             raise self._exchange.violation(f"send_str takes str, not {type(data).__name__}")
         await self._send(data.encode())
 
     async def _send(self, piece: bytes) -> None:
         try:
-            await self._exchange.put(piece)
+            await self._exchange.put(b"" if self._exchange.bodiless else piece)
         except ClientLeft:
             raise RSGIProtocolClosed("RSGI transport is closed") from None
-

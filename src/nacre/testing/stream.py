@@ -26,15 +26,15 @@ class Close(Protocol):
 class AsyncStream(Answer, AsyncIterator[bytes]):
     """A response whose pieces are taken one by one; the application waits until each is."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, opened: OpenStream) -> None:
+        self._opened = opened
 
     @property
     def exchange(self) -> Exchange:
-        return self._exchange
+        return self._opened[0]
 
     async def __anext__(self) -> bytes:
-        piece = await self._exchange.take()
+        piece = await self.exchange.take()
         if piece is None:
             raise StopAsyncIteration
         return piece
@@ -45,22 +45,23 @@ class AsyncStream(Answer, AsyncIterator[bytes]):
 
     async def disconnect(self) -> None:
         """Leave now, and return when the application has ended."""
-        await leave(self._exchange)
+        self.exchange.leave()
+        await see_off(self._opened)
 
 
 class Stream(Answer, Iterator[bytes]):
     """The same in plain code."""
 
-    def __init__(self, exchange: Exchange, run: Run) -> None:
-        self._exchange = exchange
+    def __init__(self, opened: OpenStream, run: Run) -> None:
+        self._opened = opened
         self._run = run
 
     @property
     def exchange(self) -> Exchange:
-        return self._exchange
+        return self._opened[0]
 
     def __next__(self) -> bytes:
-        piece: bytes | None = self._run(self._exchange.take())
+        piece: bytes | None = self._run(self.exchange.take())
         if piece is None:
             raise StopIteration
         return piece
@@ -71,13 +72,18 @@ class Stream(Answer, Iterator[bytes]):
 
     def disconnect(self) -> None:
         """Leave now, and return when the application has ended."""
-        self._run(leave(self._exchange))
+        self._run(self._leave())
+
+    async def _leave(self) -> None:
+        self.exchange.leave()
+        await see_off(self._opened)
 
 
 class StreamContext:
     """What `client.stream(…)` returns: enter it with `async with`, or with `with` in plain code.
 
-    Leaving it before the end of the response is leaving as a client does.
+    Going out of it before the end of the response is leaving as a client does. It returns when the application has
+    ended, what it does after its response included.
     """
 
     def __init__(self, open_: Open, close: Close, run: Run) -> None:
@@ -87,8 +93,8 @@ class StreamContext:
         self._opened: OpenStream | None = None
 
     async def __aenter__(self) -> AsyncStream:
-        self._opened = await self._open()
-        return AsyncStream(self._opened[0])
+        self._opened = opened = await self._open()
+        return AsyncStream(opened)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -98,7 +104,7 @@ class StreamContext:
 
     def __enter__(self) -> Stream:
         self._opened = opened = self._run(self._open())
-        return Stream(opened[0], self._run)
+        return Stream(opened, self._run)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -111,23 +117,23 @@ PATIENCE = 5.0
 """Seconds that an application has to end after the client has left."""
 
 
-async def leave(exchange: Exchange) -> None:
-    """Leave, and wait for the application's end."""
-    exchange.leave()
+async def see_off(opened: OpenStream) -> None:
+    """Leave unless the response is complete, and wait for the application's end.
+
+    Raises AssertionError if it goes on for long after the client has left, and cancels it.
+    """
+    exchange, task = opened
+    if not exchange.ended:
+        exchange.leave()
     try:
-        async with asyncio.timeout(PATIENCE):
-            await exchange.wait_finished()
-    except TimeoutError:
+        done, _ = await asyncio.wait([task], timeout=PATIENCE if exchange.left else None)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if not done:
+        task.cancel()
+        await asyncio.wait([task], timeout=PATIENCE)
         raise AssertionError(
             f"{exchange.sent.method} {exchange.sent.path}: the application was still running {PATIENCE:g} seconds"
             " after the client had left"
-        ) from None
-
-
-async def end(exchange: Exchange, task: asyncio.Task[None]) -> None:
-    """See the application's task to its end, by cancelling it if it has not come by itself."""
-    if not task.done():
-        exchange.leave()
-        if not exchange.finished:
-            task.cancel()
-        await asyncio.wait([task])
+        )

@@ -103,5 +103,8 @@ class LoopAside:
 
         return run_on(self._loop, create())
 
+    def call_soon(self, callback: Callable[..., object], *args: Any, **options: Any) -> asyncio.Handle:
+        return self._loop.call_soon_threadsafe(callback, *args, **options)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loop, name)

@@ -9,15 +9,28 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from nacre.testing.exchange import ClientLeft, Exchange, Sent
+from nacre.testing.exchange import ClientLeft, Exchange, PeerGone, Sent
 from nacre.testing.threads import run_in_thread, run_on
 from nacre.types import Environ
 
 _HOP_BY_HOP = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization te trailers transfer-encoding upgrade".split()
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+    }
 )
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+
+
+class BrokenPipe(PeerGone, BrokenPipeError):
+    """What the `write` callable raises when the client has left."""
 
 
 class WSGITransport:
@@ -79,7 +92,13 @@ class _Call:
         elif self._head is not None:
             raise self._violation("start_response was called a second time, without exc_info")
         self._head = self._checked_status(status), self._checked_headers(headers)
-        return self._write
+        return self._write_for_app
+
+    def _write_for_app(self, piece: bytes) -> None:
+        try:
+            self._write(piece)
+        except ClientLeft:
+            raise BrokenPipe("the client has left") from None
 
     def _checked_status(self, status: str) -> int:
         if type(status) is not str or len(status) < 4 or not status[:3].isdigit() or status[3] != " ":
@@ -90,7 +109,7 @@ class _Call:
         if type(headers) is not list:
             raise self._violation(f"the headers are a list, not {type(headers).__name__}")
         for pair in headers:
-            if type(pair) is not tuple or len(pair) != 2 or not all(type(part) is str for part in pair):
+            if type(pair) is not tuple or [type(part) for part in pair] != [str, str]:
                 raise self._violation(f"headers are tuples of two str, unlike {pair!r}")
             if pair[0].lower() in _HOP_BY_HOP:
                 raise self._violation(f"{pair[0]} is the server's business")
@@ -103,7 +122,7 @@ class _Call:
             raise self._violation("a body was sent before start_response was called")
         if not piece:
             return
-        self._on_loop(lambda: self._begin(), piece)
+        self._on_loop(self._begin, piece)
 
     def _begin(self) -> None:
         if not self._sent:

@@ -112,12 +112,10 @@ class ASGICarrier:
 
     def scope(self, request: Request) -> Scope:
         scope = dict(request.raw)
-        scope.setdefault("state", {})
+        if "state" not in scope:
+            scope["state"] = dict(request.app.lifespan_state)  # a server without lifespan state
         scope.setdefault("headers", [])
         return scope
-
-    def initial_state(self, raw: Scope) -> dict[str, Any] | None:
-        return raw.get("state")
 
     async def wait_disconnect(self, request: Request) -> None:
         await _source(request).wait_disconnect()

@@ -8,6 +8,9 @@ from typing import Any
 
 from nacre.errors import ClientDisconnect
 
+_BREATH = 16
+"""After how many pieces the event loop gets a turn in any case."""
+
 
 async def pour(
     pieces: AsyncGenerator[bytes, None],
@@ -33,8 +36,14 @@ async def pour(
     watch = asyncio.create_task(disconnected)
     watch.add_done_callback(leave)
     try:
+        count = 0
         async for piece in pieces:
             await write(piece)
+            # Neither a generator that never waits nor a server's `send` need ever suspend, and without that nothing
+            # tells that the client has left (uvicorn's `send` then returns at once), and no other request goes on.
+            count += 1
+            if not count % _BREATH:
+                await asyncio.sleep(0)
         return True
     except asyncio.CancelledError as cancelled:
         await _throw(pieces, cancelled)

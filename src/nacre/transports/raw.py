@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from nacre.chain.asgi import replay, respond
 from nacre.chain.layer import Layer
 from nacre.chain.pipeline import Pipeline
-from nacre.request import Request
+from nacre.request import Application, Request
 from nacre.response import Response
 from nacre.types import ASGIApp, Receive, Scope, Send
 
@@ -33,8 +32,9 @@ class RawStack:
     `dispatch` gives a pipeline that drives the layers in the request's task.
     """
 
-    def __init__(self, inner: ASGIApp) -> None:
+    def __init__(self, inner: ASGIApp, application: Application) -> None:
         self._inner = inner
+        self._application = application
         self._links: dict[Layer, _Link] = {}
         self.app: ASGIApp | None = None
 
@@ -49,15 +49,9 @@ class RawStack:
 
     def dispatch(self, request: Request, host: str | None) -> Pipeline:
         """The pipeline of any request: all of the layers, then the application's own routing."""
+        request.app = self._application
         return Pipeline(self._handle, None)
 
     async def _handle(self, request: Request) -> Response:
         assert self.app is not None
         return await respond(self.app, request.scope, replay(request, keep=False), request, "a layer at the head")
-
-
-def state_of(scope: Scope, initial: dict[str, Any]) -> None:
-    """Let a scope's state begin with what the lifespan yielded."""
-    state = scope.setdefault("state", {})
-    for name, value in initial.items():
-        state.setdefault(name, value)

@@ -1,4 +1,13 @@
-"""RSGI 1.6, Granian's own protocol: the fast path."""
+"""RSGI 1.6, Granian's own protocol: the fast path.
+
+What Granian 2.8 does otherwise than the other servers:
+
+- The path arrives decoded and the raw target is dropped, so `%2F` is taken for a slash.
+- A request header whose value is not ASCII is left out; a non-ASCII value in a response goes out as UTF-8.
+- A stream is taken at once, however slowly the client reads: `_Pace` waits for the kernel instead (Linux).
+- A failed response is ended as if it were whole: the connection is cut first, through the kernel. Over HTTP/2, where
+  other streams share the connection, and over a Unix socket it can't be.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +23,7 @@ from nacre.response import Response
 from nacre.streams import iterate
 from nacre.threads import Threads
 from nacre.transports.completion import NO_BODY, complete, framed, has_work
+from nacre.transports.kernel import Connection
 from nacre.transports.outflow import pour
 from nacre.transports.scope import asgi_scope
 from nacre.types import Address, Scope
@@ -24,18 +34,24 @@ RSGIApp = Callable[[Any, Any], Awaitable[None]]
 _WHOLE = 1024 * 1024
 """A body of a declared length up to this is taken in one piece, which is faster; others piece by piece."""
 
+_WRITING = 0.1
+"""Seconds within which Granian writes what it was given."""
+
 
 class RSGIBody:
     """The receiving side of one request."""
 
     def __init__(self, raw: Any, protocol: Any) -> None:
         declared = raw.headers.get("content-length")
-        self._whole = declared is None or (declared.isdigit() and int(declared) <= _WHOLE)
-        if declared is None and raw.headers.get("transfer-encoding") is not None:
-            self._whole = False
+        self._left = int(declared) if declared is not None and declared.isascii() and declared.isdigit() else None
+        self._whole = self._left is not None and self._left <= _WHOLE
+        self._trailers = "trailer" in raw.headers
         self._protocol = protocol
         self._pieces: AsyncIterator[bytes] | None = None
-        self._complete = False
+        # Without a length, HTTP/1 has a body only in chunks; HTTP/2 may always have one.
+        self._complete = (
+            declared is None and "transfer-encoding" not in raw.headers and raw.http_version.startswith("1")
+        )
 
     async def read(self) -> bytes:
         if self._complete:
@@ -44,21 +60,37 @@ class RSGIBody:
             if self._whole:
                 self._complete = True
                 return await self._protocol()  # type: ignore[no-any-return]
-            if self._pieces is None:
-                self._pieces = aiter(self._protocol)
-            # Not `async for`: Granian refuses a second `aiter`. Nor `anext(…, default)`: Granian 2.8 dies of it at the end.
-            while not (piece := await self._pieces.__anext__()):
-                pass
-            return bytes(piece)
-        except StopAsyncIteration:
-            pass
-        except OSError as error:
-            raise ClientDisconnect("the client left before the body was complete") from error
-        except RuntimeError as error:
-            # Granian's RSGIProtocolError, whose class can't be imported without Granian.
-            raise ClientDisconnect("the client left before the body was complete") from error
+            return await self._next()
+        except (OSError, RuntimeError) as error:
+            # RuntimeError: Granian's RSGIProtocolError, whose class can't be imported without Granian.
+            raise _left_early() from error
+
+    async def _next(self) -> bytes:
+        if self._pieces is None:
+            self._pieces = aiter(self._protocol)
+        empty = 0
+        while True:
+            # `async for` would begin the iteration again, which Granian refuses; `anext` with a default crashes it.
+            try:
+                piece = await self._pieces.__anext__()
+            except StopAsyncIteration:
+                break
+            if piece:
+                if self._left is not None:
+                    self._left -= len(piece)
+                return bytes(piece)
+            empty += 1
         self._complete = True
+        # A body that breaks off is iterated to its end like any other. What shows it is bytes missing of the declared
+        # length; without one, a second empty piece, which trailers give too, so they have to be announced (as RFC 9110
+        # §6.6.2 wants it anyway).
+        if self._left or (self._left is None and empty > 1 and not self._trailers):
+            raise _left_early()
         return b""
+
+
+def _left_early() -> ClientDisconnect:
+    return ClientDisconnect("the client left before the body was complete")
 
 
 class RSGICarrier:
@@ -99,9 +131,6 @@ class RSGICarrier:
     def scope(self, request: Request) -> Scope:
         return asgi_scope(request)
 
-    def initial_state(self, raw: Any) -> dict[str, Any] | None:
-        return None
-
     async def wait_disconnect(self, request: Request) -> None:
         await request.channel.client_disconnect()
 
@@ -131,8 +160,12 @@ def serve_rsgi(dispatch: Dispatch, threads: Threads, report: Any) -> RSGIApp:
         if "%" in path:
             path = keep_escapes(path)
         request = Request(CARRIER, scope, protocol, scope.method, path)
-        host = scope.headers.get("host")
-        if host is None:
+        hosts = scope.headers.get_all("host")
+        if hosts:
+            host = hosts[0]
+            if len(hosts) > 1:
+                request.refusal = BadRequest("the request has two Host headers")
+        else:
             host = scope.authority
             if host is None and scope.http_version == "1.1":
                 request.refusal = BadRequest("the request has no Host header")
@@ -159,17 +192,66 @@ async def _send_stream(request: Request, response: Response, protocol: Any, thre
         protocol.response_empty(response.status, headers)
         return
     transport = protocol.response_stream(response.status, headers)
+    pace = _Pace(Connection(request.client, request.server))
 
     async def write(piece: bytes) -> None:
         try:
             await transport.send_bytes(piece)
         except (OSError, RuntimeError) as error:
             raise ClientDisconnect(str(error)) from error
+        await pace.follow(len(piece))
 
     stream, response.stream = response.stream, None
     try:
         await pour(iterate(stream, request, threads), write, request.carrier.wait_disconnect(request))
     except Exception as error:
-        # The status is out, so all that is left is to cut the connection: raising makes the server do that.
+        # The status is out, so all that is left is to cut the connection; to raise would log the error again.
         report(request, error)
-        raise
+        if request.http_version != "2":
+            await asyncio.sleep(_WRITING)  # for what came before the failure, the status at least
+            if not Connection(request.client, request.server).cut():
+                raise  # to be told at least to whoever called (a connection that can't be found: a Unix socket, a test)
+    finally:
+        # The body ends when Granian's object is gone, and frames of a traceback may outlive this call.
+        del transport
+
+
+class _Pace:
+    """Keeps a stream from running ahead of its client by more than about 2 MiB.
+
+    The first mebibyte goes out unchecked: most streams end before that, or bring it together in hours.
+    """
+
+    _AHEAD = 1024 * 1024
+    _SLEEPS = (0.001, 0.1)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._unchecked = 0
+        self._ahead = 0
+        self._written: int | None = None
+        self._blind = False
+
+    async def follow(self, size: int) -> None:
+        """Count a piece that was handed over, and wait while there is too much of them."""
+        self._unchecked += size
+        if self._unchecked >= self._AHEAD and not self._blind:
+            await self._check()
+
+    async def _check(self) -> None:
+        self._ahead += self._unchecked
+        self._unchecked = 0
+        sleep, longest = self._SLEEPS
+        while not self._blind and self._ahead >= self._AHEAD:
+            written = self._connection.written()
+            if written is None:
+                self._blind = True
+            elif self._written is None:
+                self._ahead = 0  # what was written so far may have been other responses on the connection
+            else:
+                # Framing and encryption count as written too: so what is ahead is taken for less, but never below 0.
+                self._ahead = max(0, self._ahead - (written - self._written))
+            self._written = written
+            if self._ahead >= self._AHEAD:
+                await asyncio.sleep(sleep)
+                sleep = min(2 * sleep, longest)

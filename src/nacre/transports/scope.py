@@ -22,6 +22,6 @@ def asgi_scope(request: Request) -> Scope:
         "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.pairs()],
         "client": request.client,
         "server": request.server,
-        "state": {},
+        "state": dict(request.app.lifespan_state),
         "extensions": {},
     }

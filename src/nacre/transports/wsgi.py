@@ -1,8 +1,15 @@
-"""WSGI (PEP 3333): the caller's thread does the plain code; what must be awaited runs on one loop beside it."""
+"""WSGI (PEP 3333): the caller's thread does the plain code; what must be awaited runs on one loop beside it.
+
+No server tells that a client has left: that shows when the next piece of a stream is written. Two request headers of
+one name arrive as one, joined. Granian 2.8 decodes the path and drops the raw target, so `%2F` is taken for a slash,
+gives a header value that is not ASCII as "", and ends a response that failed in the middle as if it were whole, which
+nothing can be done about from here.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextvars import Context, copy_context
@@ -23,6 +30,8 @@ from nacre.urls import decode_path, keep_escapes
 T = TypeVar("T")
 
 _PIECE = 64 * 1024
+_VARIABLES = frozenset(key for key in os.environ if key.startswith("HTTP_"))
+"""Some servers put the process's environment (HTTP_PROXY) into every request's, where it looks like headers."""
 
 
 class LoopThread:
@@ -112,7 +121,7 @@ class WSGICarrier:
         pairs = [
             (key[5:].replace("_", "-").lower(), value)
             for key, value in raw.items()
-            if key.startswith("HTTP_") and isinstance(value, str)
+            if key.startswith("HTTP_") and isinstance(value, str) and not (key in _VARIABLES and os.environ.get(key) == value)
         ]
         for key, name in (("CONTENT_TYPE", "content-type"), ("CONTENT_LENGTH", "content-length")):
             if raw.get(key):
@@ -148,9 +157,6 @@ class WSGICarrier:
 
     def scope(self, request: Request) -> Scope:
         return asgi_scope(request)
-
-    def initial_state(self, raw: Environ) -> dict[str, Any] | None:
-        return None
 
     async def wait_disconnect(self, request: Request) -> None:
         # WSGI never tells; who waits for it is cancelled when the request ends.

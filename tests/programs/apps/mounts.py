@@ -4,12 +4,14 @@ from contextlib import asynccontextmanager
 
 from nacre import Nacre
 
+life = []
+
 
 @asynccontextmanager
 async def child_life(app):
-    print("child up")
+    life.append("child up")
     yield {"from_child": True}
-    print("child down")
+    life.append("child down")
 
 
 child = Nacre(lifespan=child_life)
@@ -42,7 +44,7 @@ async def asgi_app(scope, receive, send):
     if scope["type"] == "lifespan":
         while True:
             message = await receive()
-            print("asgi", message["type"].rpartition(".")[2])
+            life.append(f"asgi {message['type'].rpartition('.')[2]}")
             await send({"type": message["type"] + ".complete"})
             if message["type"].endswith("shutdown"):
                 return
