@@ -179,7 +179,10 @@ class Catalogue:
             f"select number, title, month, year, area, obsoleted_by from rfcs {rest}",  # noqa: S608
             values,
         ).fetchall()
-        return [RFC(*row[:5], obsoleted_by=tuple(map(int, row[5].split()))) for row in rows]
+        return [
+            RFC(number, title, month, year, area, tuple(map(int, obsoleted_by.split())))
+            for number, title, month, year, area, obsoleted_by in rows
+        ]
 
     def _write(self, statement: str, values: tuple[object, ...]) -> int:
         with self._writing, self._connection:

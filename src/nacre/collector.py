@@ -45,7 +45,9 @@ class Scope:
     group: Group | None = None
     handlers: Handlers = field(default_factory=dict)
     mount: str | None = None
-    """The prefix at which this scope's paths begin anew, for a mounted application."""
+    """The prefix after which this scope's paths begin anew, for a mounted application; as seen in the one around it."""
+    name: str | None = None
+    """What stands in front of the names of routes in here, for `url_for`."""
     where: Location | None = None
     max_body: int | None = None
     error_handlers: Mapping[ErrorKey, HookDeclaration] = field(default_factory=dict)
@@ -117,6 +119,7 @@ class Collector:
             group,
             {key: call for key, call in handlers.items() if call},
             where=group.where,
+            name=group.name,
             max_body=group.max_body,
             error_handlers=dict(group.error_handlers),
         )
@@ -161,22 +164,17 @@ class Collector:
         around = Scope(f"mount {below or '/'}", below, tuple(layers), owner, where=item.where)
         if not any(scope.mount is not None for scope in scopes):
             self.mounted.append(item)  # what is mounted further in is lived by the application that mounts it
+        relative = below[len("".join(scope.mount or "" for scope in scopes)) :]
         if isinstance(item.app, Group):
             inner = self._scope(item.app, f"mounted app {below or '/'}", below, item.app)
-            inner = replace(inner, mount=below)
+            inner = replace(inner, mount=relative, name=item.name or item.app.name)
             self.prefixes.setdefault(below, (*scopes, around, inner))
             self._walk(item.app, (*scopes, around, inner), below, host)
             return
         label = f"application {describe(item.app)} mounted at {below or '/'}"
         for path in dict.fromkeys((below or "/", f"{below}/<path:mounted_path>")):
             declaration = RouteDeclaration(path, (ANY_METHOD,), item.app, item.where, order=item.order)
-            self._collect_foreign(declaration, (*scopes, around), below, host, label)
-
-    def _collect_foreign(
-        self, declaration: RouteDeclaration, scopes: tuple[Scope, ...], below: str, host: str | None, label: str
-    ) -> None:
-        call = foreign_call(declaration.endpoint, below, label, scopes[-1].owner.tools)
-        self._collect(declaration, scopes, "", host, call)
+            self._collect(declaration, (*scopes, around), "", host, foreign_call(item.app, relative, label, owner.tools))
 
     def _collect(
         self,

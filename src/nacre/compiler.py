@@ -368,9 +368,10 @@ def _placement(collected: Collected, method: str) -> Placement:
 
 
 def qualified_name(scopes: Sequence[Scope], route: Route) -> str | None:
-    """The name that `url_for` takes for a route: after those of its groups and mounts; None for a route without one."""
-    names = [scope.group.name for scope in scopes[1:] if scope.group is not None and scope.group.name]
-    return ":".join([*names, route.name]) if route.name is not None else None
+    """The name `url_for` knows a route by: those of its groups and mounts in front, joined by colons."""
+    if route.name is None:
+        return None
+    return ":".join([*(scope.name for scope in scopes[1:] if scope.name), route.name])
 
 
 def _named(name: str, found: list[Collected]) -> Iterator[NamedRoute]:

@@ -179,18 +179,19 @@ class Response:
         """
         if self.owner is owner:
             return self
-        if self._pristine is None:
-            sent = tuple(self.sent_callbacks or ())
-            pristine = self.status, tuple(self.raw_headers), self.body, self.background, sent
+        pristine = self._pristine
+        if pristine is None:
+            mine = self.status, tuple(self.raw_headers), self.body, self.background, tuple(self.sent_callbacks or ())
             # Under WSGI two requests may come here at once; `setdefault` lets one of them have the object itself.
-            if self.__dict__.setdefault("_pristine", pristine) is pristine:
+            pristine = self.__dict__.setdefault("_pristine", mine)
+            if pristine is mine:
                 self.owner = owner
                 return self
         if "stream" in self.__dict__:
             raise RuntimeError("a streaming response was returned for a second request; build a new one for each")
         fresh = copy.copy(self)
         fresh.__dict__.pop("headers", None)
-        fresh.status, pairs, fresh.body, fresh.background, callbacks = self._pristine
+        fresh.status, pairs, fresh.body, fresh.background, callbacks = pristine
         fresh.raw_headers = list(pairs)
         fresh.sent_callbacks = list(callbacks) or None
         fresh.owner = owner

@@ -1,0 +1,13 @@
+"""What the rules share: a recorder, and an application with one route for each way a request can end."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rules.recording import Recorder
+
+
+@pytest.fixture
+def log() -> Recorder:
+    """What happens in the application of this test."""
+    return Recorder()
