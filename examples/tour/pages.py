@@ -46,6 +46,7 @@ them. Open one to see what it replaced, what other readers say, and which layers
 <ul class="areas" aria-label="Areas">{"".join(chips)}</ul>
 <p class="soft">{len(rfcs)} found, newest first</p>
 <ol class="documents">{found}</ol>""",
+        script=FORGET if request.state.reader else "",
     )
 
 
@@ -121,7 +122,7 @@ async def broken():
 
 def _greeting(request: Request) -> str:
     reader = request.state.reader
-    return f"Welcome back, {escape(reader)}." if reader else ""
+    return f'Welcome back, {escape(reader)}. <button class="quiet">Forget me</button>' if reader else ""
 
 
 def _chip(label: str, count: int, area: str, q: str, current: str) -> str:
@@ -157,5 +158,12 @@ form.addEventListener("submit", async event => {
   });
   if (answer.ok) location.reload();
   else form.querySelector("[role=status]").textContent = (await answer.json()).detail;
+});
+"""
+
+FORGET = """
+document.querySelector(".lead button").addEventListener("click", async () => {
+  await fetch("/reader", {method: "DELETE"});
+  location.reload();
 });
 """

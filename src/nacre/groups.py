@@ -6,7 +6,7 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
 from nacre.callables import describe
 from nacre.chain.boundary import ErrorKey
@@ -57,12 +57,18 @@ class MiddlewareList(MutableSequence[Any]):
         entry = Entry(value, Location.of_caller())
         self._change(lambda entries: entries.insert(index, entry))
 
+    # What follows the base class would do as well, but then the place of a declaration would be in its code.
+
     def append(self, value: Any) -> None:
         self.insert(len(self), value)
 
     def extend(self, values: Iterable[Any]) -> None:
         # As one change: a layer may need another one that comes in with it.
         self[len(self) :] = values
+
+    def __iadd__(self, values: Iterable[Any]) -> Self:
+        self.extend(values)
+        return self
 
     def __len__(self) -> int:
         return len(self._entries)

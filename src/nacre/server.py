@@ -334,8 +334,20 @@ def _run_workers(
     server = Granian(
         reference or "app", workers=workers, reload=reload, workers_kill_timeout=shutdown_timeout, **settings
     )
+    if hasattr(os, "register_at_fork"):
+        # A worker sets signal handlers of its own when it has started. Until then those of the parent, inherited,
+        # would swallow a SIGTERM, and the worker be killed only after `shutdown_timeout`.
+        parent = os.getpid()
+        os.register_at_fork(after_in_child=lambda: _restore_signals(parent))
     with _start_method("spawn" if reload else None):
         server.serve(target_loader=_Loader(served, reference, os.getpid()), wrap_loader=False)
+
+
+def _restore_signals(parent: int) -> None:
+    # What is registered at a fork stays so: it must not touch the children of the workers.
+    if os.getppid() == parent:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
 
 
 class _Loader:

@@ -124,4 +124,4 @@ async def _in_worker(source: Iterator[Any], request: Request | None, threads: Th
             yield piece
     finally:
         if hasattr(source, "close"):
-            await asyncio.shield(threads.run(None, close))
+            await asyncio.shield(threads.run(request, close))

@@ -1,5 +1,7 @@
 """Error handlers: which one is asked, what it gets, what becomes of what it returns."""
 
+from functools import partial
+
 import pytest
 
 from nacre import Group, HTMLResponse, HTTPError, Nacre, Response, abort
@@ -46,7 +48,7 @@ async def test_most_specific_handler_answers(keys, error, expected, client_for):
     app = Nacre()
     app.add_route("/", raising(error))
     for key in keys:
-        app.error_handler(key)(lambda request, key=key: str(key))
+        app.error_handler(key)(partial(lambda key, request: str(key), key))
     assert (await answer_of(app, client_for)).text == str(expected)
 
 

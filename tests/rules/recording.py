@@ -398,7 +398,7 @@ class Chain:
 def chains(styles: Iterable[Style] = STYLES, *, depths: Iterable[int] = (1, 3, 50), mixes: bool = True) -> list[Chain]:
     """One chain per style and depth, and the mixes that hold none but these styles."""
     wanted = list(styles)
-    found = [Chain(f"{style}×{depth}", (style,) * depth) for style in wanted for depth in depths]
+    found = [Chain(f"{style}*{depth}", (style,) * depth) for style in wanted for depth in depths]
     if mixes:
         for name, members in MIXES.items():
             kept = tuple(BY_NAME[member] for member in members if BY_NAME[member] in wanted)

@@ -98,7 +98,7 @@ def started(
     port: int | None = None,
 ) -> Iterator[Server]:
     """Start a server, by its kind or by `python` arguments, and end it on the way out, however that comes."""
-    kind = command if isinstance(command, str) else command[0]
+    kind = command if isinstance(command, str) else Path(command[0]).stem
     pattern = COMMANDS[command] if isinstance(command, str) else command
     port = port or free_port()
     arguments = [part.format(port=port, app=app, module=FOLDER / "application.py") for part in pattern]

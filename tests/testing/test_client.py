@@ -128,14 +128,13 @@ def test_what_a_lifespan_raises_is_raised_to_plain_code(client_for, caplog):
 @pytest.mark.parametrize("transport", ["asgi", "rsgi"])
 async def test_configuration_errors_are_raised_at_entering(client_for):
     app = Nacre()
-    app.get("/x")(lambda nonsense: "")
+    app.get("/x")(lambda request, nonsense: "")
     with pytest.raises(ConfigurationError, match="nonsense"):
         async with client_for(app):
             pass
 
 
 async def test_requests_get_a_copy_of_the_state():
-    app = Nacre(lifespan=None)
     seen = []
 
     async def asgi(scope, receive, send):
@@ -155,7 +154,6 @@ async def test_requests_get_a_copy_of_the_state():
         await client.get("/")
         await client.get("/")
     assert seen == [{"shared": []}, {"shared": []}]
-    assert app is not None
 
 
 LIFESPANS = [

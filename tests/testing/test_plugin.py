@@ -69,7 +69,9 @@ def test_the_transport_is_chosen(tmp_path, options, ini, transports):
 
 def test_async_tests_use_the_same_fixture(tmp_path):
     ini = "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function"
-    result = run(tmp_path, plugins=("nacre.testing.plugin", "pytest_asyncio"), tests=TESTS + ASYNC_TESTS, ini=ini)
+    result = run(
+        tmp_path, plugins=("nacre.testing.plugin", "pytest_asyncio.plugin"), tests=TESTS + ASYNC_TESTS, ini=ini
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "4 passed" in result.stdout
 

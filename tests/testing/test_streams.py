@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -97,7 +98,7 @@ LEAVING = ["disconnect", "block", "exception"]
 
 @pytest.mark.parametrize("how", LEAVING)
 async def test_the_application_learns_that_the_client_left(client_for, app, log, how):
-    with pytest.raises(KeyError) if how == "exception" else _nothing():
+    with pytest.raises(KeyError) if how == "exception" else contextlib.nullcontext():
         async with client_for(app).stream("GET", "/numbers") as response:
             await anext(response)
             if how == "exception":
@@ -116,14 +117,6 @@ async def test_a_complete_response_is_not_left(client_for, app):
         await response.read()
         await response.disconnect()
     assert not response.disconnected
-
-
-class _nothing:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        return None
 
 
 @pytest.mark.parametrize("chunks", [0, 1, 2])

@@ -11,7 +11,9 @@ import pytest
 
 FAULTS = [
     pytest.param(
-        "async def test_it():\n    test_it.task = asyncio.create_task(asyncio.sleep(60))", "left tasks behind", id="task"
+        "async def test_it():\n    test_it.task = asyncio.create_task(asyncio.sleep(60))",
+        "left tasks behind",
+        id="task",
     ),
     pytest.param(
         "async def test_it():\n"

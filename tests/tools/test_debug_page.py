@@ -102,8 +102,7 @@ async def test_hostile_text_is_escaped_everywhere(client_for):
     error.add_note(HOSTILE)
     error.__cause__ = ValueError(HOSTILE)
     app = app_raising(error)
-    headers = {**HTML, "x-hostile": "<script>alert(1)</script>", "<b>": "x"} if False else {**HTML, "x-h": "<script>"}
-    response = await page_of(client_for, app, "/fail?q=<script>&'\"", headers)
+    response = await page_of(client_for, app, "/fail?q=<script>&'\"", {**HTML, "x-hostile": "<script>"})
     assert "<script" not in response.text
     assert "<img" not in response.text
     assert "&lt;/pre&gt;&lt;script&gt;" in response.text
@@ -148,12 +147,18 @@ async def test_other_clients_get_plain_text(client_for, accept):
 
 def chain_of(page):
     """(class, name, badge) of each row."""
-    rows = re.findall(r'<li class="(\w*)"><span class="name">(.*?)</span>.*?<span class="badge">(.*?)</span></li>', page)
+    rows = re.findall(
+        r'<li class="(\w*)"><span class="name">(.*?)</span>.*?<span class="badge">(.*?)</span></li>', page
+    )
     return [(kind, html.unescape(name), badge) for kind, name, badge in rows]
 
 
 async def failing(request, call_next):
     raise ValueError
+
+
+async def fine(request):
+    return "fine"
 
 
 def finalize(request, response):
@@ -180,28 +185,23 @@ CHAINS = {
             ("raised", HANDLER, "raised in here"),
         ],
     ),
-    "finalizer": (
-        [outer, Hooks(finalize=finalize), inner],
-        [("", "outer", ""), ("raised", "finalize", "raised in its finalizer"), ("", "inner", ""), ("", HANDLER, "")],
-    ),
 }
 
 
 @pytest.mark.parametrize(("middlewares", "expected"), CHAINS.values(), ids=CHAINS)
 async def test_chain_shows_the_way_of_the_exception(client_for, middlewares, expected):
-    app = app_raising(ValueError("from the handler"), middlewares=middlewares)
-    if middlewares[1] is not inner and isinstance(middlewares[1], Hooks):
-        app.error_handler(ValueError)(lambda request: "fine")
-        app.error_handlers.clear()
-        app.declarations.clear()
-
-        async def handler(request):
-            return "fine"
-
-        handler.__qualname__ = HANDLER
-        app.get("/fail")(handler)
-    response = await page_of(client_for, app)
+    response = await page_of(client_for, app_raising(ValueError(), middlewares=middlewares))
     assert chain_of(response.text) == expected
+
+
+async def test_failing_finalizer_is_shown_as_such(client_for):
+    response = await page_of(client_for, app_that(fine, middlewares=[outer, Hooks(finalize=finalize), inner]))
+    assert chain_of(response.text) == [
+        ("", "outer", ""),
+        ("raised", "finalize", "raised in its finalizer"),
+        ("", "inner", ""),
+        ("", "fine", ""),
+    ]
 
 
 async def test_failing_error_handler_is_shown_as_such(client_for):
@@ -258,7 +258,7 @@ async def test_suppressed_context_is_not_shown(client_for):
             raise ValueError("shown") from None
 
     response = await page_of(client_for, app_that(handler))
-    assert "was being handled" not in response.text
+    assert 'class="nested"' not in response.text
 
 
 async def test_exceptions_that_refer_to_each_other_end(client_for):
@@ -338,7 +338,8 @@ async def test_exception_that_resists_is_shown_all_the_same(client_for, error, h
 
 async def test_code_without_source_is_shown_without_it(client_for):
     module = types.ModuleType("made_up")
-    exec(compile("async def handler(request):\n    raise ValueError('gone')\n", "made_up.py", "exec"), vars(module))
+    code = compile("async def handler(request):\n    raise ValueError('gone')\n", "made_up.py", "exec")
+    exec(code, vars(module))  # noqa: S102 (a function without a file)
     response = await page_of(client_for, app_that(module.handler))
     text = words_of(response.text)
     assert "handler made_up.py:2" in text

@@ -118,6 +118,7 @@ tbody tr:first-child>*{border-top:0}
 .nested{margin:1.4rem 0 0;padding:0 0 0 1.2rem;border-left:3px solid var(--line)}
 footer{margin-top:3rem;color:var(--soft);font-size:.86rem}
 @media (max-width:60rem){.chain li{grid-template-columns:1.3rem auto auto 1fr;gap:.1rem .8rem}
-.chain .name{grid-column:2/-1}.chain .name~*{grid-row:2}.chain .name+*{grid-column:2}.chain .place{grid-column:4}
+.chain .name{grid-column:2/-1}.chain .name~*{grid-row:2}.chain .name+*{grid-column:2}.chain .name+*+*{grid-column:3}
+.chain .place{grid-column:4}
 .chain .name~.badge{grid-column:2/-1;grid-row:3;text-align:left}tbody th{width:auto}}
 """

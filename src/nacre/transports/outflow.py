@@ -25,11 +25,12 @@ async def pour(
     """
     task = asyncio.current_task()
     assert task is not None
-    left = False
+    left = over = False
 
     def leave(watch: asyncio.Task[None]) -> None:
         nonlocal left
-        if not watch.cancelled() and watch.exception() is None:
+        # A failed write may have told of the departure before: then the generator is being closed, undisturbed.
+        if not over and not watch.cancelled() and watch.exception() is None:
             left = True
             task.cancel()
 
@@ -46,15 +47,18 @@ async def pour(
                 await asyncio.sleep(0)
         return True
     except asyncio.CancelledError as cancelled:
+        over = True
         await _throw(pieces, cancelled)
         if not left:
             raise
         task.uncancel()
         return False
     except ClientDisconnect:
+        over = True
         await _throw(pieces, asyncio.CancelledError("the client left"))
         return False
     finally:
+        over = True
         watch.remove_done_callback(leave)
         await pieces.aclose()
         await _end(watch)
