@@ -258,7 +258,7 @@ class Nacre(Group):
             # Processes of multiprocessing, such as Granian's, leave without what `atexit` knows. Stopping twice is once.
             from multiprocessing.util import Finalize
 
-            atexit.register(lambda: self._beside.run(lifespan.stop()))
+            _before_exit(lambda: self._beside.run(lifespan.stop()))
             Finalize(None, lambda: self._beside.run(lifespan.stop()), exitpriority=0)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
@@ -437,6 +437,13 @@ class Nacre(Group):
 
     def __repr__(self) -> str:
         return f"<Nacre {self.name or hex(id(self))}>"
+
+
+def _before_exit(callback: Callable[[], object]) -> None:
+    """Call back when the process ends, while its worker threads can still be used."""
+    # COMPAT: `atexit` comes after concurrent.futures has closed its executors; what they use themselves is private.
+    register = getattr(threading, "_register_atexit", atexit.register)
+    register(callback)
 
 
 def _allowed(methods: tuple[str, ...]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from nacre.chain.pipeline import Pipeline, bound, guard, wrap_django
 from nacre.chain.stage import Stage
 from nacre.collector import Collected, Collector, Scope
 from nacre.errors import ConfigurationError, Location, MethodNotAllowed, NotFound, Problem
-from nacre.groups import HookDeclaration, MountDeclaration, Slashes
+from nacre.groups import METHODS, HookDeclaration, MountDeclaration, Slashes
 from nacre.mounts import enter_mount
 from nacre.ordering import check_order
 from nacre.placement import Placement, names_nothing, words_of
@@ -130,7 +130,7 @@ class Compiler:
         """A selector that selects nothing is a misspelt one."""
         layers = dict.fromkeys(layer for chain in self.chains for scope in chain.scopes for layer in scope.layers)
         for layer, word in [(layer, word) for layer in layers for word in words_of(layer)]:
-            if (layer, word) not in self.used_words:
+            if (layer, word) not in self.used_words and word not in METHODS:
                 places = [_placement(route, method) for route in self.found.collected for method in route.route.methods]
                 self.problems.append(names_nothing(layer, word, places))
 
@@ -320,10 +320,10 @@ class Compiler:
             boundary = self._boundary(scopes[: index + 1])
             outer = [layer.django for _, layers in picked[:index] for layer in layers if layer.django is not None]
             stage = self._wrap_scope(here, outer, boundary, stage)
+            if index and here:
+                stage = bound(stage, boundary)
             if scope.mount is not None:
                 stage = enter_mount(stage, scope.mount, scope.owner)
-            if index and here:
-                stage = bound(stage, self._boundary(scopes[:index]))
         return stage
 
     def _wrap_scope(

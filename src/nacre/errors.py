@@ -28,6 +28,8 @@ from typing import Any, ClassVar, NoReturn
 
 from nacre.headers import pairs_of
 
+# Asked once: a message may be made on the event loop, and the way to a file should not change with `chdir`.
+_START = Path.cwd()
 _PACKAGE = str(Path(__file__).parent)
 
 
@@ -40,7 +42,7 @@ class Location:
 
     def __str__(self) -> str:
         try:
-            path = str(Path(self.file).relative_to(Path.cwd()))
+            path = str(Path(self.file).relative_to(_START))
         except ValueError:
             path = self.file
         return f"{path}:{self.line}"

@@ -93,6 +93,7 @@ class Request:
     streams: list[Response] | None = None
     handled = False
     visit: Any = None
+    client_left = False
     allowed_methods: tuple[str, ...] = ()
     other_path = ""
     refusal: HTTPError | None = None

@@ -59,6 +59,10 @@ class Served(Protocol):
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None: ...
 
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None: ...
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None: ...
+
 
 def run(
     app: Served | str,
@@ -340,7 +344,8 @@ def _run_workers(
         parent = os.getpid()
         os.register_at_fork(after_in_child=lambda: _restore_signals(parent))
     with _start_method("spawn" if reload else None):
-        server.serve(target_loader=_Loader(served, reference, os.getpid()), wrap_loader=False)
+        loader = _Loader(served, reference, os.getpid(), rsgi=settings["interface"] == "rsgi")
+        server.serve(target_loader=loader, wrap_loader=False)
 
 
 def _restore_signals(parent: int) -> None:
@@ -353,19 +358,20 @@ def _restore_signals(parent: int) -> None:
 class _Loader:
     """Gets the application in a worker process: a forked one has it, any other imports it."""
 
-    def __init__(self, app: Served | None, reference: str | None, server: int) -> None:
+    def __init__(self, app: Served | None, reference: str | None, server: int, *, rsgi: bool) -> None:
         self._app = app
         self._reference = reference
         self._server = server
+        self._rsgi = rsgi
 
-    def __call__(self) -> Served:
+    def __call__(self) -> Any:
         app = self._app
         if app is None:
             assert self._reference is not None
             app = load_app(self._reference)
         for member in _family(app):
             member.stopper = lambda: os.kill(self._server, signal.SIGTERM)
-        return app
+        return _WorkerTarget(app) if self._rsgi else app
 
     def __getstate__(self) -> dict[str, Any]:
         if self._reference is None:
@@ -374,6 +380,25 @@ class _Loader:
                 "make it one, or serve it with one worker and without reload"
             )
         return self.__dict__ | {"_app": None}
+
+
+class _WorkerTarget:
+    """What a worker process serves by RSGI: the application, started up so that no signal is lost.
+
+    A loop that has run and is to run again (uvloop's) drops a signal that comes in between, which is when Granian
+    starts its threads. So signals wait until the loop runs.
+    """
+
+    def __init__(self, app: Served) -> None:
+        self._app = app
+        self.__rsgi__ = app.__rsgi__
+        self.__rsgi_del__ = app.__rsgi_del__
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._app.__rsgi_init__(loop)
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+            loop.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def _reference(app: Served) -> str | None:

@@ -112,6 +112,24 @@ async def test_the_application_learns_that_the_client_left(client_for, app, log,
     assert response.aborted is None
 
 
+async def test_cleaning_up_after_the_client_left_is_not_disturbed(client_for, log):
+    app = Nacre()
+
+    @app.get("/")
+    async def endless():
+        try:
+            while True:
+                yield "x"
+        finally:
+            await asyncio.sleep(0.005)
+            log.append("closed")
+
+    async with client_for(app).stream("GET", "/") as response:
+        await anext(response)
+        await asyncio.sleep(0.01)  # the application now waits for its next piece to be taken
+    assert log == ["closed"]
+
+
 async def test_a_complete_response_is_not_left(client_for, app):
     async with client_for(app).stream("GET", "/few") as response:
         await response.read()

@@ -60,7 +60,7 @@ def bind_handler(function: Callable[..., Any], variables: Iterable[str]) -> Boun
         return _unsourced(function, missing, [name for name in names if name not in taken], names)
     open_ended = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
     values = names if wildcard else tuple(taken)
-    by_name = request is not None and request.kind is request.KEYWORD_ONLY
+    by_name = request is not None and request is not parameters[0]
     call = _compile(function, request, positional=not by_name, open_ended=open_ended, values=values, all_names=names)
     return BoundHandler(call, _kind(function))
 

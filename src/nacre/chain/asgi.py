@@ -326,6 +326,7 @@ def replay(request: Request, *, keep: bool = True) -> Receive:
         nonlocal pieces, complete
         if complete:
             await request.carrier.wait_disconnect(request)
+            request.client_left = True
             return {"type": "http.disconnect"}
         if pieces is None:
             pieces = request.body_reader.chunks() if keep else request.stream()
@@ -420,6 +421,8 @@ class _DriveStream:
                 if self._complete:
                     raise StopAsyncIteration
                 message = await self._drive.advance()
+                if message is None and self._request.client_left:
+                    raise ClientDisconnect("the client left, and the application with it")
                 if message is None:
                     raise RuntimeError(f"{self._label} returned before the end of its response")
             if message["type"] != "http.response.body":
