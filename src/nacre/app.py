@@ -97,7 +97,7 @@ class Nacre(Group):
         if sys.version_info < (3, 12):
             # COMPAT: until 3.11 is no longer supported. Servers look at `app.__call__` to tell ASGI from WSGI, and 3.11
             # can't mark the method; calls don't look at the instance.
-            self.__call__ = self._asgi
+            vars(self)["__call__"] = self._asgi
         self._raw = RawStack(self._serve_scope, self)
         self._asgi_http = serve_asgi(self._dispatch, self.tools.threads, self.report)
         self._rsgi_http = serve_rsgi(self._dispatch, self.tools.threads, self.report)
@@ -194,7 +194,7 @@ class Nacre(Group):
             return self._serve_wsgi(first, second)
         return self._serve_asgi(first, second, third)
 
-    # Servers tell an ASGI 3 application by this mark, since the method itself must serve WSGI too. For 3.11 see __init__.
+    # Servers tell an ASGI 3 application by this mark, since the method itself must serve WSGI too. __init__ has 3.11's.
     if sys.version_info >= (3, 12):
         inspect.markcoroutinefunction(__call__)
 
@@ -255,7 +255,7 @@ class Nacre(Group):
             if self._wsgi_lifespan is not None:
                 return
             self._wsgi_lifespan = lifespan = self._beside.run(self.live())
-            # Processes of multiprocessing, such as Granian's, leave without what `atexit` knows. Stopping twice is once.
+            # Processes of multiprocessing, such as Granian's, leave without what `atexit` knows. To stop twice is once.
             from multiprocessing.util import Finalize
 
             _before_exit(lambda: self._beside.run(lifespan.stop()))

@@ -13,12 +13,13 @@ import contextlib
 import importlib
 import importlib.util
 import inspect
+import logging
 import multiprocessing
 import os
 import signal
 import ssl as stdlib_ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
@@ -183,7 +184,7 @@ def _settings(
 def _tls_settings(ssl: object) -> dict[str, Any]:
     if ssl is None:
         return {}
-    if isinstance(ssl, tuple) and len(cast("tuple[Any, ...]", ssl)) == 2:
+    if isinstance(ssl, tuple) and len(ssl) == 2:
         ssl = TLS(*cast("tuple[StrPath, StrPath]", ssl))
     if isinstance(ssl, TLS):
         return {
@@ -251,6 +252,7 @@ async def _serve(app: Served, settings: dict[str, Any], shutdown_timeout: float,
 
 
 async def _serve_and_drain(server: Any, stopping: asyncio.Event, shutdown_timeout: float) -> None:
+    logging.getLogger("_granian").addFilter(_leave_out_warning)
     serving = asyncio.create_task(server.serve())
     stopped = asyncio.create_task(stopping.wait())
     try:
@@ -264,6 +266,11 @@ async def _serve_and_drain(server: Any, stopping: asyncio.Event, shutdown_timeou
         serving.result()
         if server.interrupt_children:
             raise RuntimeError("the server ended by itself")
+
+
+def _leave_out_warning(record: logging.LogRecord) -> bool:
+    # Granian warns of its embedded server at every start; that it serves us well is what tests/servers is for.
+    return record.msg != "Embedded server is experimental!"
 
 
 class _RSGITarget:
@@ -283,7 +290,7 @@ class _ASGITarget:
 
 
 @contextlib.contextmanager
-def _stopped_by(app: Served, stopper: Callable[[], object]) -> Iterator[None]:
+def _stopped_by(app: Served, stopper: Callable[[], object]) -> Generator[None]:
     """Let `shutdown()` of this application, and of those mounted in it, call `stopper`."""
     family = list(_family(app))
     for member in family:
@@ -411,7 +418,7 @@ def _reference(app: Served) -> str | None:
 
 
 @contextlib.contextmanager
-def _start_method(method: str | None) -> Iterator[None]:
+def _start_method(method: str | None) -> Generator[None]:
     """Start processes in this way: a forked one would have the modules from before the change."""
     if method is None:
         yield

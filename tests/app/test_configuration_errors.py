@@ -278,7 +278,9 @@ class TestErrorHandlers:
             "      it may take (request), (request, error) or (app, request, error)"
         )
 
-    @pytest.mark.parametrize("keys", [(), (200,), ("404",), (True,), (404, BaseException), (KeyboardInterrupt,)], ids=str)
+    @pytest.mark.parametrize(
+        "keys", [(), (200,), ("404",), (True,), (404, BaseException), (KeyboardInterrupt,)], ids=str
+    )
     def test_key_that_is_no_error(self, keys):
         app = Nacre()
         with pytest.raises(ConfigurationError) as caught:
@@ -421,9 +423,15 @@ class TestLayerShapes:
     @pytest.mark.parametrize(
         ("layer", "complaint"),
         [
-            (Middleware(Pure, limmit=3), "layer `Pure` ({}) can't be built: got an unexpected keyword argument 'limmit'"),
+            (
+                Middleware(Pure, limmit=3),
+                "layer `Pure` ({}) can't be built: got an unexpected keyword argument 'limmit'",
+            ),
             (Middleware(Pure, 1, 2), "layer `Pure` ({}) can't be built: too many positional arguments"),
-            (Middleware(Plain, limit=1, more=2), "layer `Plain` ({}) can't be built: got an unexpected keyword argument 'more'"),
+            (
+                Middleware(Plain, limit=1, more=2),
+                "layer `Plain` ({}) can't be built: got an unexpected keyword argument 'more'",
+            ),
         ],
         ids=["misspelt", "too many", "one too many"],
     )
@@ -676,7 +684,14 @@ class TestTogether:
             app.compile()
         assert str(caught.value).startswith(f"{count} problems\n  - ")
         assert all(problem.where is not None and problem.fix for problem in caught.value.problems)
-        words = ("cannot be adapted", "no dotted name", "path `/<b`", "error handler", "takes `depth`", "only 'nothing'")
+        words = (
+            "cannot be adapted",
+            "no dotted name",
+            "path `/<b`",
+            "error handler",
+            "takes `depth`",
+            "only 'nothing'",
+        )
         words += ("requires `session`", "slash policy", "declared twice", "two routes are named")
         whats = [problem.what for problem in caught.value.problems]
         return sorted((word for word in words if any(word in what for what in whats)), key=words.index)

@@ -180,7 +180,11 @@ TUPLES = (
 
 BAD = {
     "number": (7, "int", "7 is no HTTP status (100 to 599); annotate the function `-> int` to send a number as JSON"),
-    "negative": (-1, "int", "-1 is no HTTP status (100 to 599); annotate the function `-> int` to send a number as JSON"),
+    "negative": (
+        -1,
+        "int",
+        "-1 is no HTTP status (100 to 599); annotate the function `-> int` to send a number as JSON",
+    ),
     "status": (
         ("a", 600),
         "tuple",

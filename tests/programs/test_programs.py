@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from programs.program import Ask, load
 
 TEXT = "text/plain; charset=utf-8"
@@ -289,7 +290,12 @@ PROGRAMS: dict[str, list[Ask]] = {
         Ask("GET /child/nowhere", 404, text="the child knows no /nowhere", headers={"x-through": "/child/nowhere"}),
         Ask("GET /nowhere", 404, text="nobody knows", headers={"x-through": None}),
         Ask("GET /childish", 404, text="nobody knows", headers={"x-through": None}),
-        Ask("POST /asgi/a/b", text="POST /asgi /asgi/a/b hi", sent={"content": b"hi"}, headers={"x-through": "/asgi/a/b"}),
+        Ask(
+            "POST /asgi/a/b",
+            text="POST /asgi /asgi/a/b hi",
+            sent={"content": b"hi"},
+            headers={"x-through": "/asgi/a/b"},
+        ),
         Ask("GET /asgi", text="GET /asgi /asgi/ ", headers={"x-through": "/asgi"}),
         Ask("PUT /wsgi/a%20b", text="PUT /wsgi /a b hi", sent={"content": b"hi"}, headers={"x-through": "/wsgi/a b"}),
         Ask("GET /links", data=["/child/where/5", "/child/"]),

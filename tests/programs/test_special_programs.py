@@ -1,9 +1,9 @@
 """Programs that need more than a table: files, lifespans, URLs that come back, a test written by a user."""
 
 import pytest
-from programs.program import Ask, load
 
 from nacre.testing import TestClient
+from programs.program import Ask, load
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,12 +18,41 @@ class Boom(Exception):
     """What handlers and layers of these tests raise."""
 
 
+class Gate:
+    """An `asyncio.Event` that may be set and awaited on different event loops: under WSGI handlers run on another."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open = False
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def set(self) -> None:
+        with self._lock:
+            self._open = True
+            waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            future.get_loop().call_soon_threadsafe(_resolve, future)
+
+    async def wait(self) -> None:
+        with self._lock:
+            if self._open:
+                return
+            future = asyncio.get_running_loop().create_future()
+            self._waiting.append(future)
+        await future
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 @dataclass
 class Signals:
-    """How a test and its handler wait for each other, on one event loop."""
+    """How a test and its handler wait for each other."""
 
-    entered: asyncio.Event = field(default_factory=asyncio.Event)
-    release: asyncio.Event = field(default_factory=asyncio.Event)
+    entered: Gate = field(default_factory=Gate)
+    release: Gate = field(default_factory=Gate)
 
 
 def application(log: Recorder, layers: Iterable[Any] = (), signals: Signals | None = None, **options: Any) -> Nacre:

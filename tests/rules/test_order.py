@@ -11,7 +11,8 @@ import pytest
 
 from nacre import CallNext, ConfigurationError, Group, Hooks, Middleware, Nacre, Request, Response
 from nacre.testing import TestClient
-from tests.rules.application import MAX_BODY, Boom, Signals, application
+from tests.rules.application import MAX_BODY, Boom, Gate, Signals, application
+from tests.rules.drivers import DRIVERS
 from tests.rules.recording import (
     AROUND,
     BY_NAME,
@@ -122,7 +123,6 @@ async def test_m02_a_layer_with_a_timeout_is_among_layers_that_leave_once(
     async def limit(request: Request, call_next: CallNext) -> Any:
         try:
             async with asyncio.timeout(None) as timeout:
-                signals.entered.clear()
                 watch = asyncio.create_task(signals.entered.wait())
                 watch.add_done_callback(lambda _: timeout.reschedule(0))
                 return await call_next(request)
@@ -143,19 +143,20 @@ async def test_m02_a_layer_with_a_timeout_is_among_layers_that_leave_once(
 @pytest.mark.parametrize("transport", ["asgi", "rsgi"])  # WSGI knows no cancellation
 @pytest.mark.parametrize("chain", chains(), ids=ids)
 async def test_m02_m15_a_cancelled_request_leaves_every_layer_once(
-    client_for: ClientFor, log: Recorder, chain: Chain
+    transport: str, log: Recorder, chain: Chain
 ) -> None:
     """Cancelling the request's task ends the handler and every layer once, as a CancelledError, with no response."""
     signals = Signals()
-    async with client_for(application(log, chain.build(log), signals)) as client:
-        request = asyncio.ensure_future(client.get("/wait"))
-        await signals.entered.wait()
-        request.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await request
+    driver = DRIVERS[transport]("GET", "/wait")
+    request = asyncio.create_task(driver.serve(application(log, chain.build(log), signals)))
+    await signals.entered.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
     assert isinstance(log.errors[0], asyncio.CancelledError)
     assert {event.what for event in log.events} <= {"enter", "raised", "leave"}
     assert log.who("leave")[0] == "handler"
+    assert driver.calls == []
     assert_left_once(log, chain, answered=False)
 
 
@@ -441,7 +442,7 @@ async def test_m09_concurrent_requests_share_layers_without_mixing(client_for: C
     """Many requests at once through one layer object: each sees its own request and its own context variable."""
     log = Recorder()
     app = Nacre(middlewares=style.layers(log, 3), threads=4)
-    gate = asyncio.Event()
+    gate = Gate()
     waiting = 0
     total = 40
 

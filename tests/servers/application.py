@@ -12,8 +12,18 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from nacre import Hooks, JSONResponse, Middleware, Nacre, PlainTextResponse, RedirectResponse, Request, Response
-from nacre import StreamingResponse, abort
+from nacre import (
+    Hooks,
+    JSONResponse,
+    Middleware,
+    Nacre,
+    PlainTextResponse,
+    RedirectResponse,
+    Request,
+    Response,
+    StreamingResponse,
+    abort,
+)
 
 events: Counter[str] = Counter()
 """How often each thing happened, by `key:what`; read through `/events`."""
@@ -337,6 +347,15 @@ async def upload(request: Request) -> Any:
 async def disconnected(request: Request) -> Any:
     answers = [await request.is_disconnected() for _ in range(3)]
     return {"answers": answers}
+
+
+@app.post("/patient")
+async def patient(request: Request) -> Any:
+    """Ask for the client again and again while its body arrives, and read it then."""
+    for _ in range(40):
+        assert not await request.is_disconnected()
+        await asyncio.sleep(0.005)
+    return {"length": len(await request.body())}
 
 
 @app.get("/left")

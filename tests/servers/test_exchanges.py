@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import time
 from typing import Any
 
 import pytest
@@ -172,6 +173,16 @@ def test_is_disconnected_knows_who_is_there(server: Server) -> None:
     happened(server, "left", "begun")
     connection.close()
     happened(server, "left", "seen")
+
+
+@async_servers
+def test_is_disconnected_loses_nothing_of_the_body(server: Server) -> None:
+    with server.connect() as connection:
+        connection.sendall(request("POST", "/patient", (("Content-Length", "20000"),)))
+        for _ in range(20):
+            connection.sendall(b"x" * 1000)
+            time.sleep(0.005)  # so that pieces arrive between and during the questions
+        assert Reader(connection).reply().body == b'{"length":20000}'
 
 
 @pytest.mark.parametrize("target", ["/broken", "/broken/length", "/broken/sync"])

@@ -177,5 +177,5 @@ def test_load_app_imports_module_and_attribute() -> None:
 
     assert load_app("servers.application:app") is application.app
     assert load_app("servers.application") is application.app
-    with pytest.raises(ImportError, match="'servers.application' has no 'ap'"):
+    with pytest.raises(ImportError, match=r"'servers\.application' has no 'ap'"):
         load_app("servers.application:ap")

@@ -153,7 +153,9 @@ def test_two_workers_that_fail_to_start_end_the_server(tmp_path: Path) -> None:
 MISCONFIGURED = str(FOLDER / "programs" / "misconfigured.py")
 
 
-@pytest.mark.parametrize("command", [(MISCONFIGURED, "{port}", "1"), (MISCONFIGURED, "{port}", "2"), *ASYNC[1:]], ids=str)
+@pytest.mark.parametrize(
+    "command", [(MISCONFIGURED, "{port}", "1"), (MISCONFIGURED, "{port}", "2"), *ASYNC[1:]], ids=str
+)
 def test_a_wrong_configuration_ends_the_server_and_shows_why_once(
     command: str | tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 import pytest
 from starlette.applications import Starlette
@@ -16,10 +17,12 @@ from werkzeug.wrappers import Response as WSGIResponse
 
 from nacre import Nacre
 
+pytestmark = pytest.mark.timeout(10)
+
 
 async def mark(request, call_next):
     response = await call_next(request)
-    response.headers["x-marked"] = request.path
+    response.headers["x-marked"] = quote(request.path)
     return response
 
 
@@ -56,7 +59,7 @@ def starlette(told):
             for number in range(3):
                 yield f"{number} "
 
-        return StreamingResponse(pieces(), media_type="text/x")
+        return StreamingResponse(pieces(), media_type="application/x")
 
     async def failing(request):
         raise LookupError("deep")
@@ -82,14 +85,14 @@ async def test_starlette_lives_within_the_application(starlette, told, client_fo
     async with client_for(app) as client:
         response = await client.get("/star/where/a%20b?c=d")
         assert response.json() == {
-            "path": "/star/where/a b" if False else response.json()["path"],
+            "path": "/star/where/a%20b",
             "root_path": "/star",
             "link": "/star/where/x",
             "pool": "open",
             "name": "a b",
             "query": {"c": "d"},
         }
-        assert response.headers["x-marked"] == "/star/where/a b"
+        assert response.headers["x-marked"] == "/star/where/a%20b"
         assert told == ["up"]
     if client.transport != "wsgi":
         assert told == ["up", "down"]
@@ -102,7 +105,7 @@ async def test_starlette_serves_bodies_streams_and_errors(starlette, client_for)
         assert (await client.post("/star/echo", content=b"x" * 100_000)).body == b"x" * 100_000
         assert (await client.put("/star/deeper/here", content=b"deep")).body == b"deep"
         response = await client.get("/star/stream", headers={"origin": "https://reef.example"})
-        assert (response.text, response.headers["content-type"]) == ("0 1 2 ", "text/x")
+        assert (response.text, response.headers["content-type"]) == ("0 1 2 ", "application/x")
         assert response.headers["access-control-allow-origin"] == "*"
         assert (await client.get("/star/refused")).status == 418
         assert (await client.get("/star/none")).status == 404
@@ -196,8 +199,9 @@ async def test_wsgi_application_sees_its_own_paths_and_the_body(client_for):
         )
         assert response.text == f"PUT /old /a b/é q=1 white {'x' * 20} 100000"
         assert response.headers.getlist("set-cookie") == ["a=1; Path=/", "b=2; Path=/"]
-        assert response.headers["x-marked"] == "/old/a b/é"
-        assert (await client.get("/old")).text == "GET /old / q".removesuffix("q") + " None  0"
+        assert response.headers["x-marked"] == "/old/a%20b/%C3%A9"
+        for path in ("/old", "/old/"):
+            assert (await client.get(path)).text == "GET /old /  None  0"
         head = await client.head("/old/x")
         assert (head.status, head.body) == (200, b"")
         stream = await client.get("/old/stream")

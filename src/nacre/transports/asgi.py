@@ -26,56 +26,80 @@ class ASGIBody:
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._ahead: list[bytes] = []
-        self._complete = False
+        self._pending: asyncio.Future[Message] | None = None
         self._completed: asyncio.Future[None] | None = None
+        self._complete = False
+        self._broken = False
         self._reading = False
         self.gone = False
 
     async def read(self) -> bytes:
+        self._reading = True
+        while not self._ahead and not self._complete:
+            if self._pending is None:
+                self._accept(await self._receive())
+            else:
+                await asyncio.wait([self._pending])
+                self._take()
         if self._ahead:
             return self._ahead.pop(0)
-        self._reading = True
-        return await self._next()
-
-    async def _next(self) -> bytes:
-        while not self._complete:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                self.gone = True
-                self._set_complete()
-                raise ClientDisconnect("the client left before the body was complete")
-            if not message.get("more_body", False):
-                self._set_complete()
-            if data := message.get("body", b""):
-                return bytes(data)
-        if self.gone:
+        if self._broken:
             raise ClientDisconnect("the client left before the body was complete")
         return b""
 
-    def _set_complete(self) -> None:
-        self._complete = True
-        if self._completed is not None and not self._completed.done():
-            self._completed.set_result(None)
-
     async def wait_disconnect(self) -> None:
         """Return when the client has left; body pieces in the way are kept, up to 64 KiB of them."""
-        ahead = 0
-        while not self._complete:
-            if self._reading or ahead > _READ_AHEAD:
-                # Somebody is reading, or there is much to read: wait until the body is done with.
-                self._completed = asyncio.get_running_loop().create_future()
-                await self._completed
-                break
-            try:
-                data = await self._next()
-            except ClientDisconnect:
-                return
-            if data:
-                ahead += len(data)
-                self._ahead.append(data)
         while not self.gone:
-            message = await self._receive()
-            self.gone = message["type"] == "http.disconnect"
+            if self._is_in_the_way():
+                if self._completed is None:
+                    self._completed = asyncio.get_running_loop().create_future()
+                await asyncio.wait([self._completed])
+            else:
+                await asyncio.wait([self._ask()])
+                self._take()
+
+    async def is_disconnected(self) -> bool:
+        """Whether the client is known to have left; no news within this turn of the loop is taken for "not yet"."""
+        while not self.gone and not self._is_in_the_way():
+            pending = self._ask()
+            await asyncio.sleep(0)
+            if not pending.done():
+                break
+            self._take()
+        return self.gone
+
+    def _is_in_the_way(self) -> bool:
+        """Whether somebody reads the body, or there is much of it to be read: news can come only after it."""
+        return not self._complete and (self._reading or sum(map(len, self._ahead)) > _READ_AHEAD)
+
+    def close(self) -> None:
+        """Stop waiting, at the end of the request."""
+        if self._pending is not None:
+            self._pending.cancel()
+
+    def _ask(self) -> asyncio.Future[Message]:
+        """The next message to come. Who waits for it and is cancelled leaves it to others; Granian would lose it."""
+        if self._pending is None:
+            self._pending = asyncio.ensure_future(self._receive())
+        return self._pending
+
+    def _take(self) -> None:
+        pending = self._pending
+        if pending is not None and pending.done():
+            self._pending = None
+            self._accept(pending.result())
+
+    def _accept(self, message: Message) -> None:
+        if message["type"] == "http.disconnect":
+            self.gone = True
+            self._broken = not self._complete
+            self._complete = True
+        else:
+            if data := message.get("body", b""):
+                self._ahead.append(bytes(data))
+            self._complete = self._complete or not message.get("more_body", False)
+        if self._complete and self._completed is not None and not self._completed.done():
+            self._completed.set_result(None)
 
 
 class ASGICarrier:
@@ -121,15 +145,7 @@ class ASGICarrier:
         await _source(request).wait_disconnect()
 
     async def is_disconnected(self, request: Request) -> bool:
-        source = _source(request)
-        if not source.gone:
-            # Ask, and take no answer within this turn of the loop as "not yet".
-            watch = asyncio.create_task(source.wait_disconnect())
-            await asyncio.sleep(0)
-            if not watch.done():
-                watch.cancel()
-            await asyncio.wait([watch])
-        return source.gone
+        return await _source(request).is_disconnected()
 
 
 def _source(request: Request) -> ASGIBody:
@@ -183,6 +199,9 @@ def serve_asgi(dispatch: Dispatch, threads: Threads, report: Any) -> ASGIApp:
         finally:
             if has_work(request, response):
                 await complete(request, response, threads)
+            source = request.__dict__.get("body_source")
+            if source is not None:
+                source.close()
 
     return http
 
@@ -234,9 +253,7 @@ async def _send_stream(request: Request, response: Response, send: Send, threads
 
     stream, response.stream = response.stream, None
     try:
-        completed = await pour(
-            iterate(stream, request, threads), write, request.carrier.wait_disconnect(request)
-        )
+        completed = await pour(iterate(stream, request, threads), write, request.carrier.wait_disconnect(request))
     except Exception as error:
         # The status is out, so all that is left is to cut the connection: raising makes the server do that.
         report(request, error)

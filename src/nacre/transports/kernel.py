@@ -72,7 +72,7 @@ class Connection:
     def _is_it(self, found: socket.socket) -> bool:
         # Our own client connected to our own server has the same addresses the other way round.
         try:
-            return found.getpeername()[:2] == self._client and found.getsockname()[1] == self._port
+            return bool(found.getpeername()[:2] == self._client and found.getsockname()[1] == self._port)
         except (OSError, IndexError):
             return False
 

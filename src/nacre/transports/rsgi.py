@@ -4,7 +4,7 @@ What Granian 2.8 does otherwise than the other servers:
 
 - The path arrives decoded and the raw target is dropped, so `%2F` is taken for a slash.
 - A request header whose value is not ASCII is left out; a non-ASCII value in a response goes out as UTF-8.
-- A stream is taken at once, however slowly the client reads: `_Pace` waits for the kernel instead (Linux).
+- A stream is taken at once, however slowly the client reads: `_Writer` waits for the kernel instead (Linux).
 - A failed response is ended as if it were whole: the connection is cut first, through the kernel. Over HTTP/2, where
   other streams share the connection, and over a Unix socket it can't be.
 """
@@ -137,7 +137,7 @@ class RSGICarrier:
     async def is_disconnected(self, request: Request) -> bool:
         watch = asyncio.ensure_future(request.channel.client_disconnect())
         await asyncio.sleep(0)
-        gone = watch.done()
+        gone: bool = watch.done()
         watch.cancel()
         return gone
 
@@ -191,33 +191,23 @@ async def _send_stream(request: Request, response: Response, protocol: Any, thre
         await response.aclose()
         protocol.response_empty(response.status, headers)
         return
-    transport = protocol.response_stream(response.status, headers)
-    pace = _Pace(Connection(request.client, request.server))
-
-    async def write(piece: bytes) -> None:
-        try:
-            await transport.send_bytes(piece)
-        except (OSError, RuntimeError) as error:
-            raise ClientDisconnect(str(error)) from error
-        await pace.follow(len(piece))
-
+    connection = Connection(request.client, request.server)
+    writer = _Writer(protocol.response_stream(response.status, headers), connection)
     stream, response.stream = response.stream, None
     try:
-        await pour(iterate(stream, request, threads), write, request.carrier.wait_disconnect(request))
+        await pour(iterate(stream, request, threads), writer.write, request.carrier.wait_disconnect(request))
     except Exception as error:
         # The status is out, so all that is left is to cut the connection; to raise would log the error again.
         report(request, error)
         if request.http_version != "2":
             await asyncio.sleep(_WRITING)  # for what came before the failure, the status at least
-            if not Connection(request.client, request.server).cut():
-                raise  # to be told at least to whoever called (a connection that can't be found: a Unix socket, a test)
+            connection.cut()
     finally:
-        # The body ends when Granian's object is gone, and frames of a traceback may outlive this call.
-        del transport
+        writer.release()
 
 
-class _Pace:
-    """Keeps a stream from running ahead of its client by more than about 2 MiB.
+class _Writer:
+    """Writes a stream, and keeps it from running ahead of its client by more than about 2 MiB.
 
     The first mebibyte goes out unchecked: most streams end before that, or bring it together in hours.
     """
@@ -225,18 +215,27 @@ class _Pace:
     _AHEAD = 1024 * 1024
     _SLEEPS = (0.001, 0.1)
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, transport: Any, connection: Connection) -> None:
+        self._transport = transport
         self._connection = connection
         self._unchecked = 0
         self._ahead = 0
         self._written: int | None = None
         self._blind = False
 
-    async def follow(self, size: int) -> None:
-        """Count a piece that was handed over, and wait while there is too much of them."""
-        self._unchecked += size
+    async def write(self, piece: bytes) -> None:
+        """Hand a piece over, and wait while there is too much of them."""
+        try:
+            await self._transport.send_bytes(piece)
+        except (OSError, RuntimeError) as error:
+            raise ClientDisconnect(str(error)) from error
+        self._unchecked += len(piece)
         if self._unchecked >= self._AHEAD and not self._blind:
             await self._check()
+
+    def release(self) -> None:
+        """Let the body end: it does when Granian's object is gone, and frames of a traceback may outlive the request."""
+        self._transport = None
 
     async def _check(self) -> None:
         self._ahead += self._unchecked

@@ -121,7 +121,9 @@ class WSGICarrier:
         pairs = [
             (key[5:].replace("_", "-").lower(), value)
             for key, value in raw.items()
-            if key.startswith("HTTP_") and isinstance(value, str) and not (key in _VARIABLES and os.environ.get(key) == value)
+            if key.startswith("HTTP_")
+            and isinstance(value, str)
+            and not (key in _VARIABLES and os.environ.get(key) == value)
         ]
         for key, name in (("CONTENT_TYPE", "content-type"), ("CONTENT_LENGTH", "content-length")):
             if raw.get(key):
@@ -256,12 +258,14 @@ class _WSGIExchange:
 
     def pieces(self, request: Request, stream: Any) -> Iterator[bytes]:
         """The pieces of a stream, each produced where it belongs: here, or on the loop."""
-        if not is_async_stream(stream):
-            source = iterate(stream, request, None)
-            run: Callable[[Callable[[], Awaitable[Any]]], Any] = lambda make: run_at_once(_coroutine(make()))
-        else:
-            source = iterate(stream, request, self._threads)
-            run = lambda make: self.host(request, make)
+        is_async = is_async_stream(stream)
+        source = iterate(stream, request, self._threads if is_async else None)
+
+        def run(make: Callable[[], Awaitable[Any]]) -> Any:
+            if is_async:
+                return self.host(request, make)
+            return run_at_once(_coroutine(make()))
+
         try:
             while (piece := run(lambda: anext(source, None))) is not None:
                 yield piece
@@ -299,7 +303,8 @@ class _Body:
 
     def __next__(self) -> bytes:
         try:
-            return self._exchange.context.run(next, self._pieces)
+            piece: bytes = self._exchange.context.run(next, self._pieces)
+            return piece
         except StopIteration:
             raise
         except Exception as error:

@@ -1,6 +1,6 @@
 """Groups in groups: two share a prefix; layers, hooks and error handlers each keep to their own."""
 
-from nacre import Group, Hooks, Nacre, abort
+from nacre import Group, Nacre, abort
 
 
 def note(name):
