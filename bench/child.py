@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.drivers import driver_for
-from bench.machine import on_core
+from bench.machine import environment, on_core
 from bench.measure import calibrate
 from bench.targets import TARGETS
 from bench.workloads import WORKLOADS, Setting, check
@@ -33,8 +33,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                # The order of sets and dicts of text shall not differ from process to process.
-                env={**os.environ, "PYTHONHASHSEED": "0"},
+                env=environment(),
             )
 
     def ask(self, **question: Any) -> Any:

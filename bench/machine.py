@@ -47,6 +47,16 @@ def _cpu_model() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a measured process.
+
+    The order of sets of text shall not differ from process to process, and bytecode is kept, as where an application
+    is installed.
+    """
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**own, "PYTHONHASHSEED": "0", **more}
+
+
 @contextlib.contextmanager
 def on_core(core: int) -> Iterator[None]:
     """Processes started meanwhile stay on this core, where the system and the number of cores allow it."""

@@ -43,6 +43,8 @@ def _parts() -> dict[str, Callable[[], object]]:
     from nacre.codecs import decode_json, encode_json
     from nacre.headers import Headers, MutableHeaders, check_value
     from nacre.lazy import lazy
+    from nacre.threads import run_at_once
+    from nacre.urls import QueryParams
 
     class Cached:
         @cached_property
@@ -54,12 +56,35 @@ def _parts() -> dict[str, Callable[[], object]]:
         def value(self) -> int:
             return 1
 
+    class Attributes:
+        of_class = None
+
+        def __init__(self) -> None:
+            self.own = None
+
+    def plain() -> None:
+        pass
+
+    async def asynchronous() -> None:
+        plain()
+
+    async def around() -> None:
+        await asynchronous()
+
+    attributes = Attributes()
     pair = ("content-type", "application/json")
     twenty = [(f"x-layer-{index}", "1") for index in range(20)]
     raw = [(b"host", b"127.0.0.1:8000"), (b"user-agent", b"bench/1"), (b"accept", b"*/*")]
     message = {"message": "Hello, World!"}
     encoded = encode_json(message)
     return {
+        "a plain call": plain,
+        "a coroutine": lambda: run_at_once(asynchronous()),
+        "a coroutine around a coroutine": lambda: run_at_once(around()),
+        "an attribute of the instance": lambda: attributes.own,
+        "an attribute of its class, read through it": lambda: attributes.of_class,
+        "any(…) over 20 pairs": lambda: any(name == "content-length" for name, _ in twenty),
+        "a loop over 20 pairs": lambda: [None for name, _ in twenty if name == "content-length"],
         "Response(bytes)": lambda: Response(b"", content_type="application/json"),
         "Response.of(bytes)": lambda: Response.of(b"", pair),
         "functools.cached_property, first read": lambda: Cached().value,
@@ -69,6 +94,7 @@ def _parts() -> dict[str, Callable[[], object]]:
         "MutableHeaders.add to an empty list": lambda: MutableHeaders([]).add("x-layer-0", "1"),
         "MutableHeaders.set among 20 others": lambda: MutableHeaders(twenty.copy()).set("x-layer-19", "1"),
         "check_value of a short text": lambda: check_value("x-layer-0", "1"),
+        "QueryParams of one field, one get": lambda: QueryParams("limit=10").get("limit"),
         "encode_json of a small dict": lambda: encode_json(message),
         "decode_json of a small dict": lambda: decode_json(encoded),
     }

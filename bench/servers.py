@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.machine import on_core
+from bench.machine import environment, on_core
 from bench.targets import Target
 from bench.workloads import Answer, Call, Setting
 
@@ -71,7 +71,7 @@ class Server:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", serving.kind.package, *arguments, f"{serving.target.module}:app"],
                 cwd=ROOT,
-                env={**os.environ, **setting.environment(), "PYTHONHASHSEED": "0"},
+                env=environment(**setting.environment()),
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,

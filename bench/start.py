@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.effort import Effort
 from bench.goals import COLD_START, IMPORT_MS, RESIDENT
-from bench.machine import on_core, version_of
+from bench.machine import environment, on_core, version_of
 from bench.measure import Rounds
 from bench.servers import GRANIAN_RSGI, Server, Serving
 from bench.tables import Table, at_most
@@ -52,7 +52,12 @@ def measure(effort: Effort) -> dict[str, Any]:
 def _import(statement: str, core: int) -> list[float]:
     with on_core(core):
         done = subprocess.run(
-            [sys.executable, "-c", _TIMER, f"{statement}\n{_REPORT}"], capture_output=True, text=True, check=True
+            [sys.executable, "-c", _TIMER, f"{statement}
+{_REPORT}"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment(),
         )
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 

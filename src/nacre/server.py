@@ -17,6 +17,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 import ssl as stdlib_ssl
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -171,7 +172,7 @@ def _settings(
     from granian.log import LogLevels
 
     return {
-        "address": host,
+        "address": _free_address(host, port) if uds is None else host,
         "port": port,
         "uds": None if uds is None else Path(uds),
         "interface": Interfaces(interface),
@@ -179,6 +180,17 @@ def _settings(
         "log_level": LogLevels(log_level),
         **_tls_settings(ssl),
     }
+
+
+def _free_address(host: str, port: int) -> str:
+    """The address of `host`, free to listen on. Raises OSError if it isn't.
+
+    Granian shares its port with whoever else shares it: two servers started on one port would answer by turns.
+    """
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    if port:
+        socket.create_server(address[:2], family=family).close()
+    return str(address[0])
 
 
 def _tls_settings(ssl: object) -> dict[str, Any]:

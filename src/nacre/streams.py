@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import Any
 
 from nacre.request import Request
@@ -22,7 +22,7 @@ async def prime(response: Response, request: Request, threads: Threads | None) -
     """
     if isinstance(response.stream, _Primed) or (threads is None and is_async_stream(response.stream)):
         return
-    is_async = threads is not None or is_async_stream(response.stream)
+    needs_loop = threads is not None or is_async_stream(response.stream)
     pieces = iterate(response.stream, request, threads)
     try:
         first = await anext(pieces, None)
@@ -30,16 +30,16 @@ async def prime(response: Response, request: Request, threads: Threads | None) -
         response.stream = None
         await pieces.aclose()
         raise
-    response.stream = _Primed(first, pieces, is_async=is_async)
+    response.stream = _Primed(first, pieces, needs_loop=needs_loop)
 
 
 class _Primed:
     """A stream whose first piece has been taken already."""
 
-    def __init__(self, first: bytes | None, rest: AsyncGenerator[bytes, None], *, is_async: bool) -> None:
+    def __init__(self, first: bytes | None, rest: AsyncGenerator[bytes, None], *, needs_loop: bool) -> None:
         self._first = first
         self._rest = rest
-        self.is_async = is_async
+        self.needs_loop = needs_loop
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -56,22 +56,22 @@ class _Primed:
 
 
 def is_async_stream(stream: object) -> bool:
-    """Whether advancing a stream may need an event loop."""
-    if isinstance(stream, _Primed):
-        return stream.is_async
-    return hasattr(stream, "__aiter__")
+    """Whether advancing a stream may need an event loop; its looks may deceive, and then it says so itself."""
+    needs_loop: bool = getattr(stream, "needs_loop", hasattr(stream, "__aiter__"))
+    return needs_loop
 
 
 async def iterate(stream: Any, request: Request | None, threads: Threads | None) -> AsyncGenerator[bytes, None]:
     """The pieces of any stream as bytes; empty ones are left out.
 
-    A plain iterable is advanced in a worker thread, or right here without `threads`. An exception thrown in at a `yield`
-    (cancellation) is handed on to an async generator; the stream is closed at the end, whichever way that comes.
+    A plain iterable is advanced in a worker thread, or right here without `threads`. A cancellation thrown in at a
+    `yield` is handed on to an async generator; the stream is closed at the end, whichever way that comes.
     """
-    if hasattr(stream, "__aiter__"):
-        source = aiter(stream)
+    plain = not hasattr(stream, "__aiter__")
+    if plain:
+        source = _direct(stream) if threads is None else _in_worker(stream, request, threads)
     else:
-        source = _direct(iter(stream)) if threads is None else _in_worker(iter(stream), request, threads)
+        source = aiter(stream)
     try:
         async for piece in source:
             data = piece.encode() if isinstance(piece, str) else bytes(piece)
@@ -82,9 +82,11 @@ async def iterate(stream: Any, request: Request | None, threads: Threads | None)
                     await _cancel(source, cancelled)
                     raise
     finally:
-        await close_stream(source)
-        if source is not stream:
-            await close_stream(stream)
+        try:
+            await close_stream(source)
+        finally:
+            if not plain and source is not stream:
+                await close_stream(stream)
 
 
 async def _cancel(source: Any, cancelled: asyncio.CancelledError) -> None:
@@ -97,17 +99,17 @@ async def _cancel(source: Any, cancelled: asyncio.CancelledError) -> None:
             pass
 
 
-async def _direct(source: Iterator[Any]) -> AsyncGenerator[Any, None]:
+async def _direct(stream: Iterable[Any]) -> AsyncGenerator[Any, None]:
+    source = iter(stream)
     try:
         for piece in source:
             yield piece
     finally:
-        close = getattr(source, "close", None)
-        if close is not None:
-            close()
+        _close_plain(source, stream)
 
 
-async def _in_worker(source: Iterator[Any], request: Request | None, threads: Threads) -> AsyncGenerator[Any, None]:
+async def _in_worker(stream: Iterable[Any], request: Request | None, threads: Threads) -> AsyncGenerator[Any, None]:
+    source = iter(stream)
     # When the request is cancelled a thread may still be inside the iterator; closing it then waits for that.
     busy = threading.Lock()
 
@@ -117,11 +119,20 @@ async def _in_worker(source: Iterator[Any], request: Request | None, threads: Th
 
     def close() -> None:
         with busy:
-            source.close()  # type: ignore[attr-defined]
+            _close_plain(source, stream)
 
     try:
         while (piece := await threads.run(request, advance)) is not _END:
             yield piece
     finally:
-        if hasattr(source, "close"):
+        if hasattr(source, "close") or hasattr(stream, "close"):
             await asyncio.shield(threads.run(request, close))
+
+
+def _close_plain(source: Any, stream: Any) -> None:
+    try:
+        if hasattr(source, "close"):
+            source.close()
+    finally:
+        if source is not stream and hasattr(stream, "close"):
+            stream.close()

@@ -141,8 +141,14 @@ class Visit:
     def host(self, awaitable: Callable[[], Awaitable[T]], context: Context) -> T:
         """Have the loop run a request in `context`, this thread being its worker until it is done (WSGI)."""
 
+        async def answer() -> None:
+            try:
+                await self._answer(awaitable)
+            except GeneratorExit:
+                pass  # raised by the request's own code; the thread has it
+
         def begin() -> None:
-            tasks.append(self._loop.create_task(self._answer(awaitable), context=context))
+            tasks.append(self._loop.create_task(answer(), context=context))
 
         tasks: list[asyncio.Task[None]] = []
         self._loop.call_soon_threadsafe(begin)

@@ -130,7 +130,7 @@ async def test_layer_sees_a_response_for_what_an_inner_scope_handles(client_for)
         assert seen == [storm]
 
 
-async def test_exception_of_a_layer_is_handled_by_the_scope_around_it(client_for):
+async def test_exception_of_a_layer_is_handled_by_the_scope_it_belongs_to(client_for):
     async def fail(request, call_next):
         await call_next(request)
         raise Storm("layer")
@@ -141,7 +141,7 @@ async def test_exception_of_a_layer_is_handled_by_the_scope_around_it(client_for
     group.add_route("/", lambda request: "OK")
     app.include(group)
     response = await answer_of(app, client_for, "/group/")
-    assert (response.status, response.text) == (500, "app: layer")
+    assert (response.status, response.text) == (500, "group: layer")
 
 
 @pytest.mark.parametrize(

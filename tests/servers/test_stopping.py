@@ -167,11 +167,9 @@ def test_a_wrong_configuration_ends_the_server_and_shows_why_once(
 
 
 def test_a_port_in_use_is_an_error(tmp_path: Path) -> None:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        with started("nacre", tmp_path, ready=False, port=port) as server:
+    with started("granian-rsgi", tmp_path) as other:
+        # Granian listens in a way that lets others share the port.
+        with started("nacre", tmp_path, ready=False, port=other.port) as server:
             assert server.wait() == 1
             assert "in use" in server.log(), server.log()
-            assert (server.noted("startup"), server.noted("shutdown")) == (1, 1)
+            assert (server.noted("startup"), server.noted("shutdown")) == (0, 0)

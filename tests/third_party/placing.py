@@ -25,8 +25,8 @@ async def outermost(request: Any, call_next: Any) -> Any:
 def placed(place: str, *layers: Any, note: Callable[[Any], Any] = lambda request: None) -> Nacre:
     """An application with the layers at `place`; its handlers, all under `/reef`, tell what `note` sees in the request.
 
-    `/whole`, `/plain` (a `def` handler) and `/stream` answer with the note in `x-note` and a large body, `/echo` with the
-    request's body, `/storm` raises, `/teapot` raises what a handler of the application answers, `/small` is small.
+    `/whole`, `/plain` (a `def` handler) and `/stream` answer with the note in `x-note` and a large body, `/echo` with
+    the request's body, `/storm` raises, `/teapot` raises what a handler of the application answers, `/small` is small.
     """
     app = Nacre(middlewares=[*layers] if place == "head" else [outermost, *layers] if place == "chain" else [outermost])
     group = Group("/reef", middlewares=layers if place == "group" else ())

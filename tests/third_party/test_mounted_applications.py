@@ -85,7 +85,7 @@ async def test_starlette_lives_within_the_application(starlette, told, client_fo
     async with client_for(app) as client:
         response = await client.get("/star/where/a%20b?c=d")
         assert response.json() == {
-            "path": "/star/where/a%20b",
+            "path": "/star/where/a b",
             "root_path": "/star",
             "link": "/star/where/x",
             "pool": "open",

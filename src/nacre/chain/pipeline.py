@@ -13,7 +13,7 @@ from nacre.chain.django import DjangoLayer, exception_hooks
 from nacre.chain.stage import Stage
 from nacre.request import Handler, Request
 from nacre.response import Response
-from nacre.streams import is_async_stream, prime
+from nacre.streams import prime
 from nacre.threads import Threads
 
 _log = logging.getLogger("nacre.error")
@@ -119,7 +119,7 @@ async def _close_all_but(request: Request, kept: Response | None, threads: Threa
 
 
 async def _close(request: Request, response: Response, threads: Threads | None) -> None:
-    close = None if is_async_stream(response.stream) else getattr(response.stream, "close", None)
+    close = None if hasattr(response.stream, "aclose") else getattr(response.stream, "close", None)
     if close is None or threads is None:
         await response.aclose()
     else:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from nacre.chain.onion import Finish
 from nacre.chain.stage import BlockingNext, Stage, adopt, blocking_next
@@ -13,10 +13,12 @@ from nacre.errors import ResponseStarted, reason_phrase
 from nacre.headers import check_name, check_value
 from nacre.request import Request
 from nacre.response import Response
-from nacre.streams import iterate
-from nacre.threads import Threads, wait
+from nacre.streams import is_async_stream, iterate
+from nacre.threads import Threads, run_at_once, wait
 from nacre.types import Environ, StartResponse, WSGIApp
 from nacre.urls import decode_segment
+
+T = TypeVar("T")
 
 _ENCODED_SEPARATELY = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
@@ -123,10 +125,18 @@ class _Answer:
 class _Pieces:
     """The rest of a WSGI body; closing it closes the iterable, once."""
 
+    needs_loop = False
+
     def __init__(self, first: list[bytes], rest: Iterator[bytes], body: Iterable[bytes]) -> None:
         self._first = [piece for piece in first if piece]
         self._rest = rest
         self._body: Iterable[bytes] | None = body
+        self._inner: _Blocking | None = None
+
+    def hold(self, inner: _Blocking) -> None:
+        """Keep the stream that is inside of this one: a middleware's iterable may forget to close it."""
+        self._inner = inner
+        self.needs_loop = inner.needs_loop
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -136,8 +146,13 @@ class _Pieces:
 
     def close(self) -> None:
         body, self._body = self._body, None
-        if body is not None:
-            _close(body)
+        inner, self._inner = self._inner, None
+        try:
+            if body is not None:
+                _close(body)
+        finally:
+            if inner is not None:
+                inner.close()
 
 
 def _close(body: object) -> None:
@@ -164,8 +179,19 @@ class WSGILayer:
 
         def run(request: Request) -> Response:
             environ = environ_of(request)
-            environ[self._key] = request, call_next
-            return call_wsgi(self.app, environ, self._label)
+            environ[self._key] = call = _Call(request, call_next)
+            try:
+                response = call_wsgi(self.app, environ, self._label)
+            except BaseException:
+                call.close()
+                raise
+            if isinstance(response.stream, _Pieces) and call.body is not None:
+                response.stream.hold(call.body)
+            else:
+                call.close()
+            if call.response is not None:
+                response.background, response.sent_callbacks = call.response.background, call.response.sent_callbacks
+            return response
 
         async def in_worker(request: Request) -> Response:
             return self._finish(request, await self._threads.run(request, lambda: run(request)))
@@ -176,35 +202,58 @@ class WSGILayer:
         return Stage(in_worker, in_thread if inner.inline is not None else None)
 
     def _inner(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        entry: tuple[Request, BlockingNext] = environ[self._key]
-        request, call_next = entry
-        response = call_next(request)
+        call: _Call = environ[self._key]
+        request = call.request
+        call.response = response = call.call_next(request)
         start_response(f"{response.status} {reason_phrase(response.status)}", list(response.raw_headers))
         if response.stream is None:
             return [response.body]
         if request.streams is not None and response in request.streams:
-            request.streams.remove(response)  # from here the middleware's iterable owns the stream
+            request.streams.remove(response)  # from here the call owns the stream
         stream, response.stream = response.stream, None
-        return _Blocking(stream, request, self._threads)
+        call.body = _Blocking(stream, request, self._threads)
+        return call.body
+
+
+class _Call:
+    """What a WSGI layer's inner application finds in the environ, and what it leaves there."""
+
+    def __init__(self, request: Request, call_next: BlockingNext) -> None:
+        self.request = request
+        self.call_next = call_next
+        self.response: Response | None = None
+        self.body: _Blocking | None = None
+
+    def close(self) -> None:
+        if self.body is not None:
+            self.body.close()
 
 
 class _Blocking:
     """A response stream for WSGI code: plain iteration over it, from the thread of its request."""
 
     def __init__(self, stream: Any, request: Request, threads: Threads) -> None:
-        self._pieces = iterate(stream, request, threads)
+        self.needs_loop = is_async_stream(stream)
+        self._pieces = iterate(stream, request, threads if self.needs_loop else None)
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        piece = wait(anext(self._pieces, None))
+        piece = self._await(anext(self._pieces, None))
         if piece is None:
             raise StopIteration
         return piece
 
     def close(self) -> None:
-        wait(self._pieces.aclose())
+        self._await(self._pieces.aclose())
+
+    def _await(self, awaitable: Awaitable[T]) -> T:
+        return wait(awaitable) if self.needs_loop else run_at_once(_as_coroutine(awaitable))
+
+
+async def _as_coroutine(awaitable: Awaitable[T]) -> T:
+    return await awaitable
 
 
 def wsgi_endpoint(app: WSGIApp, label: str) -> Callable[[Request], Response]:

@@ -32,7 +32,7 @@ async def complete(request: Request, response: Response | None, threads: Threads
     Plain callbacks run in a worker thread; without `threads`, here.
     """
     if request.streams is not None:
-        await close_replaced(request, response)
+        await close_replaced(request, response, threads)
     for callback in _callbacks(request, response):
         try:
             if is_async(callback):

@@ -216,7 +216,7 @@ class _Writer:
     _SLEEPS = (0.001, 0.1)
 
     def __init__(self, transport: Any, connection: Connection) -> None:
-        self._transport = transport
+        self._transport: Any = transport
         self._connection = connection
         self._unchecked = 0
         self._ahead = 0
@@ -234,7 +234,7 @@ class _Writer:
             await self._check()
 
     def release(self) -> None:
-        """Let the body end: it does when Granian's object is gone, and frames of a traceback may outlive the request."""
+        """Let the body end: it does when Granian's object is gone, and a traceback's frames may outlive the request."""
         self._transport = None
 
     async def _check(self) -> None:

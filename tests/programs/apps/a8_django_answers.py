@@ -1,3 +1,4 @@
+# ruff: noqa: T201 - what it prints is tested too
 """Two Django-style layers that answer themselves: one in place of the view, one in place of its exception."""
 
 from nacre import Nacre, Response

@@ -1,3 +1,4 @@
+# ruff: noqa: T201 - what it prints is tested too
 """A Django-style layer that only looks on: nothing changes but what it prints."""
 
 from nacre import Nacre

@@ -1,3 +1,4 @@
+# ruff: noqa: T201 - what it prints is tested too
 """Two functions around a handler: the first in the list is the outermost."""
 
 from nacre import Nacre

@@ -1,3 +1,4 @@
+# ruff: noqa: T201 - what it prints is tested too
 """A function marked as a middleware, around a handler that returns data."""
 
 from nacre import CallNext, Nacre, Request, Response, get, middleware

@@ -1,3 +1,4 @@
+# ruff: noqa: T201 - what it prints is tested too
 """Bodies that come in pieces."""
 
 from nacre import Nacre

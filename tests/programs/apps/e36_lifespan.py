@@ -1,3 +1,4 @@
+# ruff: noqa: T201 - what it prints is tested too
 """Startup and shutdown, and what they leave for requests."""
 
 from contextlib import asynccontextmanager

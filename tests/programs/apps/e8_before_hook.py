@@ -1,3 +1,4 @@
+# ruff: noqa: T201 - what it prints is tested too
 """Hooks before the handler: one refuses, and what it finds out the handler can read."""
 
 from nacre import Nacre

@@ -1,3 +1,4 @@
+# ruff: noqa: T201 - what it prints is tested too
 """A pair of hooks around matched handlers; requests that no route answers pass neither."""
 
 import time
