@@ -52,8 +52,7 @@ def measure(effort: Effort) -> dict[str, Any]:
 def _import(statement: str, core: int) -> list[float]:
     with on_core(core):
         done = subprocess.run(
-            [sys.executable, "-c", _TIMER, f"{statement}
-{_REPORT}"],
+            [sys.executable, "-c", _TIMER, f"{statement}\n{_REPORT}"],
             capture_output=True,
             text=True,
             check=True,

@@ -29,7 +29,7 @@ from nacre.state import State
 from nacre.threads import Threads
 from nacre.transports.asgi import serve_asgi
 from nacre.transports.completion import printable
-from nacre.transports.raw import RawStack
+from nacre.transports.raw import RawStack, enter, pass_on
 from nacre.transports.rsgi import serve_rsgi
 from nacre.transports.wsgi import LoopThread, serve_wsgi
 from nacre.types import Scope
@@ -100,6 +100,7 @@ class Nacre(Group):
             vars(self)["__call__"] = self._asgi
         self._raw = RawStack(self._serve_scope, self)
         self._asgi_http = serve_asgi(self._dispatch, self.tools.threads, self.report)
+        self._asgi_behind_head = serve_asgi(self._dispatch_behind_head, self.tools.threads, self.report)
         self._rsgi_http = serve_rsgi(self._dispatch, self.tools.threads, self.report)
         self._wsgi_http = serve_wsgi(self._dispatch, self.tools.threads, self.report, self._beside)
 
@@ -146,6 +147,11 @@ class Nacre(Group):
         request = Request(_NO_CARRIER, None, None, method.upper(), path)
         chain = self._choose(compiled, request, host)
         return explain_request(compiled, chain, request, host)
+
+    def find_route(self, method: str, path: str) -> Route | None:
+        """The route that answers this method and percent-decoded path, for any host; None if none does."""
+        match = self._ready().router.find(method, path)
+        return match.payload.route if isinstance(match, Found) else None
 
     def url_for(self, name: str, /, **values: object) -> str:
         """The path of the route with this name.
@@ -217,14 +223,14 @@ class Nacre(Group):
         if self._compiled is None:
             return self._serve_first(scope, receive, send)
         if self._raw.app is not None:
-            return self._raw.app(scope, receive, send)
+            return self._raw.app(enter(scope, self), receive, send)
         if scope["type"] == "http":
             return self._asgi_http(scope, receive, send)
         return self._serve_scope(scope, receive, send)
 
     async def _serve_scope(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
-            await self._asgi_http(scope, receive, send)
+            await self._asgi_behind_head(scope, receive, send)
         elif scope["type"] == "lifespan":
             await serve_lifespan(self, scope, receive, send)
         elif scope["type"] == "websocket":
@@ -283,6 +289,12 @@ class Nacre(Group):
         if lifespan is not None:
             loop.run_until_complete(lifespan.stop())
 
+    def _dispatch_behind_head(self, request: Request, host: str | None) -> Pipeline:
+        """Match a request that has passed layers at the head of the list."""
+        pipeline = self._dispatch(request, host)
+        pass_on(request)
+        return pipeline
+
     def _dispatch(self, request: Request, host: str | None) -> Pipeline:
         """Match a request and leave on it what was matched; the pipeline is what the transport runs."""
         compiled = self._compiled or self._ready()
@@ -329,6 +341,10 @@ class Nacre(Group):
     ) -> Chain:
         fallback = self._fallback(compiled, request.path)
         if isinstance(match, WrongMethod):
+            # The path is a route's, so its groups' layers answer, also those of a group without a prefix.
+            known = compiled.router.find(match.allowed[0], request.path, host)
+            if isinstance(known, Found) and known.payload.fallback is not None:
+                fallback = known.payload.fallback
             request.allowed_methods = _allowed(match.allowed)
             return fallback.options if request.method == "OPTIONS" else fallback.wrong_method
         if isinstance(match, OtherSlash):

@@ -172,7 +172,7 @@ class Collector:
             self._walk(item.app, (*scopes, around, inner), below, host)
             return
         label = f"application {describe(item.app)} mounted at {below or '/'}"
-        for path in dict.fromkeys((below or "/", f"{below}/<path:mounted_path>")):
+        for path in dict.fromkeys((below or "/", f"{below}/", f"{below}/<path:mounted_path>")):
             declaration = RouteDeclaration(path, (ANY_METHOD,), item.app, item.where, order=item.order)
             self._collect(declaration, (*scopes, around), "", host, foreign_call(item.app, relative, label, owner.tools))
 

@@ -53,6 +53,8 @@ class Chain:
     pipeline: Pipeline
     owner: Any
     max_body: int | None
+    fallback: Fallback | None = None
+    """What answers at this route's path for other methods; None in a fallback itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,16 +90,19 @@ class Compiler:
         self.problems: list[Problem] = self.found.problems
         self.chains: list[Chain] = []
         self.used_words: set[tuple[Layer, str]] = set()
+        self._fallbacks: dict[tuple[Scope, ...], Fallback] = {}
 
     def compile(self) -> Compiled:
         """Compile. Raises one ConfigurationError for all problems."""
         found = self.found
         found.collect()
-        self._fail_if_any()
+        layers_are_known = not self.problems
         entries = [self._entry(route, method) for route in found.collected for method in route.route.methods]
         fallbacks = [(prefix, self._fallback(scopes)) for prefix, scopes in found.prefixes.items()]
-        self._check_placement()
-        self.problems += check_order(self.chains)
+        if layers_are_known:
+            # A layer that could not be adapted would be missed here once more.
+            self._check_placement()
+            self.problems += check_order(self.chains)
         router = self._attempt(lambda: Router(entries, decode=decode_segment))
         names = self._attempt(self._names)
         self._fail_if_any()
@@ -175,6 +180,7 @@ class Compiler:
             method,
             describe(collected.declaration.endpoint),
             hooks=collected.foreign is None,
+            fallback=self._fallback(collected.scopes[:-1]),
         )
 
     def _endpoint_of(self, collected: Collected, boundary: ErrorBoundary) -> Endpoint:
@@ -226,6 +232,12 @@ class Compiler:
         return call
 
     def _fallback(self, scopes: tuple[Scope, ...]) -> Fallback:
+        """The chains for what no route answers in these scopes, compiled once."""
+        if scopes not in self._fallbacks:
+            self._fallbacks[scopes] = self._compile_fallback(scopes)
+        return self._fallbacks[scopes]
+
+    def _compile_fallback(self, scopes: tuple[Scope, ...]) -> Fallback:
         owner = scopes[-1].owner
 
         def chain(method: str, label: str, answer: Callable[[Request], Response]) -> Chain:
@@ -267,6 +279,7 @@ class Compiler:
         label: str,
         *,
         hooks: bool = False,
+        fallback: Fallback | None = None,
     ) -> Chain:
         """Compile one chain: pick the layers that apply, then build from the handler outwards."""
         picked: list[tuple[Scope, list[Layer]]] = []
@@ -287,7 +300,7 @@ class Compiler:
         layers = [(scope, layer) for scope, here in picked for layer in here]
         stage = self._stage(picked, make, matched=route is not None)
         owner = scopes[-1].owner
-        boundary = self._boundary(scopes[:1])
+        boundary = self._boundary(scopes[:1], last=self._boundary(scopes))
         finalizers = [layer.finalize for _, layer in reversed(layers) if layer.finalize is not None]
         groups = [scope.group for scope in scopes if scope.group is not None]
         limits = [scope.max_body for scope in scopes]
@@ -303,6 +316,7 @@ class Compiler:
             guard(stage, boundary, finalizers, scopes[0].owner.tools.threads),
             owner,
             next((limit for limit in reversed(limits) if limit is not None), None),
+            fallback,
         )
         self.chains.append(chain)
         return chain
@@ -339,7 +353,7 @@ class Compiler:
 
         return compose(layers, stage, wrap)
 
-    def _boundary(self, scopes: Sequence[Scope]) -> ErrorBoundary:
+    def _boundary(self, scopes: Sequence[Scope], last: ErrorBoundary | None = None) -> ErrorBoundary:
         owner = scopes[-1].owner
         groups = [scope.group for scope in reversed(scopes) if scope.group is not None]
         page: ErrorPage = owner.error_page
@@ -350,6 +364,7 @@ class Compiler:
             page,
             owner.report,
             owner.tools.threads,
+            last,
         )
 
 

@@ -28,8 +28,6 @@ from typing import Any, ClassVar, NoReturn
 
 from nacre.headers import pairs_of
 
-# Asked once: a message may be made on the event loop, and the way to a file should not change with `chdir`.
-_START = Path.cwd()
 _PACKAGE = str(Path(__file__).parent)
 
 
@@ -42,7 +40,7 @@ class Location:
 
     def __str__(self) -> str:
         try:
-            path = str(Path(self.file).relative_to(_START))
+            path = str(Path(self.file).relative_to(Path.cwd()))
         except ValueError:
             path = self.file
         return f"{path}:{self.line}"

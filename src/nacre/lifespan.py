@@ -52,8 +52,16 @@ async def lived(app: Lived) -> AsyncGenerator[dict[str, Any]]:
                 state.setdefault(name, value)
         stack.push_async_callback(_run_all, app, list(reversed(app.shutdown_hooks)))
         await _run_each(app, app.startup_hooks)
-        app.lifespan_state = state
+        _share(app, state)
         yield state
+
+
+def _share(app: Lived, state: dict[str, Any]) -> None:
+    """Let requests begin with the same state in an application and in all that are mounted in it."""
+    app.lifespan_state = state
+    for mounted in app.mounted_apps():
+        if hasattr(mounted, "startup_hooks"):
+            _share(mounted, state)
 
 
 async def _run_each(app: Lived, hooks: list[LifespanHook]) -> None:

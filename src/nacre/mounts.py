@@ -47,6 +47,7 @@ def foreign_call(app: Any, prefix: str, label: str, tools: Tools) -> Call:
             outside = relocate(request)
             try:
                 scope = scope_of(request)
+                scope.pop("router", None)  # frameworks take one that is there for their own
                 return await respond(app, scope, replay(request, keep=False), request, label)
             finally:
                 request.path, request.root_path = outside

@@ -53,7 +53,8 @@ class Route:
 
         COMPAT: published ASGI middlewares loop over `scope["app"].routes` and ask each for this.
         """
-        if scope.get("route") is not self:
+        found = scope["route"] if "route" in scope else scope["app"].find_route(scope["method"], scope["path"])
+        if found is not self:
             return _NONE, {}
         match = _FULL if scope.get("method") in (*self.methods, "HEAD") else _PARTIAL
         return match, {"endpoint": self.endpoint, "path_params": scope.get("path_params", {})}

@@ -142,9 +142,7 @@ async def test_m02_a_layer_with_a_timeout_is_among_layers_that_leave_once(
 
 @pytest.mark.parametrize("transport", ["asgi", "rsgi"])  # WSGI knows no cancellation
 @pytest.mark.parametrize("chain", chains(), ids=ids)
-async def test_m02_m15_a_cancelled_request_leaves_every_layer_once(
-    transport: str, log: Recorder, chain: Chain
-) -> None:
+async def test_m02_m15_a_cancelled_request_leaves_every_layer_once(transport: str, log: Recorder, chain: Chain) -> None:
     """Cancelling the request's task ends the handler and every layer once, as a CancelledError, with no response."""
     signals = Signals()
     driver = DRIVERS[transport]("GET", "/wait")
@@ -223,9 +221,7 @@ async def test_m04_layers_are_done_before_the_first_byte_and_callbacks_come_afte
 
 @pytest.mark.parametrize("transport", ["asgi", "rsgi", "wsgi"])
 @pytest.mark.parametrize("path", ["/stream", "/plain-stream"])
-async def test_m04_callbacks_run_once_when_the_client_has_left(
-    client_for: ClientFor, log: Recorder, path: str
-) -> None:
+async def test_m04_callbacks_run_once_when_the_client_has_left(client_for: ClientFor, log: Recorder, path: str) -> None:
     """What follows a response follows it also when the client left in its middle."""
 
     async def layer(request: Request, call_next: CallNext) -> Response:
@@ -340,7 +336,12 @@ def _returning(style: str, value: object) -> Any:
         async def __call__(self, request: Request) -> Any:
             return value
 
-    found = {"onion-async": onion_async, "onion-plain": onion_plain, "django-plain": Django, "django-async": DjangoAsync}
+    found = {
+        "onion-async": onion_async,
+        "onion-plain": onion_plain,
+        "django-plain": Django,
+        "django-async": DjangoAsync,
+    }
     return Middleware(found[style], name="forgetful")
 
 

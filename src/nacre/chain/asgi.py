@@ -29,6 +29,9 @@ from nacre.types import ASGIApp, Message, Receive, Scope, Send
 
 _NOTHING = object()
 
+TAKEN_OVER = ("user", "auth", "session")
+"""What middlewares put into a scope and programs read from the request."""
+
 
 class _Wait:
     """A future that the request's task waits for, and that a message from another task may cut short.
@@ -244,6 +247,7 @@ class ASGILayer:
 
         async def asgi(request: Request) -> Response:
             scope = scope_of(request)
+            scope["router"] = request.app  # COMPAT: where published middlewares look for `routes`
             receive = replay(request)
             scope[key] = exchange = Exchange(request, handler, scope, receive)
             return await respond(app, scope, receive, request, label, exchange)
@@ -285,7 +289,7 @@ def _take_over(request: Request, scope: Scope, receive: Receive, exchange: Excha
     """Let those inside see what the layer changed in its scope and its `receive`."""
     request.scope = scope
     request.method = scope["method"]
-    for name in ("user", "auth", "session"):
+    for name in TAKEN_OVER:
         if name in scope:
             setattr(request, name, scope[name])
     if tuple(scope["headers"]) != exchange.headers:
@@ -319,6 +323,7 @@ def replay(request: Request, *, keep: bool = True) -> Receive:
 
     With `keep` those further in can read it again, within the route's limit.
     """
+    reader = request.body_reader  # not a later one: a layer's own `receive`, read by those inside it, comes back here
     pieces: AsyncIterator[bytes] | None = None
     complete = False
 
@@ -329,7 +334,7 @@ def replay(request: Request, *, keep: bool = True) -> Receive:
             request.client_left = True
             return {"type": "http.disconnect"}
         if pieces is None:
-            pieces = request.body_reader.chunks() if keep else request.stream()
+            pieces = reader.chunks() if keep else reader.stream()
         try:
             piece = await anext(pieces, None)
         except ClientDisconnect:

@@ -33,6 +33,9 @@ class ErrorBoundary:
     A handler for the most specific class on the exception's MRO wins within a scope, then one for its status. HTTP
     errors without a handler get the default page; for anything else `find` says None, and the exception goes on
     outwards. Every response made here passes the scopes' `after_error` hooks, inner scopes first.
+
+    What nobody handles reaches the outermost boundary, which is the application's; `last` is then the one that sees all
+    scopes of the chain, so that a group's handler for 500 and its hooks answer for the group's routes.
     """
 
     def __init__(
@@ -43,7 +46,9 @@ class ErrorBoundary:
         page: ErrorPage,
         report: Report,
         threads: Threads,
+        last: ErrorBoundary | None = None,
     ) -> None:
+        self._last = last or self
         self._scopes = tuple(scopes)
         self._after_error = tuple(after_error)
         self._convert = results.convert
@@ -76,15 +81,17 @@ class ErrorBoundary:
     async def respond(self, request: Request, error: Exception, *, inline: bool = False) -> Response:
         """Answer an exception that `handles` accepts; any other is reported and becomes a 500."""
         handler = self.find(error)
+        hooks = self._after_error
         try:
             if handler is not None:
                 response = await self._ask(handler, request, error, inline)
             elif isinstance(error, HTTPError):
                 response = self._page(request, error)
             else:
-                response = await self._unhandled(request, error, inline)
+                hooks = self._last._after_error
+                response = await self._last._unhandled(request, error, inline)
             response = adopt(request, response)
-            for hook in self._after_error:
+            for hook in hooks:
                 result = await _form(hook, inline)(request, response)
                 if result is not None:
                     response = adopt(request, self._convert(result))

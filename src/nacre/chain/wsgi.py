@@ -86,8 +86,10 @@ def call_wsgi(app: WSGIApp, environ: Environ, label: str) -> Response:
     answer = _Answer(label)
     body = app(environ, answer.start_response)
     pieces = iter(body)
+    first = b""
     try:
-        first = next((piece for piece in pieces if piece), b"")
+        if not isinstance(body, _Blocking):  # of ours the first piece is there, or the chain says when it is awaited
+            first = next((piece for piece in pieces if piece), b"")
     except BaseException:
         _close(body)
         raise
@@ -234,19 +236,30 @@ class _Blocking:
 
     def __init__(self, stream: Any, request: Request, threads: Threads) -> None:
         self.needs_loop = is_async_stream(stream)
+        self._stream = stream
         self._pieces = iterate(stream, request, threads if self.needs_loop else None)
+        self._begun = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
+        self._begun = True
         piece = self._await(anext(self._pieces, None))
         if piece is None:
             raise StopIteration
         return piece
 
     def close(self) -> None:
-        self._await(self._pieces.aclose())
+        stream, self._stream = self._stream, None
+        if stream is None:
+            return
+        if self._begun:
+            self._await(self._pieces.aclose())
+        elif hasattr(stream, "aclose"):
+            self._await(stream.aclose())
+        else:
+            _close(stream)
 
     def _await(self, awaitable: Awaitable[T]) -> T:
         return wait(awaitable) if self.needs_loop else run_at_once(_as_coroutine(awaitable))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nacre.chain.asgi import replay, respond
+from nacre.chain.asgi import TAKEN_OVER, replay, respond
 from nacre.chain.layer import Layer
 from nacre.chain.pipeline import Pipeline
 from nacre.request import Application, Request
@@ -54,4 +54,22 @@ class RawStack:
 
     async def _handle(self, request: Request) -> Response:
         assert self.app is not None
-        return await respond(self.app, request.scope, replay(request, keep=False), request, "a layer at the head")
+        scope = enter(request.scope, self._application)
+        return await respond(self.app, scope, replay(request, keep=False), request, "a layer at the head")
+
+
+def enter(scope: Scope, application: Application) -> Scope:
+    """Put into a scope what published middlewares look for before a request is routed."""
+    scope["app"] = scope["router"] = application
+    return scope
+
+
+def pass_on(request: Request) -> None:
+    """Take over what layers at the head left for the request, and tell them the route it was matched to."""
+    scope = request.raw
+    for name in TAKEN_OVER:
+        if name in scope:
+            setattr(request, name, scope[name])
+    if request.route is not None:
+        scope["route"], scope["endpoint"] = request.route, request.route.endpoint
+        scope["path_params"] = dict(request.path_params)
