@@ -51,10 +51,12 @@ class Visit:
     Each message carries the sender's context variables.
     """
 
-    __slots__ = ("_inbox", "_loop", "_tokens", "_turn", "listening")
-
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._task: asyncio.Task[None] | None = None
+        self._left: asyncio.Future[None] = loop.create_future()
+        self._wanted: asyncio.Future[None] = loop.create_future()
+        self._is_over = False
         self._inbox: queue.SimpleQueue[tuple[str, Any, _Turn | None, Context]] = queue.SimpleQueue()
         self._tokens: Tokens = {}
         self._turn: _Turn | None = None
@@ -138,27 +140,59 @@ class Visit:
             raise asyncio.CancelledError("the request was cancelled")
         return self._work()  # type: ignore[no-any-return]
 
-    def host(self, awaitable: Callable[[], Awaitable[T]], context: Context) -> T:
-        """Have the loop run a request in `context`, this thread being its worker until it is done (WSGI)."""
+    # The same for a whole exchange (WSGI): a task on the loop, and the thread that it answers through.
+
+    def begin(self, main: Callable[[], Awaitable[None]], context: Context) -> None:
+        """Have the loop run `main` as one task in `context`, this thread being its worker from now on."""
 
         async def answer() -> None:
             try:
-                await self._answer(awaitable)
+                await self._answer(main)
             except GeneratorExit:
                 pass  # raised by the request's own code; the thread has it
 
-        def begin() -> None:
-            tasks.append(self._loop.create_task(answer(), context=context))
+        def start() -> None:
+            self._task = self._loop.create_task(answer(), context=context)
 
-        tasks: list[asyncio.Task[None]] = []
-        self._loop.call_soon_threadsafe(begin)
-        return self._work()  # type: ignore[no-any-return]
+        self._loop.call_soon_threadsafe(start)
+
+    async def hand_over(self, value: object) -> None:
+        """Give the thread a value; returns when it asks for the next one, or has left."""
+        self._wanted = self._loop.create_future()
+        self._inbox.put(("handed over", value, None, copy_context()))
+        if not self._left.done():
+            await asyncio.wait([self._wanted, self._left], return_when=asyncio.FIRST_COMPLETED)
+
+    async def left(self) -> None:
+        """Return when the thread has left before the end."""
+        await asyncio.shield(self._left)
+
+    def take(self) -> Any:
+        """The next value that is handed over; None at the end. Raises what `main` raised."""
+        try:
+            value = self._work()
+        except BaseException:
+            self._is_over = True
+            raise
+        self._is_over = value is None
+        return value
+
+    def go_on(self) -> Any:
+        """Ask for the next value and take it."""
+        self._loop.call_soon_threadsafe(lambda: self._wanted.done() or self._wanted.set_result(None))
+        return self.take()
+
+    def leave(self) -> None:
+        """Take nothing more, and work for the task until it has ended. Raises what it raised."""
+        while not self._is_over:
+            self._loop.call_soon_threadsafe(lambda: self._left.done() or self._left.set_result(None))
+            self.take()
 
     def _work(self) -> Any:
         while True:
             kind, value, turn, context = self._inbox.get()
             _adopt(context, self._tokens)
-            if kind == "done":
+            if kind in ("done", "handed over"):
                 return value
             if kind == "failed":
                 raise value

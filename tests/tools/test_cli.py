@@ -87,17 +87,23 @@ app.include(shop)
 """
 
 
+NAMES = {"app", "main", "asgi", "wsgi", "argument", "variable", "project", "shop", "made", "mine", "package"}
+"""Of the modules that are written here; the folders of other tests are called like some of them."""
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An empty working directory; modules imported from it are forgotten afterwards."""
+    """An empty working directory; modules imported from it are forgotten afterwards, and others of a name come back."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NACRE_APP", raising=False)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
+    taken = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in NAMES}
+    for name in taken:
+        del sys.modules[name]
     yield tmp_path
-    for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
+    for name in [name for name in sys.modules if name.partition(".")[0] in NAMES]:
+        del sys.modules[name]
+    sys.modules.update(taken)
     importlib.invalidate_caches()
 
 

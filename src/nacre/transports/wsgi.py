@@ -23,6 +23,7 @@ from nacre.response import Response
 from nacre.streams import is_async_stream, iterate
 from nacre.threads import Threads, Visit, run_at_once
 from nacre.transports.completion import NO_BODY, complete, framed, has_work, needs_loop
+from nacre.transports.outflow import pour
 from nacre.transports.scope import asgi_scope
 from nacre.types import Address, Environ, Scope, StartResponse, WSGIApp
 from nacre.urls import decode_path, keep_escapes
@@ -188,7 +189,12 @@ def serve_wsgi(dispatch: Dispatch, threads: Threads, report: Any, beside: LoopTh
 
 
 class _WSGIExchange:
-    """One request under WSGI, from the call to the end of the iterable."""
+    """One request under WSGI, from the call to the end of the iterable.
+
+    What is plain throughout is done here, in the caller's thread. What must be awaited is done by one task on the loop
+    beside, from the chain to the last callback, so that it finds its context and cancel scopes again; this thread is
+    its worker meanwhile and takes from it the response and then each piece.
+    """
 
     def __init__(
         self,
@@ -211,23 +217,17 @@ class _WSGIExchange:
     def answer(self) -> Iterable[bytes]:
         request = self._request()
         pipeline = self._dispatch(request, self._environ.get("HTTP_HOST"))
+        if pipeline.inline is None:
+            return self._hosted(request, lambda: pipeline.handle(request))
         response = None
-        streams = False
         try:
-            response = self._run(request, pipeline)
-            head = request.method == "HEAD" or response.status in NO_BODY
-            status = f"{response.status} {reason_phrase(response.status)}"
-            self._start_response(status, framed(response, head=request.method == "HEAD"))
-            if response.stream is not None and not head:
-                streams = True
-                return _Body(self, request, response, response.stream)
-            if has_work(request, response):
-                streams = True
-                return _Body(self, request, response, [b"" if head else response.body])
-            return [] if head else [response.body]
+            response = run_at_once(_coroutine(pipeline.inline(request)))
         finally:
-            if not streams and has_work(request, response):
-                self.finish(request, response)
+            if response is None and has_work(request, None):
+                run_at_once(complete(request, None, None))
+        if (response.stream is not None and is_async_stream(response.stream)) or needs_loop(request, response):
+            return self._hosted(request, lambda: _given(response))
+        return self._plain(request, response)
 
     def _request(self) -> Request:
         environ = self._environ
@@ -243,88 +243,129 @@ class _WSGIExchange:
             request.refusal = refusal
         return request
 
-    def _run(self, request: Request, pipeline: Pipeline) -> Response:
-        if pipeline.inline is not None:
-            return run_at_once(_coroutine(pipeline.inline(request)))
-        return self.host(request, lambda: pipeline.handle(request))
+    def _start(self, request: Request, response: Response) -> bool:
+        """Tell the server status and headers; True if a body may follow."""
+        status = f"{response.status} {reason_phrase(response.status)}"
+        self._start_response(status, framed(response, head=request.method == "HEAD"))
+        return request.method != "HEAD" and response.status not in NO_BODY
 
-    def host(self, request: Request, awaitable: Callable[[], Awaitable[T]]) -> T:
-        """Await something on the loop beside, this thread being the request's worker meanwhile."""
-        visit = self._channel.visit = request.visit = Visit(self._beside.loop)
+    def _plain(self, request: Request, response: Response) -> Iterable[bytes]:
+        stream = response.stream
         try:
-            return visit.host(awaitable, self.context.copy())
-        finally:
-            self._channel.visit = request.visit = None
-
-    def pieces(self, request: Request, stream: Any) -> Iterator[bytes]:
-        """The pieces of a stream, each produced where it belongs: here, or on the loop."""
-        is_async = is_async_stream(stream)
-        source = iterate(stream, request, self._threads if is_async else None)
-
-        def run(make: Callable[[], Awaitable[Any]]) -> Any:
-            if is_async:
-                return self.host(request, make)
-            return run_at_once(_coroutine(make()))
-
-        try:
-            while (piece := run(lambda: anext(source, None))) is not None:
-                yield piece
-        finally:
-            run(source.aclose)
-
-    def finish(self, request: Request, response: Response | None) -> None:
-        """Run what waits for the end of the response."""
-        if response is not None and needs_loop(request, response):
-            self.host(request, lambda: complete(request, response, self._threads))
+            with_body = self._start(request, response)
+        except BaseException:
+            run_at_once(complete(request, None, None))
+            raise
+        if stream is None and not has_work(request, response):
+            return [response.body] if with_body else []
+        if stream is None or not with_body:
+            pieces: Iterator[bytes] = iter([response.body] if with_body else [])
         else:
-            run_at_once(complete(request, response, None))
+            response.stream = None
+            pieces = _plain_pieces(request, stream)
+        return _Body(pieces, self.context, lambda: run_at_once(complete(request, response, None)), self._failed(request))
 
-    def failed(self, request: Request, error: Exception) -> None:
-        self._report(request, error)
+    def _hosted(self, request: Request, produce: Callable[[], Awaitable[Response]]) -> Iterable[bytes]:
+        visit = self._channel.visit = request.visit = Visit(self._beside.loop)
+        visit.begin(lambda: self._live(request, produce, visit), self.context.copy())
+        response: Response = visit.take()
+        try:
+            with_body = self._start(request, response)
+        except BaseException:
+            visit.leave()
+            raise
+        if response.stream is None and with_body:
+            whole = response.body
+
+            def pieces() -> Iterator[bytes]:
+                yield whole
+
+            return _Body(pieces(), self.context, visit.leave, self._failed(request))
+        return _Body(_taken(visit) if with_body else iter(()), self.context, visit.leave, self._failed(request))
+
+    async def _live(self, request: Request, produce: Callable[[], Awaitable[Response]], visit: Visit) -> None:
+        """The part on the loop: hand the response to the thread, then each piece, then run what waits for the end."""
+        response = None
+        try:
+            response = await produce()
+            await visit.hand_over(response)
+            if response.stream is not None and request.method != "HEAD" and response.status not in NO_BODY:
+                stream, response.stream = response.stream, None
+                await pour(iterate(stream, request, self._threads), visit.hand_over, visit.left())
+            elif response.stream is not None:
+                await response.aclose()
+        finally:
+            if has_work(request, response):
+                await complete(request, response, self._threads)
+
+    def _failed(self, request: Request) -> Callable[[Exception], object]:
+        return lambda error: self._report(request, error)
 
 
 async def _coroutine(awaitable: Awaitable[T]) -> T:
     return await awaitable
 
 
-class _Body:
-    """The iterable a server sends from. `close` ends the stream and runs what waits for the end, once."""
+async def _given(response: Response) -> Response:
+    return response
 
-    def __init__(self, exchange: _WSGIExchange, request: Request, response: Response, stream: Any) -> None:
-        self._exchange = exchange
-        self._request = request
-        self._response = response
-        response.stream = None
-        self._pieces = exchange.pieces(request, stream) if not isinstance(stream, list) else iter(stream)
-        self._closed = False
+
+def _plain_pieces(request: Request, stream: Any) -> Iterator[bytes]:
+    """The pieces of a stream that never waits for a loop."""
+    source = iterate(stream, request, None)
+    try:
+        while (piece := run_at_once(_coroutine(anext(source, None)))) is not None:
+            yield piece
+    finally:
+        run_at_once(_coroutine(source.aclose()))
+
+
+def _taken(visit: Visit) -> Iterator[bytes]:
+    """The pieces that the task on the loop hands over."""
+    while (piece := visit.go_on()) is not None:
+        yield piece
+
+
+class _Body:
+    """The iterable a server sends from; `close` ends the stream and runs what waits for the end, once."""
+
+    def __init__(
+        self,
+        pieces: Iterator[bytes],
+        context: Context,
+        finish: Callable[[], object],
+        failed: Callable[[Exception], object],
+    ) -> None:
+        self._pieces = pieces
+        self._context = context
+        self._finish: Callable[[], object] | None = finish
+        self._failed = failed
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
         try:
-            piece: bytes = self._exchange.context.run(next, self._pieces)
-            return piece
+            return self._context.run(next, self._pieces)
         except StopIteration:
             raise
         except Exception as error:
             # The status is out, so all that is left is to cut the connection: raising makes the server do that.
-            self._exchange.failed(self._request, error)
+            self._failed(error)
             raise
 
     def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        self._exchange.context.run(self._close)
+        finish, self._finish = self._finish, None
+        if finish is not None:
+            self._context.run(self._close, finish)
 
-    def _close(self) -> None:
+    def _close(self, finish: Callable[[], object]) -> None:
         try:
             close = getattr(self._pieces, "close", None)
             if close is not None:
                 close()
         finally:
-            self._exchange.finish(self._request, self._response)
+            finish()
 
 
 def _path(environ: Environ) -> str:
