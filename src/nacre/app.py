@@ -260,12 +260,20 @@ class Nacre(Group):
         with self._starting:
             if self._wsgi_lifespan is not None:
                 return
-            self._wsgi_lifespan = lifespan = self._beside.run(self.live())
-            # Processes of multiprocessing, such as Granian's, leave without what `atexit` knows. To stop twice is once.
-            from multiprocessing.util import Finalize
+            self._wsgi_lifespan = self._beside.run(self.live())
+            _before_exit(self.close)
 
-            _before_exit(lambda: self._beside.run(lifespan.stop()))
-            Finalize(None, lambda: self._beside.run(lifespan.stop()), exitpriority=0)
+    def close(self) -> None:
+        """End what serving over WSGI has begun: the lifespan, the loop beside, worker threads. Safe to call twice.
+
+        WSGI servers tell no application that they stop, so this is called when the process ends.
+        """
+        with self._starting:
+            lifespan, self._wsgi_lifespan = self._wsgi_lifespan, None
+            if lifespan is not None:
+                self._beside.run(lifespan.stop())
+            self._beside.stop()
+            self.tools.threads.close()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Serve RSGI."""
@@ -456,10 +464,14 @@ class Nacre(Group):
 
 
 def _before_exit(callback: Callable[[], object]) -> None:
-    """Call back when the process ends, while its worker threads can still be used."""
+    """Call back when the process ends, while its worker threads can still be used; perhaps twice."""
     # COMPAT: `atexit` comes after concurrent.futures has closed its executors; what they use themselves is private.
     register = getattr(threading, "_register_atexit", atexit.register)
     register(callback)
+    # Processes of multiprocessing, such as Granian's, leave without either; imported here for it costs every start.
+    from multiprocessing.util import Finalize
+
+    Finalize(None, callback, exitpriority=0)
 
 
 def _allowed(methods: tuple[str, ...]) -> tuple[str, ...]:

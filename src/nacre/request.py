@@ -261,8 +261,8 @@ class Request:
             data = await self.body()
             try:
                 self.json_value = decode_json(data)
-            except ValueError as error:
-                raise BadRequest(f"malformed JSON: {error}") from None
+            except ValueError:
+                raise BadRequest("the body is not valid JSON") from None
         return self.json_value
 
     def stream(self) -> AsyncIterator[bytes]:

@@ -123,8 +123,9 @@ async def serve(
     Either way running requests are finished first, for `shutdown_timeout` seconds; what still runs then is left to the
     loop. Signals are the caller's business. Arguments are those of `run`; raises what fails at startup.
     """
-    settings = _settings(host, port, uds, ssl, interface, access_log, log_level) | options
-    await _serve(app, settings, shutdown_timeout, asyncio.Event())
+    # In a thread: names are looked up and files are read, and the loop may have other work.
+    settings = await asyncio.to_thread(_settings, host, port, uds, ssl, interface, access_log, log_level)
+    await _serve(app, settings | options, shutdown_timeout, asyncio.Event())
 
 
 def load_app(reference: str) -> Served:
@@ -253,7 +254,8 @@ async def _serve(app: Served, settings: dict[str, Any], shutdown_timeout: float,
     # Granian would call `__rsgi_init__` on a loop that runs, where it can't wait; the lifespan is lived here instead.
     asgi = settings["interface"] == "asgi"
     settings = settings | {"interface": type(settings["interface"])("asginl" if asgi else "rsgi")}
-    server = Server(_ASGITarget(app) if asgi else _RSGITarget(app), **settings)
+    target = _ASGITarget(app) if asgi else _RSGITarget(app)
+    server = await asyncio.to_thread(Server, target, **settings)
     loop = asyncio.get_running_loop()
     lifespan = await app.live()
     try:

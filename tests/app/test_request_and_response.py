@@ -98,7 +98,7 @@ async def test_request_shows_what_was_sent(make, options, expected, client_for):
 @pytest.mark.parametrize(
     ("read", "sent", "status", "answer"),
     [
-        ("json", {"content": b"{", "headers": {"content-type": "application/json"}}, 400, "malformed JSON"),
+        ("json", {"content": b"{", "headers": {"content-type": "application/json"}}, 400, "the body is not valid JSON"),
         ("json", {"content": b"{}", "headers": {"content-type": "text/plain"}}, 415, "the body must be JSON"),
         ("json", {"content": b"{}", "headers": {"content-type": "no type"}}, 415, "the body must be JSON"),
         ("json", {"form": {"a": "1"}}, 415, "the body must be JSON"),

@@ -32,7 +32,7 @@ class TestClient:
 
     Where an event loop is running, responses are awaited and the client is entered with `async with`; in plain code
     neither. Entering runs the application's startup, leaving its shutdown; without entering there is neither. (WSGI
-    has no lifespan: an application starts up at its first request and shuts down with the process.)
+    has no lifespan: an application starts up at its first request, entered or not, and is closed on leaving.)
 
     In plain code requests run on an event loop of the client's own, in a thread, from the first request to `close()`.
     """

@@ -43,7 +43,10 @@ class WSGITransport:
         """Nothing: WSGI has no startup, and the application does it at its first request."""
 
     async def shutdown(self) -> None:
-        """Nothing."""
+        """End the application, as the end of the process would."""
+        close = getattr(self._app, "close", None)
+        if close is not None:
+            await run_in_thread(close)
 
     async def serve(self, exchange: Exchange) -> None:
         """Have the application answer one request."""

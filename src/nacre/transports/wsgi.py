@@ -40,6 +40,7 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
     @property
@@ -49,27 +50,31 @@ class LoopThread:
             with self._lock:
                 if self._loop is None:
                     loop = asyncio.new_event_loop()
-                    threading.Thread(target=self._run, args=(loop,), name="nacre-loop", daemon=True).start()
+                    self._thread = threading.Thread(target=_run_loop, args=(loop,), name="nacre-loop", daemon=True)
+                    self._thread.start()
                     self._loop = loop
         return self._loop
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        asyncio.set_event_loop(loop)
-        loop.run_forever()
-
     def run(self, awaitable: Awaitable[T]) -> T:
         """Await something on the loop, from another thread."""
-
-        async def await_it() -> T:
-            return await awaitable
-
-        return asyncio.run_coroutine_threadsafe(await_it(), self.loop).result()
+        return asyncio.run_coroutine_threadsafe(_coroutine(awaitable), self.loop).result()
 
     def stop(self) -> None:
-        """Stop the loop, if it was started."""
-        loop, self._loop = self._loop, None
-        if loop is not None:
-            loop.call_soon_threadsafe(loop.stop)
+        """Stop the loop, if it was started, and wait for its thread."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+            if loop is not None and self._thread is not None:
+                loop.call_soon_threadsafe(loop.stop)
+                self._thread.join()
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
 
 
 class WSGIBody:
