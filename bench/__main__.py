@@ -22,7 +22,9 @@ def main() -> None:
     print("\n".join(f"{key}: {value}" for key, value in described.items()), flush=True)
     begun = time.monotonic()
     for view in options.view or list(VIEWS):
+        begun_view = time.monotonic()
         data = VIEWS[view].measure(effort)
+        print(f"\n{view}: {time.monotonic() - begun_view:.0f} s", flush=True)
         measured[view] = described, data
         for table in tables_of(view, data):
             print(f"\n{table.markdown()}", flush=True)

@@ -23,19 +23,19 @@ from bench.workloads import WORKLOADS, Setting, Workload, check
 _ON_GRANIAN = Serving(RAW_ASGI, GRANIAN_ASGI)
 _ON_UVICORN = Serving(RAW_ASGI, UVICORN)
 _ALL = ("plain", "json", "params", "body", "layers5", "layers20", "routes")
-_SOME = ("json", "body", "layers5", "routes")
+_SOME = ("json", "body", "layers20")
 
 MATRIX: dict[Serving, tuple[str, ...]] = {
     _ON_GRANIAN: _ALL,
     Serving(NACRE_ASGI, GRANIAN_ASGI): _ALL,
     Serving(NACRE_RSGI, GRANIAN_RSGI): _ALL,
     Serving(NACRE_WSGI, GRANIAN_WSGI): _ALL,
-    Serving(RAW_RSGI, GRANIAN_RSGI): _ALL,
-    Serving(RAW_WSGI, GRANIAN_WSGI): _ALL,
+    Serving(RAW_RSGI, GRANIAN_RSGI): _SOME,
+    Serving(RAW_WSGI, GRANIAN_WSGI): _SOME,
     Serving(BLACKSHEEP, GRANIAN_ASGI): _SOME,
     Serving(STARLETTE, GRANIAN_ASGI): _SOME,
-    _ON_UVICORN: ("json", "body", "layers5"),
-    Serving(NACRE_ASGI, UVICORN): ("json", "body", "layers5"),
+    _ON_UVICORN: ("json", "body"),
+    Serving(NACRE_ASGI, UVICORN): ("json", "body"),
 }
 _QUICK = ("json", "layers20")
 

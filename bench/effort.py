@@ -15,8 +15,8 @@ class Effort:
 
     generations: int = 3
     rounds: int = 3
-    seconds: float = 0.05
-    layer_rounds: int = 9
+    seconds: float = 0.04
+    layer_rounds: int = 7
     part_rounds: int = 7
     compile_runs: int = 3
     server_rounds: int = 2

@@ -191,7 +191,7 @@ RESETTING = ["onion-async", "onion-plain", "django-plain", "django-async", "asgi
 @pytest.mark.parametrize("styles", [[one] for one in RESETTING] + [RESETTING, RESETTING[::-1], RESETTING * 5], ids=len)
 @pytest.mark.parametrize("path", ["/async", "/plain", "/stream", "/plain-stream"])
 async def test_m24_a_token_resets_the_variable_in_every_layer(
-    client_for: ClientFor, transport: str, log: Recorder, styles: list[str], path: str
+    client_for: ClientFor, log: Recorder, styles: list[str], path: str
 ) -> None:
     """`set`, call inwards, `reset`: the token is of the same context, streams too, and outside the value is gone."""
     problems: list[BaseException] = []
@@ -205,10 +205,6 @@ async def test_m24_a_token_resets_the_variable_in_every_layer(
     layers = [outermost, *(_resetting(style, problems) for style in styles)]
     async with client_for(_value_application(log, layers)) as client:
         assert (await client.get(path)).status == 200
-    if transport == "wsgi" and "asgi-inside" in styles and "stream" in path:
-        # Each piece of an async stream is awaited in a task of its own there, so what encloses the stream is left in
-        # another one than it was entered in: known, `transports/wsgi.py`.
-        return
     assert problems == []
     if "asgi-inside" not in styles or "stream" not in path:  # those layers are left when the stream is over
         assert outside == [None]
@@ -251,8 +247,7 @@ async def test_m26_async_layers_and_the_handler_share_one_task(
         assert len({event.task for event in log.events}) == 1
         log.clear()
         await client.get("/stream")
-        if client.transport != "wsgi":
-            assert len({event.task for event in log.events}) == 1
+        assert len({event.task for event in log.events}) == 1
 
 
 @pytest.mark.parametrize("chain", chains(ASYNC, depths=(1, 3)), ids=ids)

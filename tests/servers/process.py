@@ -113,7 +113,12 @@ def started(
     }
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, *arguments], cwd=FOLDER, env=variables, stdout=file, stderr=subprocess.STDOUT
+            [sys.executable, *arguments],
+            cwd=FOLDER,
+            env=variables,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     server = Server(kind, port, process, output, notes)
     try:
@@ -123,8 +128,9 @@ def started(
     finally:
         if process.poll() is None:
             process.terminate()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(5)
+        # Whatever is left of it, its workers included.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(5)
