@@ -174,7 +174,9 @@ class Collector:
         label = f"application {describe(item.app)} mounted at {below or '/'}"
         for path in dict.fromkeys((below or "/", f"{below}/", f"{below}/<path:mounted_path>")):
             declaration = RouteDeclaration(path, (ANY_METHOD,), item.app, item.where, order=item.order)
-            self._collect(declaration, (*scopes, around), "", host, foreign_call(item.app, relative, label, owner.tools))
+            self._collect(
+                declaration, (*scopes, around), "", host, foreign_call(item.app, relative, label, owner.tools)
+            )
 
     def _collect(
         self,

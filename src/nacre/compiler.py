@@ -134,7 +134,7 @@ class Compiler:
     def _check_placement(self) -> None:
         """A selector that selects nothing is a misspelt one."""
         layers = dict.fromkeys(layer for chain in self.chains for scope in chain.scopes for layer in scope.layers)
-        for layer, word in [(layer, word) for layer in layers for word in words_of(layer)]:
+        for layer, word in [(found, word) for found in layers for word in words_of(found)]:
             if (layer, word) not in self.used_words and word not in METHODS:
                 places = [_placement(route, method) for route in self.found.collected for method in route.route.methods]
                 self.problems.append(names_nothing(layer, word, places))

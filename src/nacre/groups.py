@@ -178,7 +178,7 @@ class Group:
         self.name = name
         self.tags = tuple(tags)
         self.host = host
-        self.slashes = slashes
+        self.slashes: Slashes | None = slashes
         self.max_body = max_body
         self.inline = inline
         self.middlewares = MiddlewareList(middlewares, self._declared)
@@ -266,7 +266,8 @@ class Group:
     def include(self, group: Group, prefix: str = "", *, host: str | None = None) -> None:
         """Put a group's routes here, under `prefix` and then the group's own."""
         where = Location.of_caller()
-        if not isinstance(group, Group):
+        given: object = group
+        if not isinstance(given, Group):
             fix = "include a Group; another application is mounted: app.mount(prefix, application)"
             raise ConfigurationError(Problem(f"{describe(group)} is no Group", where, fix))
         if self in group.all_groups():

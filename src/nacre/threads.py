@@ -179,13 +179,13 @@ class Visit:
 
     def go_on(self) -> Any:
         """Ask for the next value and take it."""
-        self._loop.call_soon_threadsafe(lambda: self._wanted.done() or self._wanted.set_result(None))
+        self._loop.call_soon_threadsafe(_settle, self._wanted)
         return self.take()
 
     def leave(self) -> None:
         """Take nothing more, and work for the task until it has ended. Raises what it raised."""
         while not self._is_over:
-            self._loop.call_soon_threadsafe(lambda: self._left.done() or self._left.set_result(None))
+            self._loop.call_soon_threadsafe(_settle, self._left)
             self.take()
 
     def _work(self) -> Any:
@@ -269,6 +269,11 @@ class Threads:
         if self._pool is not None:
             self._pool.shutdown(wait=False)
             self._pool = None
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def wait(awaitable: Awaitable[T]) -> T:

@@ -127,7 +127,8 @@ class Drive:
                 if self.finished:
                     return None
                 if awaited is self:
-                    return self._take_message()
+                    taken: Message | None = self._take_message()
+                    return taken
                 self._pending = awaited
             if self._inbox:
                 message, self._taken = self._inbox.popleft()
@@ -448,7 +449,11 @@ async def send_messages(response: Response, send: Send, request: Request | None,
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.raw_headers]
     if response.body and not any(name == b"content-length" for name, _ in headers):
         headers.append((b"content-length", b"%d" % len(response.body)))  # middlewares that compress look at it
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    try:
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    except BaseException:
+        await response.aclose()
+        raise
     if response.stream is None:
         await send({"type": "http.response.body", "body": response.body, "more_body": False})
         return

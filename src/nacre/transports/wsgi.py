@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
-from nacre.chain.pipeline import Dispatch, Pipeline
+from nacre.chain.pipeline import Dispatch
 from nacre.errors import BadRequest, ClientDisconnect, reason_phrase
 from nacre.headers import Headers
 from nacre.request import Request
@@ -224,12 +224,11 @@ class _WSGIExchange:
         pipeline = self._dispatch(request, self._environ.get("HTTP_HOST"))
         if pipeline.inline is None:
             return self._hosted(request, lambda: pipeline.handle(request))
-        response = None
         try:
             response = run_at_once(_coroutine(pipeline.inline(request)))
-        finally:
-            if response is None and has_work(request, None):
-                run_at_once(complete(request, None, None))
+        except BaseException:  # a process that is told to stop
+            run_at_once(complete(request, None, None))
+            raise
         if (response.stream is not None and is_async_stream(response.stream)) or needs_loop(request, response):
             return self._hosted(request, lambda: _given(response))
         return self._plain(request, response)
@@ -268,7 +267,9 @@ class _WSGIExchange:
         else:
             response.stream = None
             pieces = _plain_pieces(request, stream)
-        return _Body(pieces, self.context, lambda: run_at_once(complete(request, response, None)), self._failed(request))
+        return _Body(
+            pieces, self.context, lambda: run_at_once(complete(request, response, None)), self._failed(request)
+        )
 
     def _hosted(self, request: Request, produce: Callable[[], Awaitable[Response]]) -> Iterable[bytes]:
         visit = self._channel.visit = request.visit = Visit(self._beside.loop)
