@@ -91,7 +91,7 @@ class Collector:
         """ASGI classes at the head of the application's list see the raw connection; the others are in the chain."""
         layers = self._layers(self._app.middlewares.entries, self._app)
         count = 0
-        while count < len(layers) and layers[count].build_asgi and not (layers[count].only or layers[count].skip):
+        while count < len(layers) and layers[count].build_asgi and not layers[count].is_placed:
             count += 1
         return layers[:count], layers[count:]
 

@@ -431,7 +431,7 @@ def _layer(scope: str, layer: Layer, *, raw: bool = False, skipped: str | None =
         layer.style,
         scope,
         layer.where,
-        layer.only,
+        layer.only or (),
         layer.skip,
         layer.provides,
         layer.requires,

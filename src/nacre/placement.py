@@ -13,7 +13,7 @@ from nacre.errors import Location, Problem
 class Selective(Protocol):
     """A layer, as far as placement goes."""
 
-    only: tuple[str, ...]
+    only: tuple[str, ...] | None
     skip: tuple[str, ...]
 
 
@@ -53,8 +53,8 @@ class Placement:
 
     def skips(self, layer: Selective) -> str | None:
         """Why this route doesn't pass the layer; None if it does."""
-        if layer.only and not any(self.matches(word) for word in layer.only):
-            return f"only={', '.join(layer.only)}"
+        if layer.only is not None and not any(self.matches(word) for word in layer.only):
+            return f"only={', '.join(layer.only) or '()'}"
         word = next((word for word in layer.skip if self.matches(word)), None)
         return None if word is None else f"skip={word}"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nacre import Nacre, Request
-from tests.rules.recording import Recorder, plain_stream, stream_of
+from rules.recording import Recorder, plain_stream, stream_of
 
 MAX_BODY = 16
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rules.recording import Recorder
+from rules.recording import Recorder
 
 
 @pytest.fixture

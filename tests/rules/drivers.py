@@ -1,6 +1,6 @@
 """Bare protocol doubles that write down every call: for rules on the protocol itself, and for cancelling a request.
 
-`nacre.testing.TestClient` refuses what breaks a protocol and lets no request be cancelled; these look and do nothing else.
+`nacre.testing.TestClient` refuses what breaks a protocol and lets no request be cancelled; these only look.
 Each has `serve(app)`, a coroutine that is the request, and then `status`, `headers`, `body` and `calls`.
 """
 

@@ -1,8 +1,8 @@
 """Layers that write down what happens to them, one factory per style; the tests of the rules are tables over these.
 
 A factory takes a `Recorder`, a name and what the layer does before and after it calls inwards, and gives an item for a
-list of middlewares. What a style can't do by its nature (a Django-style layer never sees an exception, hooks never see a
-cancellation) is data of the style, so that a test leaves it out by what it needs and not by name.
+list of middlewares. What a style can't do by its nature (a Django-style layer never sees an exception, hooks never see
+a cancellation) is data of the style, so that a test leaves it out by what it needs and not by name.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class Style:
     """A way to write a layer.
 
     `around`: it encloses what is inside it, so it sees whatever ends a request. `sees_errors`: exceptions from inside
-    reach it as they are. `plain`: it is `def` code, run in a worker thread. `own_task`: it runs what is inside it in the
-    task it runs in itself. `whole`: what it returns is the response it was given, or one that has its stream.
+    reach it as they are. `plain`: it is `def` code, run in a worker thread. `raw`: it stands outside of routing, at the
+    head of the application's list.
     """
 
     name: str

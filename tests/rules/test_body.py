@@ -12,9 +12,9 @@ import pytest
 from nacre import CallNext, Middleware, Nacre, Request, Response, WSGIMiddleware, wait
 from nacre.errors import BodyConsumed, ClientDisconnect
 from nacre.testing import TestClient
-from tests.rules.application import Gate
-from tests.rules.drivers import DRIVERS
-from tests.rules.recording import INNER, Recorder, Style, ids
+from rules.application import Gate
+from rules.drivers import DRIVERS
+from rules.recording import INNER, Recorder, Style, ids
 
 ClientFor = Callable[..., TestClient]
 
@@ -162,7 +162,9 @@ async def test_m35_a_stream_that_was_begun_is_an_error_for_who_comes_after(clien
         assert (await client.post("/again", content=[b"a", b"b"])).text == "abab"
 
 
-@pytest.mark.parametrize("ways", [["body", "body"], ["body", "chunks"], ["chunks", "chunks", "body"], ["body", "stream"]])
+@pytest.mark.parametrize(
+    "ways", [["body", "body"], ["body", "chunks"], ["chunks", "chunks", "body"], ["body", "stream"]]
+)
 async def test_m36_two_readers_at_once_get_the_same_bytes(client_for: ClientFor, ways: list[str]) -> None:
     """Tasks that read side by side each get the whole body: no piece is lost between them, none comes twice."""
     app = Nacre()

@@ -12,9 +12,9 @@ import pytest
 
 from nacre import CallNext, Hooks, Middleware, Nacre, Request, Response, StreamingResponse, wait
 from nacre.testing import TestClient
-from tests.rules.application import Boom, Gate, Signals, application
-from tests.rules.drivers import DRIVERS, ASGIDriver, WSGIDriver
-from tests.rules.recording import (
+from rules.application import Boom, Gate, Signals, application
+from rules.drivers import DRIVERS, ASGIDriver, WSGIDriver
+from rules.recording import (
     AROUND,
     ASYNC,
     BY_NAME,
@@ -473,7 +473,7 @@ async def _done(future: Any) -> None:
 )
 @pytest.mark.parametrize("path", ["/wait", "/stream", "/plain-stream"])
 async def test_m30_one_thread_is_enough(client_for: ClientFor, log: Recorder, styles: list[str], path: str) -> None:
-    """With a pool of one, plain code that calls back into async code never waits for itself; two requests take turns."""
+    """With a pool of one, plain code that calls back into async code never waits for itself; requests take turns."""
     plain_hooks = Hooks(before=lambda request: None, after=lambda request, response: None, finalize=_finalize)
     layers = [plain_hooks, *Chain("", tuple(BY_NAME[style] for style in styles)).build(log), plain_hooks]
     app = Nacre(middlewares=layers, threads=1)

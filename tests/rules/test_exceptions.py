@@ -14,9 +14,9 @@ import pytest
 import nacre
 from nacre import CallNext, Group, Hooks, Middleware, Nacre, Request, Response, StreamingResponse, abort
 from nacre.testing import TestClient
-from tests.rules.application import Boom, application
-from tests.rules.drivers import DRIVERS
-from tests.rules.recording import AROUND, SEEING, Chain, Recorder, chains, ids, stream_of
+from rules.application import Boom, application
+from rules.drivers import DRIVERS
+from rules.recording import AROUND, SEEING, Chain, Recorder, chains, ids, stream_of
 
 ClientFor = Callable[..., TestClient]
 PACKAGE = str(Path(nacre.__file__).parent)
@@ -53,8 +53,8 @@ async def test_m11_m16_the_layers_outside_see_what_a_layer_raises(
 
 
 # How many of our frames an exception passes per layer. An onion layer costs none or one. A style whose code is driven
-# from elsewhere (a thread, a coroutine stepped by hand) costs those steps; they are ours, and cutting them off would make
-# a traceback lie about how the code was reached, so the number is held down rather than hidden.
+# from elsewhere (a thread, a coroutine stepped by hand) costs those steps; they are ours, and cutting them off would
+# make a traceback lie about how the code was reached, so the number is held down rather than hidden.
 FRAMES = {
     "onion-async": 2,
     "onion-instance": 2,
@@ -137,7 +137,7 @@ async def test_m13_a_registered_handler_runs_once_and_layers_see_its_response(
 async def test_m13_layers_inside_the_handlers_scope_see_the_exception_and_those_outside_the_response(
     client_for: ClientFor, log: Recorder
 ) -> None:
-    """The other variant: a handler of the outer scope is asked after the layers of the inner one have seen it raised."""
+    """The other variant: the outer scope's handler is asked after the layers of the inner one saw the exception."""
     make = chains(SEEING, depths=(1,), mixes=False)[0].styles[0].make
     app = Nacre(middlewares=[make(log, "outer", lambda: None, lambda: None)])
     group = Group("/g", middlewares=[make(log, "inner", lambda: None, lambda: None)])

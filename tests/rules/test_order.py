@@ -11,9 +11,9 @@ import pytest
 
 from nacre import CallNext, ConfigurationError, Group, Hooks, Middleware, Nacre, Request, Response
 from nacre.testing import TestClient
-from tests.rules.application import MAX_BODY, Boom, Gate, Signals, application
-from tests.rules.drivers import DRIVERS
-from tests.rules.recording import (
+from rules.application import MAX_BODY, Boom, Gate, Signals, application
+from rules.drivers import DRIVERS
+from rules.recording import (
     AROUND,
     BY_NAME,
     INNER,
@@ -389,7 +389,7 @@ async def test_m07_an_asgi_layer_that_breaks_the_protocol_is_a_500_whose_log_nam
 
 @pytest.mark.parametrize("transport", ["asgi", "rsgi"])  # a WSGI application lives as long as its process
 async def test_m08_layers_are_built_once_and_shutdown_follows_a_failed_startup(client_for: ClientFor) -> None:
-    """Classes are built once, however often the application is compiled; what started is shut down if the rest fails."""
+    """Classes are built once, however often the application is compiled; shutdown follows also a failed startup."""
     built: list[str] = []
     ended: list[str] = []
 

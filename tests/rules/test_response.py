@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,16 +33,15 @@ from nacre.errors import MethodNotAllowed
 from nacre.files import FileResponse
 from nacre.headers import MutableHeaders
 from nacre.testing import TestClient
-from tests.rules.application import Boom, Gate, application
-from tests.rules.drivers import DRIVERS
-from tests.rules.recording import (
+from rules.application import Boom, Gate, application
+from rules.drivers import DRIVERS
+from rules.recording import (
     ASYNC,
     INNER,
     Chain,
     Recorder,
     chains,
     ids,
-    nothing,
     plain_stream,
     stream_of,
 )
@@ -258,7 +257,7 @@ async def test_m50_no_layer_holds_a_stream_back(
 async def test_m50_a_stream_that_is_not_eager_sends_its_headers_first(
     client_for: ClientFor, log: Recorder, chain: Chain
 ) -> None:
-    """`eager=False`: the status is out while the first piece is still awaited (server-sent events), through ASGI too."""
+    """`eager=False`: the status is out while the first piece is awaited (server-sent events), through ASGI too."""
     gate = Gate()
     app = Nacre(middlewares=chain.build(log))
 
@@ -422,9 +421,7 @@ async def test_m55_a_response_kept_for_many_requests_is_never_changed(
         for user in ("ann", "bob", "cyn"):
             log.clear()
             response = await client.get("/", query={"user": user})
-            assert response.headers.getlist("set-cookie") == [f"user={user}; Path=/; SameSite=lax"] or (
-                len(response.headers.getlist("set-cookie")) == 1
-            )
+            assert len(response.headers.getlist("set-cookie")) == 1
             assert response.headers.getlist("x-user") == [user]
             assert response.headers["x-own"] == "1"
             assert (response.status, response.body) == (before[0], before[1] + b"!")
@@ -453,8 +450,6 @@ def test_m55_two_threads_never_get_one_object() -> None:
 
 
 def _claim_at_once(shared: Response, owners: list[object]) -> list[Response]:
-    import threading
-
     barrier = threading.Barrier(len(owners))
     claimed: list[Response] = []
 
@@ -623,5 +618,3 @@ async def test_m47_one_start_reaches_the_server(transport: str, log: Recorder, p
     assert [call for call in driver.calls if call in starts] == driver.calls[:1]
     if transport == "asgi":
         assert driver.calls[-1] == "end"
-    await asyncio.sleep(0)
-    assert nothing() is None

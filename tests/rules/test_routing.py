@@ -10,8 +10,8 @@ import pytest
 from nacre import CallNext, ConfigurationError, Group, Hooks, Middleware, Nacre, Request, Response, middleware
 from nacre.groups import METHODS
 from nacre.testing import TestClient
-from tests.rules.application import application
-from tests.rules.recording import STYLES, Chain, Recorder, Style, chains, ids
+from rules.application import application
+from rules.recording import STYLES, Chain, Recorder, Style, chains, ids
 
 ClientFor = Callable[..., TestClient]
 
@@ -76,7 +76,7 @@ async def test_m60_no_detour_leads_around_a_guard(client_for: ClientFor, path: s
 
     app.include(group)
     async with client_for(app) as client:
-        if "\\" in path or path.startswith("//") and client.transport == "rsgi":
+        if "\\" in path or (path.startswith("//") and client.transport == "rsgi"):
             response = await client.get(path.replace("\\", "%5C"))
         else:
             response = await client.get(path)
@@ -119,7 +119,7 @@ async def test_m61_every_method_passes_the_guards_of_get(client_for: ClientFor, 
 
 
 async def test_m62_layers_of_a_mount_see_its_paths_and_those_outside_the_whole(client_for: ClientFor) -> None:
-    """Outside: the whole path, before and after. Inside: without the prefix, which is in `root_path`; url_for is whole."""
+    """Outside: the whole path, before and after. Inside: without the prefix, which is in `root_path`."""
     seen: dict[str, list[tuple[str, str]]] = {"outer": [], "inner": []}
 
     def watching(name: str) -> Any:
@@ -191,7 +191,9 @@ NOTHING: list[tuple[str, Any]] = [("list", []), ("tuple", ()), ("set", set()), (
 
 @pytest.mark.parametrize(("kind", "empty"), NOTHING, ids=[kind for kind, _ in NOTHING])
 @pytest.mark.parametrize("way", ["Middleware", "decorator"])
-async def test_m65_an_empty_only_covers_nothing(client_for: ClientFor, log: Recorder, way: str, kind: str, empty: Any) -> None:
+async def test_m65_an_empty_only_covers_nothing(
+    client_for: ClientFor, log: Recorder, way: str, kind: str, empty: Any
+) -> None:
     """`only=[]` names no route, so the layer covers none; leaving `only` out covers all; an empty `skip` skips none."""
 
     def layer(name: str) -> Any:
@@ -228,21 +230,13 @@ async def test_m65_an_asgi_layer_with_an_empty_only_is_not_at_the_head(client_fo
         assert (await client.get("/")).status == 200
 
 
-async def test_m65_a_route_with_no_methods_answers_none(client_for: ClientFor) -> None:
+def test_m65_a_route_with_no_methods_is_refused() -> None:
     """`methods=[]` is no method, not every one."""
-    app = Nacre()
-    app.add_route("/", lambda request: "x", methods=[])
-    try:
-        async with client_for(app) as client:
-            assert (await client.get("/")).status in (404, 405)
-    except ConfigurationError:
-        pass  # or it is refused at startup
+    with pytest.raises(ConfigurationError, match="no methods"):
+        Nacre().add_route("/", lambda request: "x", methods=[])
 
 
-HTTP_ONLY = [style for style in STYLES]
-
-
-@pytest.mark.parametrize("style", HTTP_ONLY, ids=ids)
+@pytest.mark.parametrize("style", STYLES, ids=ids)
 @pytest.mark.parametrize("depth", [1, 3, 50])
 async def test_m67_layers_written_for_http_meet_no_other_scope(log: Recorder, style: Style, depth: int) -> None:
     """A websocket and a lifespan pass by layers inside routing, and reach those at the head, which let them through."""

@@ -48,7 +48,7 @@ class Layer:
     name: str
     style: Style
     where: Location | None
-    only: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
     skip: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
@@ -62,6 +62,11 @@ class Layer:
     build_asgi: Callable[[Any], Any] | None = None
     codes: frozenset[CodeType] = frozenset()
     finalizer_codes: frozenset[CodeType] = frozenset()
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether words were given that say which routes it covers."""
+        return self.only is not None or bool(self.skip)
 
     @property
     def label(self) -> str:

@@ -33,20 +33,27 @@ class Middleware:
     ) -> None: ...
     @overload
     def __init__(
-        self, target: object, *args: Any, skip: Where, only: Where = (), name: str | None = None, **options: Any
+        self,
+        target: object,
+        *args: Any,
+        skip: Where,
+        only: Where | None = None,
+        name: str | None = None,
+        **options: Any,
     ) -> None: ...
     @overload
     def __init__(
-        self, target: object, *args: Any, name: str, only: Where = (), skip: Where = (), **options: Any
+        self, target: object, *args: Any, name: str, only: Where | None = None, skip: Where = (), **options: Any
     ) -> None: ...
     @overload
     def __init__(self, target: str, *args: Any, **options: Any) -> None: ...
     def __init__(self, target: Any, *args: Any, **options: Any) -> None:
-        only, skip, name = options.pop("only", ()), options.pop("skip", ()), options.pop("name", None)
+        only, skip, name = options.pop("only", None), options.pop("skip", ()), options.pop("name", None)
         self.target = target
         self.args = args
         self.options = options
-        self.only = _words(only)
+        # SECURITY: no word at all selects nothing; only leaving `only` out selects everything.
+        self.only = None if only is None else _words(only)
         self.skip = _words(skip)
         self.name = name
         self.marks: dict[str, Any] = {}
@@ -80,7 +87,7 @@ def middleware(
     /,
     *,
     name: str | None = None,
-    only: Where = (),
+    only: Where | None = None,
     skip: Where = (),
     provides: Where = (),
     requires: Where = (),
