@@ -96,7 +96,7 @@ def call_wsgi(app: WSGIApp, environ: Environ, label: str) -> Response:
     if answer.response is None:
         _close(body)
         raise RuntimeError(f"{label} returned without calling start_response")
-    response = answer.response
+    response, answer.is_given = answer.response, True
     if isinstance(body, list | tuple):
         response.body = b"".join(answer.written) + b"".join(body)
         _close(body)
@@ -111,6 +111,7 @@ class _Answer:
     def __init__(self, label: str) -> None:
         self.response: Response | None = None
         self.written: list[bytes] = []
+        self.is_given = False
         self._label = label
 
     def start_response(
@@ -118,6 +119,8 @@ class _Answer:
     ) -> Callable[[bytes], object]:
         if self.response is not None and exc_info is None:
             raise ResponseStarted(f"{self._label} called start_response twice")
+        if exc_info is not None and (self.is_given or self.written):
+            raise exc_info[1].with_traceback(exc_info[2])  # PEP 3333: the headers are out
         response = Response(status=int(status[:3]))
         response.raw_headers = [(check_name(name), check_value(name, value)) for name, value in headers]
         self.response = response

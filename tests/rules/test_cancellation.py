@@ -1,0 +1,175 @@
+"""R12: a request is cancelled at every point at which it can be, one after the other.
+
+A request's coroutine is stepped by hand, so each point at which it waits is known by its number. For every number the
+request is run anew, and its task is cancelled there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from rules.application import Boom
+from rules.drivers import DRIVERS
+from rules.recording import MIXES, STYLES, Chain, Recorder, chains, ids, plain_stream
+
+from nacre import CallNext, Nacre, Request, Response, StreamingResponse
+
+KINDS = ["whole", "stream", "plain", "plain-stream", "error"]
+ENOUGH = 400
+"""More points than any of these requests has."""
+
+
+def _application(log: Recorder, chain: Chain) -> Nacre:
+    """Every route awaits something before, within and after its answer, and has callbacks of every kind."""
+
+    async def outermost(request: Request, call_next: CallNext) -> Response:
+        log.note("outermost", "enter")
+        try:
+            await asyncio.sleep(0)
+            request.after_response(lambda: log.note("after_response", "callback"))
+            response = await call_next(request)
+            await asyncio.sleep(0)
+            return response
+        finally:
+            log.note("outermost", "leave")
+
+    layers = chain.build(log)
+    app = Nacre(middlewares=[*layers, outermost] if chain.styles[0].raw else [outermost, *layers], threads=3)
+
+    @app.get("/whole")
+    async def whole(request: Request) -> str:
+        log.note("handler", "enter")
+        try:
+            await asyncio.sleep(0)
+            return (await request.body()).decode() + "done"
+        finally:
+            log.note("handler", "leave")
+
+    @app.get("/error")
+    async def error(request: Request) -> str:
+        await asyncio.sleep(0)
+        raise Boom("x")
+
+    @app.error_handler(Boom)
+    async def answer(request: Request) -> str:
+        await asyncio.sleep(0)
+        return "handled"
+
+    @app.get("/stream")
+    async def stream(request: Request) -> Response:
+        async def pieces() -> Any:
+            log.note("source", "enter")
+            try:
+                for _ in range(2):
+                    await asyncio.sleep(0)
+                    yield b"piece"
+            finally:
+                log.note("source", "leave")
+
+        await asyncio.sleep(0)
+        return StreamingResponse(pieces())
+
+    @app.get("/plain")
+    def plain(request: Request) -> str:
+        log.note("handler", "enter")
+        try:
+            return "done"
+        finally:
+            log.note("handler", "leave")
+
+    @app.get("/plain-stream")
+    def stream_plainly(request: Request) -> Response:
+        return StreamingResponse(plain_stream(log, 2))
+
+    return app
+
+
+class _Sweep:
+    """A coroutine whose task is cancelled when it waits for the time of this number."""
+
+    def __init__(self, coroutine: Any, point: int) -> None:
+        self._coroutine = coroutine
+        self._point = point
+        self.was_cancelled = False
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        error: BaseException | None = None
+        for count in itertools.count():
+            try:
+                awaited = self._coroutine.send(None) if error is None else self._coroutine.throw(error)
+            except StopIteration:
+                return
+            if count == self._point:
+                task = asyncio.current_task()
+                assert task is not None
+                self.was_cancelled = task.cancel()  # it takes effect on what is awaited here and now
+            try:
+                yield awaited
+                error = None
+            except BaseException as raised:
+                error = raised
+
+    async def run(self) -> None:
+        await self
+
+
+SWEPT = [
+    *chains(STYLES, depths=(1, 3), mixes=False),
+    *(chain for chain in chains() if chain.name in MIXES),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("transport", ["asgi", "rsgi"])  # WSGI cancels nothing
+@pytest.mark.parametrize("chain", SWEPT, ids=ids)
+async def test_r12_cancelled_at_any_point_everything_entered_is_left_once(
+    transport: str, chain: Chain, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """For each point: layers, handler and stream left once, callbacks run once, no task and no thread left, no log."""
+    for point in range(ENOUGH):
+        log = Recorder()
+        app = _application(log, chain)
+        driver = DRIVERS[transport]("GET", f"/{kind}", body=[b""])
+        before = asyncio.all_tasks()
+        sweep = _Sweep(driver.serve(app), point)
+        task = asyncio.create_task(sweep.run())
+        await asyncio.wait([task])
+        await _settle(app)
+        where = f"at point {point}: {log.events}"
+        assert asyncio.all_tasks() == before, where
+        _assert_balanced(log, chain, where)
+        assert log.who("callback") in ([], ["after_response"]), where
+        assert ("outermost" in log.who("enter")) >= bool(log.who("callback")), where
+        if not sweep.was_cancelled:
+            assert point > 1
+            break
+        # A request that is over but for the rest of its response may end well: a stream's end waits for nothing more.
+        assert task.cancelled() or task.exception() is None, where
+    else:
+        raise AssertionError(f"more than {ENOUGH} points")
+    assert caplog.records == []
+
+
+async def _settle(app: Nacre) -> None:
+    """Wait for what goes on in threads of a cancelled request, and for what that tells the loop."""
+    pool = app.tools.threads.pool
+    # As many as there are threads: each is taken by one, so what was begun before is over.
+    barrier = threading.Barrier(app.tools.threads.size)
+    futures = [pool.submit(barrier.wait, 5) for _ in range(app.tools.threads.size)]
+    await asyncio.gather(*map(asyncio.wrap_future, futures))
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+def _assert_balanced(log: Recorder, chain: Chain, where: str) -> None:
+    entered, left = log.who("enter"), log.who("leave")
+    around = [name for name, style in zip(chain.names, chain.styles, strict=True) if style.around]
+    for who in {*around, "outermost", "handler", "source"}:
+        assert entered.count(who) == left.count(who) <= 1, f"{who} {where}"
+    for who in set(chain.names) - set(around):
+        assert left.count(who) <= 1, f"{who} {where}"
