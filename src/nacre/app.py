@@ -8,7 +8,8 @@ import inspect
 import logging
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from nacre.chain.layer import Tools
@@ -198,6 +199,8 @@ class Nacre(Group):
         """Serve ASGI when called with three arguments, WSGI when called with two."""
         if third is None:
             return self._serve_wsgi(first, second)
+        if self._raw.app is None and self._compiled is not None and first["type"] == "http":
+            return self._asgi_http(first, second, third)  # PERF: as `_serve_asgi` does, without the call
         return self._serve_asgi(first, second, third)
 
     # Servers tell an ASGI 3 application by this mark, since the method itself must serve WSGI too. __init__ has 3.11's.
@@ -275,15 +278,13 @@ class Nacre(Group):
             self._beside.stop()
             self.tools.threads.close()
 
-    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+    def __rsgi__(self, scope: Any, protocol: Any) -> Coroutine[Any, Any, None]:
         """Serve RSGI."""
-        if scope.proto == "http":
-            if self._raw.app is not None:
-                await serve_rsgi(self._raw.dispatch, self.tools.threads, self.report)(scope, protocol)
-            else:
-                await self._rsgi_http(scope, protocol)
-        else:
-            protocol.close(403)
+        if scope.proto != "http":
+            return _refuse(protocol)
+        if self._raw.app is not None:
+            return serve_rsgi(self._raw.dispatch, self.tools.threads, self.report)(scope, protocol)
+        return self._rsgi_http(scope, protocol)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start up, when a RSGI server has made its loop."""
@@ -307,6 +308,13 @@ class Nacre(Group):
         """Match a request and leave on it what was matched; the pipeline is what the transport runs."""
         compiled = self._compiled or self._ready()
         request.app = self
+        # PERF: a static route is found here; `_choose` finds it as well, and everything else.
+        found = compiled.router.static.get(request.path)
+        chain = None if found is None else found.get(request.method)
+        if chain is not None and request.refusal is None and (host is None or _is_host(host)):
+            request.route = chain.route
+            request.max_body = chain.max_body
+            return chain.pipeline
         return self._choose(compiled, request, host).pipeline
 
     def _choose(self, compiled: Compiled, request: Request, host: str | None) -> Chain:
@@ -472,6 +480,19 @@ def _before_exit(callback: Callable[[], object]) -> None:
     from multiprocessing.util import Finalize
 
     Finalize(None, callback, exitpriority=0)
+
+
+@lru_cache(maxsize=512)
+def _is_host(value: str) -> bool:
+    try:
+        parse_host(value)
+    except ValueError:
+        return False
+    return True
+
+
+async def _refuse(protocol: Any) -> None:
+    protocol.close(403)
 
 
 def _allowed(methods: tuple[str, ...]) -> tuple[str, ...]:

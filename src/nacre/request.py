@@ -28,6 +28,7 @@ AfterHook = Callable[..., object]
 HookT = TypeVar("HookT", bound=AfterHook)
 CallbackT = TypeVar("CallbackT", bound=Callback)
 
+_MISSING: Any = object()
 _NO_VALUES: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -93,6 +94,7 @@ class Request:
     streams: list[Response] | None = None
     handled = False
     visit: Any = None
+    _json: Any = _MISSING
     client_left = False
     allowed_methods: tuple[str, ...] = ()
     other_path = ""
@@ -104,6 +106,14 @@ class Request:
         self.channel = channel
         self.method = method
         self.path = path
+        # PERF: what every request is asked for. A read that falls back to the class costs three times one that doesn't
+        # and a store together (bench/parts.py).
+        self.refusal = None
+        self.handled = False
+        self.streams = None
+        self.after_hooks = None
+        self.after_callbacks = None
+        self.opened_source: Any = None
 
     # What the client sent.
 
@@ -205,7 +215,8 @@ class Request:
     @lazy
     def body_source(self) -> Any:
         """The transport's side of the body."""
-        return self.carrier.body(self.raw, self.channel)
+        self.opened_source = source = self.carrier.body(self.raw, self.channel)
+        return source
 
     @lazy
     def body_reader(self) -> Body:
@@ -218,7 +229,7 @@ class Request:
         `Content-Length` becomes `length` or, if that isn't known, goes away. Other fields, such as `Content-Encoding`,
         are left to the layer.
         """
-        self.__dict__.pop("json_value", None)
+        self._json = _MISSING
         if length != self.content_length:
             others = [pair for pair in self.headers.pairs() if pair[0] != "content-length"]
             self.replace_headers(Headers(others if length is None else [*others, ("content-length", str(length))]))
@@ -254,16 +265,17 @@ class Request:
         Raises UnsupportedMediaType unless the content type is JSON (`application/json` or `…+json`): a form that a
         browser posts across sites is never taken for JSON. Raises BadRequest for malformed JSON.
         """
-        if "json_value" not in self.__dict__:
+        # PERF: to read `__dict__` would make a dict of the attributes, and slow down every one of them.
+        if self._json is _MISSING:
             essence = self.content_type.essence if self.content_type else ""
             if essence != "application/json" and not essence.endswith("+json"):
                 raise UnsupportedMediaType("the body must be JSON, with Content-Type: application/json")
             data = await self.body()
             try:
-                self.json_value = decode_json(data)
+                self._json = decode_json(data)
             except ValueError:
                 raise BadRequest("the body is not valid JSON") from None
-        return self.json_value
+        return self._json
 
     def stream(self) -> AsyncIterator[bytes]:
         """The body piece by piece, of any size, without keeping it; replayed if it was read before."""

@@ -25,6 +25,9 @@ _JSON = ("content-type", "application/json")
 _HTML = ("content-type", "text/html; charset=utf-8")
 
 
+_new = object.__new__
+
+
 class Response:
     """An answer.
 
@@ -44,6 +47,9 @@ class Response:
 
     eager = True
     """Whether a stream's first piece is awaited before the status goes out, so that an early failure is still a 500."""
+
+    holds: Response | None = None
+    """The response whose stream this one's stream is made of; it is not closed as long as this one isn't."""
 
     sent_callbacks: list[Callable[[], object]] | None = None
     owner: object = None
@@ -81,10 +87,14 @@ class Response:
 
         PERF: half the cost of the constructor, which has to look at what it was given (bench/parts.py).
         """
-        response = cls.__new__(cls)
+        response = _new(cls)
         response.status = 200
         response.body = body
         response.raw_headers = [content_type]
+        # As in `Request.__init__`: what every response is asked for.
+        response.stream = None
+        response.background = None
+        response.sent_callbacks = None
         return response
 
     def _take_headers(self, headers: HeaderInput) -> None:
@@ -181,17 +191,20 @@ class Response:
             return self
         pristine = self._pristine
         if pristine is None:
-            mine = self.status, tuple(self.raw_headers), self.body, self.background, tuple(self.sent_callbacks or ())
+            callbacks = tuple(self.sent_callbacks or ())
+            is_stream = self.stream is not None
+            mine = self.status, tuple(self.raw_headers), self.body, self.background, callbacks, is_stream
             # Under WSGI two requests may come here at once; `setdefault` lets one of them have the object itself.
             pristine = self.__dict__.setdefault("_pristine", mine)
             if pristine is mine:
                 self.owner = owner
                 return self
-        if "stream" in self.__dict__:
+        status, pairs, body, background, callbacks, is_stream = pristine
+        if is_stream:
             raise RuntimeError("a streaming response was returned for a second request; build a new one for each")
         fresh = copy.copy(self)
         fresh.__dict__.pop("headers", None)
-        fresh.status, pairs, fresh.body, fresh.background, callbacks = pristine
+        fresh.status, fresh.body, fresh.background = status, body, background
         fresh.raw_headers = list(pairs)
         fresh.sent_callbacks = list(callbacks) or None
         fresh.owner = owner

@@ -34,6 +34,9 @@ StrPath = str | os.PathLike[str]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+_SERVING = 0.1
+"""Seconds after which Granian's threads are at work."""
+
 
 @dataclass(frozen=True, slots=True)
 class TLS:
@@ -404,22 +407,19 @@ class _Loader:
 
 
 class _WorkerTarget:
-    """What a worker process serves by RSGI: the application, started up so that no signal is lost.
-
-    A loop that has run and is to run again (uvloop's) drops a signal that comes in between, which is when Granian
-    starts its threads. So signals wait until the loop runs.
-    """
+    """What a worker process serves by RSGI: the application, started up already."""
 
     def __init__(self, app: Served) -> None:
-        self._app = app
         self.__rsgi__ = app.__rsgi__
         self.__rsgi_del__ = app.__rsgi_del__
-
-    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._app.__rsgi_init__(loop)
+        # Granian loses for good a signal that comes between setting its handlers and serving. Starting up in between,
+        # as it has it, could take long; so that is done before, when a signal just ends the process. Then signals wait
+        # until the loop runs. No code but Granian's runs meanwhile: nothing else inherits that they are blocked.
+        loop = asyncio.get_event_loop()
+        app.__rsgi_init__(loop)
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-            loop.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, _SIGNALS)
+            loop.call_later(_SERVING, signal.pthread_sigmask, signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def _reference(app: Served) -> str | None:

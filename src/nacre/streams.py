@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable
 from typing import Any
 
 from nacre.request import Request
@@ -126,7 +126,7 @@ async def _in_worker(stream: Iterable[Any], request: Request | None, threads: Th
             yield piece
     finally:
         if hasattr(source, "close") or hasattr(stream, "close"):
-            await asyncio.shield(threads.run(request, close))
+            await _to_the_end(threads.run(request, close))
 
 
 def _close_plain(source: Any, stream: Any) -> None:
@@ -136,3 +136,17 @@ def _close_plain(source: Any, stream: Any) -> None:
     finally:
         if source is not stream and hasattr(stream, "close"):
             stream.close()
+
+
+async def _to_the_end(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Await something that must not be left half done: a cancellation that comes meanwhile goes on after it."""
+    task = asyncio.ensure_future(coroutine)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled

@@ -14,7 +14,7 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, ContextVar, Token, copy_context
 from typing import Any, ParamSpec, TypeVar
@@ -292,11 +292,12 @@ def wait(awaitable: Awaitable[T]) -> T:
     return run_at_once(_as_coroutine(awaitable))
 
 
-def run_at_once(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that never suspends, on this thread and without an event loop.
+def run_at_once(awaitable: Awaitable[T]) -> T:
+    """Run a coroutine (nothing else is taken) that never suspends, on this thread and without an event loop.
 
     Raises RuntimeError if it does suspend: there is nothing here that could resume it.
     """
+    coroutine: Any = awaitable
     try:
         coroutine.send(None)
     except StopIteration as stop:

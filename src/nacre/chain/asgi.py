@@ -12,14 +12,15 @@ message with the drive, cuts short what the drive is waiting for, and waits unti
 from __future__ import annotations
 
 import asyncio
+import itertools
 import types
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from typing import Any
 
-from nacre.chain.stage import Stage, adopt
+from nacre.chain.stage import Stage, adopt, release
 from nacre.errors import ClientDisconnect, ResponseStarted
-from nacre.headers import Headers, check_name, check_value
+from nacre.headers import Headers, decode_pair, encode_pairs
 from nacre.request import Handler, Request
 from nacre.response import Response
 from nacre.state import State
@@ -217,9 +218,17 @@ class Drive:
 class Exchange:
     """What an ASGI layer's inner application finds in the scope: the request and the chain to go on with."""
 
-    def __init__(self, request: Request, handler: Handler, scope: Scope, receive: Receive) -> None:
+    def __init__(
+        self,
+        request: Request,
+        handler: Handler,
+        scope: Scope,
+        receive: Receive,
+        following: Mapping[ASGILayer, ASGILayer],
+    ) -> None:
         self.request = request
         self.handler = handler
+        self.following = following
         self.receive = receive
         self.headers = tuple(scope["headers"])
         self.state = scope["state"]
@@ -242,15 +251,24 @@ class ASGILayer:
         self._threads = threads
         self.app = build(self._inner)
 
-    def wrap(self, inner: Stage) -> Stage:
-        """Put this layer around one route's inner chain."""
-        handler, key, app, label = inner.handle, self._key, self.app, self._label
+    @staticmethod
+    def wrap(row: Sequence[ASGILayer], inner: Stage) -> Stage:
+        """Put neighbouring layers, outermost first, around one route's inner chain.
+
+        They call each other as in any ASGI stack, so that only the first translates between requests and messages.
+        """
+        handler, first = inner.handle, row[0]
+        app, label = first.app, first._label
+        following = dict(itertools.pairwise(row))
+        keys = [layer._key for layer in row]
 
         async def asgi(request: Request) -> Response:
             scope = scope_of(request)
             scope["router"] = request.app  # COMPAT: where published middlewares look for `routes`
             receive = replay(request)
-            scope[key] = exchange = Exchange(request, handler, scope, receive)
+            exchange = Exchange(request, handler, scope, receive, following)
+            for key in keys:
+                scope[key] = exchange
             return await respond(app, scope, receive, request, label, exchange)
 
         return Stage(asgi, None)
@@ -259,13 +277,14 @@ class ASGILayer:
         if scope["type"] != "http":
             raise RuntimeError(f"{self._label} passed on a {scope['type']} scope; only http reaches it here")
         exchange: Exchange = scope[self._key]
+        following = exchange.following.get(self)
+        if following is not None:
+            return await following.app(scope, receive, send)
         request = exchange.request
         _take_over(request, scope, receive, exchange)
         response = await exchange.handler(request)
         exchange.response = response
-        if response.stream is not None and request.streams is not None and response in request.streams:
-            # From here the layer's coroutine owns the stream and closes it.
-            request.streams.remove(response)
+        release(request, response)  # from here the layer's coroutine owns the stream and closes it
         await send_messages(response, send, request, self._threads)
 
 
@@ -446,7 +465,7 @@ class _DriveStream:
 
 async def send_messages(response: Response, send: Send, request: Request | None, threads: Threads) -> None:
     """Send a response as ASGI messages."""
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.raw_headers]
+    headers = encode_pairs(response.raw_headers)
     if response.body and not any(name == b"content-length" for name, _ in headers):
         headers.append((b"content-length", b"%d" % len(response.body)))  # middlewares that compress look at it
     try:
@@ -474,5 +493,4 @@ async def send_messages(response: Response, send: Send, request: Request | None,
 
 
 def _decoded(headers: Any) -> list[tuple[str, str]]:
-    pairs = Headers.from_bytes((bytes(name), bytes(value)) for name, value in headers).pairs()
-    return [(check_name(name), check_value(name, value)) for name, value in pairs]
+    return [decode_pair(name, value) for name, value in headers]

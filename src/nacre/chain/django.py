@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from nacre.callables import Call, is_async, prepare_call
 from nacre.chain.onion import Finish
 from nacre.chain.stage import Stage
-from nacre.request import Handler, Request
+from nacre.request import Request
 from nacre.response import Response
 from nacre.threads import Threads, run_at_once, wait
 
@@ -50,54 +50,70 @@ class DjangoLayer:
     def wrap(self, inner: Stage, recover: Recover) -> Stage:
         """Put this layer around one route's inner chain."""
         key, finish, instance = self._key, self._finish, self.instance
-        safe = Stage(
-            _never_raises(inner.handle, recover, inline=False),
-            None if inner.inline is None else _never_raises(inner.inline, recover, inline=True),
-        )
+        following = _Following(inner, recover)
 
         if self._async:
 
             async def on_loop(request: Request) -> Response:
-                setattr(request, key, safe)
-                return finish(request, await instance(request))
+                setattr(request, key, following)
+                result = await instance(request)
+                if result.__class__ is Response and result.owner is request:
+                    return result
+                return finish(request, result)
 
             return Stage(on_loop, None)
 
         async def in_worker(request: Request) -> Response:
-            setattr(request, key, safe)
+            setattr(request, key, following)
             return finish(request, await self._threads.run(request, lambda: instance(request)))
 
         async def in_thread(request: Request) -> Response:
-            setattr(request, key, safe)
-            return finish(request, instance(request))
+            setattr(request, key, following)
+            result = instance(request)
+            if result.__class__ is Response and result.owner is request:
+                return result
+            return finish(request, result)
 
-        return Stage(in_worker, in_thread if safe.inline is not None else None)
+        return Stage(in_worker, in_thread if inner.inline is not None else None)
 
     # The instance is shared by all routes, so what `get_response` runs is kept on the request.
 
     def _get_response(self, request: Request) -> Response:
-        safe: Stage = getattr(request, self._key)
-        if safe.inline is not None:
-            return run_at_once(_coroutine(safe.inline, request))
-        return wait(_coroutine(safe.handle, request))
+        following: _Following = getattr(request, self._key)
+        inline = following.inline
+        if inline is None:
+            return wait(following.run(request))
+        try:
+            return run_at_once(inline(request))
+        except Exception as error:
+            return run_at_once(following.answer(request, error, inline=True))
 
     async def _get_response_async(self, request: Request) -> Response:
-        safe: Stage = getattr(request, self._key)
-        return await safe.handle(request)
-
-
-async def _coroutine(handler: Handler, request: Request) -> Response:
-    return await handler(request)
-
-
-def _never_raises(inner: Handler, recover: Recover, *, inline: bool) -> Handler:
-    async def guarded(request: Request) -> Response:
+        following: _Following = getattr(request, self._key)
         try:
-            return await inner(request)
+            return await following.handle(request)
         except Exception as error:
-            return await recover(request, error, inline=inline)
+            return await following.answer(request, error, inline=False)
 
-    return guarded
+
+class _Following:
+    """What stands inside a layer on one route: its handlers, and who answers what they raise."""
+
+    __slots__ = ("_recover", "handle", "inline")
+
+    def __init__(self, inner: Stage, recover: Recover) -> None:
+        self.handle = inner.handle
+        self.inline = inner.inline
+        self._recover = recover
+
+    async def run(self, request: Request) -> Response:
+        try:
+            return await self.handle(request)
+        except Exception as error:
+            return await self._recover(request, error, inline=False)
+
+    async def answer(self, request: Request, error: Exception, *, inline: bool) -> Response:
+        return await self._recover(request, error, inline=inline)
 
 
 def _wants_async(target: Any) -> bool:

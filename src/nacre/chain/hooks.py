@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,6 @@ from nacre.chain.onion import Finish
 from nacre.chain.stage import Stage
 from nacre.request import Handler, Request
 from nacre.response import Response
-
-HookCall = Callable[..., Awaitable[Any]]
 
 
 @dataclass(frozen=True)
@@ -47,52 +45,52 @@ def fuse(row: Sequence[HookLayer], inner: Stage) -> Stage:
     theirs.
     """
     calls = [call for layer in row for call in (layer.before, layer.after) if call is not None]
-    handle = _line([_pick(layer, on_loop=True) for layer in row], inner.handle)
+    handle = _line(row, inner.handle, blocking=False)
     if inner.inline is None or any(call.in_thread is None for call in calls):
         return Stage(handle, None)
-    return Stage(handle, _line([_pick(layer, on_loop=False) for layer in row], inner.inline))
+    return Stage(handle, _line(row, inner.inline, blocking=True))
 
 
-_Parts = tuple[HookCall | None, HookCall | None, Finish]
+def _line(row: Sequence[HookLayer], inner: Handler, *, blocking: bool) -> Handler:
+    befores = tuple(
+        (index, *layer.before.step(blocking=blocking), layer.finish)
+        for index, layer in enumerate(row)
+        if layer.before is not None
+    )
+    afters = tuple(
+        (index, *layer.after.step(blocking=blocking), layer.finish)
+        for index, layer in reversed(list(enumerate(row)))
+        if layer.after is not None
+    )
 
-
-def _pick(layer: HookLayer, *, on_loop: bool) -> _Parts:
-    def form(call: Call | None) -> HookCall | None:
-        return None if call is None else call.on_loop if on_loop else call.in_thread
-
-    return form(layer.before), form(layer.after), layer.finish
-
-
-def _line(row: Sequence[_Parts], inner: Handler) -> Handler:
-    befores = tuple((index, before, finish) for index, (before, _, finish) in enumerate(row) if before is not None)
-    afters = tuple((index, after, finish) for index, (_, after, finish) in enumerate(row) if after is not None)[::-1]
-    if not befores:
-        plain_afters = tuple((after, finish) for _, after, finish in afters)
-
-        async def after_only(request: Request) -> Response:
-            response = await inner(request)
-            for after, finish in plain_afters:
-                result = await after(request, response)
-                if result is not None:
-                    response = finish(request, result)
-            return response
-
-        return after_only
+    async def after_only(request: Request) -> Response:
+        response = await inner(request)
+        for _, after, awaited, finish in afters:
+            result = after(request, response)
+            if awaited:
+                result = await result
+            if result is not None:
+                response = finish(request, result)
+        return response
 
     async def line(request: Request) -> Response:
         depth = len(row)
-        for index, before, finish in befores:
-            result = await before(request)
+        for index, before, awaited, finish in befores:
+            result = before(request)
+            if awaited:
+                result = await result
             if result is not None:
                 response, depth = finish(request, result), index
                 break
         else:
             response = await inner(request)
-        for index, after, finish in afters:
+        for index, after, awaited, finish in afters:
             if index < depth:
-                result = await after(request, response)
+                result = after(request, response)
+                if awaited:
+                    result = await result
                 if result is not None:
                     response = finish(request, result)
         return response
 
-    return line
+    return line if befores else after_only

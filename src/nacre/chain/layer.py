@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import CodeType
@@ -163,7 +164,7 @@ def _adapt_django(layer: Layer, declared: Middleware, target: Any, tools: Tools)
         first = (get_response, tools.app) if wants_app else (get_response,)
         return _build(layer, declared, target, *first)
 
-    key = f"_next_{next(_numbers)}"
+    key = sys.intern(f"_next_{next(_numbers)}")
     layer.django = DjangoLayer(build, target, _finisher(layer, tools, declared.marks), tools.threads, key)
     _add_finalize(layer, layer.django.instance, tools)
 
@@ -246,18 +247,19 @@ def _init_takes(target: Any, count: int) -> bool:
 
 
 def compose(layers: Sequence[Layer], inner: Stage, wrap_django: Callable[[Layer, Stage], Stage]) -> Stage:
-    """Put layers, outermost first, around a stage; neighbouring hook-like ones become one straight line."""
-    row: list[HookLayer] = []
-    for layer in reversed(layers):
-        if layer.hooks is not None:
-            if layer.hooks.before is not None or layer.hooks.after is not None:
-                row.insert(0, layer.hooks)
-            continue
-        inner, row = (fuse(row, inner) if row else inner), []
-        if layer.wrap is not None:
-            inner = layer.wrap(inner)
-        elif layer.django is not None:
-            inner = wrap_django(layer, inner)
-        elif layer.asgi is not None:
-            inner = layer.asgi.wrap(inner)
-    return fuse(row, inner) if row else inner
+    """Put layers, outermost first, around a stage; neighbours that are hook-like, or ASGI, become one step."""
+    for kind, neighbours in itertools.groupby(reversed(layers), _row_kind):
+        row = list(neighbours)[::-1]
+        if kind == "hooks":
+            hooks = [layer.hooks for layer in row if layer.hooks and (layer.hooks.before or layer.hooks.after)]
+            inner = fuse(hooks, inner) if hooks else inner
+        elif kind == "asgi":
+            inner = ASGILayer.wrap([layer.asgi for layer in row if layer.asgi is not None], inner)
+        else:
+            for layer in reversed(row):
+                inner = wrap_django(layer, inner) if layer.wrap is None else layer.wrap(inner)
+    return inner
+
+
+def _row_kind(layer: Layer) -> str:
+    return "hooks" if layer.hooks is not None else "asgi" if layer.asgi is not None else "single"

@@ -48,7 +48,10 @@ def _plain(call: Callable[[Request, BlockingNext], Any], inner: Stage, finish: F
         return finish(request, await threads.run(request, lambda: call(request, call_next)))
 
     async def in_thread(request: Request) -> Response:
-        return finish(request, call(request, call_next))
+        result = call(request, call_next)
+        if result.__class__ is Response and result.owner is request:
+            return result
+        return finish(request, result)
 
     return Stage(in_worker, in_thread if inner.inline is not None else None)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from nacre.callables import Call
 from nacre.chain.boundary import ErrorBoundary
@@ -70,8 +70,8 @@ def guard(stage: Stage, boundary: ErrorBoundary, finalizers: Sequence[Call], thr
     `finalizers` are given innermost first, so that the outermost layer has the last word.
     """
 
-    def build(handler: Handler, form: Callable[[Call], Callable[..., Awaitable[Any]]], *, inline: bool) -> Handler:
-        calls = tuple(form(finalizer) for finalizer in finalizers)
+    def build(handler: Handler, *, inline: bool) -> Handler:
+        steps = tuple(finalizer.step(blocking=inline) for finalizer in finalizers)
 
         async def pipeline(request: Request) -> Response:
             try:
@@ -80,21 +80,23 @@ def guard(stage: Stage, boundary: ErrorBoundary, finalizers: Sequence[Call], thr
                     await prime(response, request, None if inline else threads)
             except Exception as error:
                 response = await boundary.respond(request, error, inline=inline)
-            for finalize in calls:
+            for finalize, awaited in steps:
                 try:
-                    await finalize(request, response)
+                    result = finalize(request, response)
+                    if awaited:
+                        await result
                 except Exception as error:
                     response = await boundary.respond(request, error, inline=inline)
             if request.streams is not None:
-                await _close_all_but(request, response, None if inline else threads)
+                await close_all_but(request, response, None if inline else threads)
             return response
 
         return pipeline
 
-    handle = build(stage.handle, lambda call: call.on_loop, inline=False)
+    handle = build(stage.handle, inline=False)
     if stage.inline is None or any(call.in_thread is None for call in finalizers):
         return Pipeline(handle, None)
-    return Pipeline(handle, build(stage.inline, lambda call: call.in_thread or call.on_loop, inline=True))
+    return Pipeline(handle, build(stage.inline, inline=True))
 
 
 async def close_replaced(request: Request, sent: Response | None, threads: Threads | None = None) -> None:
@@ -102,20 +104,25 @@ async def close_replaced(request: Request, sent: Response | None, threads: Threa
 
     Those are the streams of a chain that was cancelled, and that of `sent` if the transport never came to send it.
     """
-    await _close_all_but(request, None, threads)
+    await close_all_but(request, None, threads)
 
 
-async def _close_all_but(request: Request, kept: Response | None, threads: Threads | None) -> None:
-    """Close the streams of all responses but one. What raises in its `finally` is logged and stops nothing else."""
-    streams, request.streams = request.streams or (), None
-    for response in streams:
-        if response is kept:
-            request.streams = [response]
-            continue
-        try:
-            await _close(request, response, threads)
-        except Exception:
-            _log.exception("closing a response that was not sent failed")
+async def close_all_but(request: Request, kept: Response | None, threads: Threads | None) -> None:
+    """Close the streams of all responses but one and what that is made of, the outer ones first.
+
+    What raises in its `finally` is logged and stops nothing else.
+    """
+    streams, keep = request.streams or [], []
+    while kept is not None:
+        keep.append(kept)
+        kept = kept.holds
+    request.streams = [response for response in streams if response in keep] or None
+    for response in reversed(streams):
+        if response not in keep:
+            try:
+                await _close(request, response, threads)
+            except Exception:
+                _log.exception("closing a response that was not sent failed")
 
 
 async def _close(request: Request, response: Response, threads: Threads | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nacre.request import Handler, Request
@@ -30,16 +30,12 @@ def blocking_next(inner: Stage) -> BlockingNext:
     """What a plain layer calls to run everything inside it: directly in this thread if all of that is plain too."""
     inline, handle = inner.inline, inner.handle
     if inline is not None:
-        return lambda request: run_at_once(_as_coroutine(inline(request)))
+        return lambda request: run_at_once(inline(request))
 
     async def run(request: Request) -> Response:
         return await handle(request)
 
     return lambda request: wait(run(request))
-
-
-async def _as_coroutine(awaitable: Awaitable[Response]) -> Response:
-    return await awaitable
 
 
 def adopt(request: Request, response: Response) -> Response:
@@ -51,3 +47,12 @@ def adopt(request: Request, response: Response) -> Response:
         if response not in request.streams:
             request.streams.append(response)
     return response
+
+
+def release(request: Request, response: Response) -> None:
+    """Leave it to the caller to close a response's stream, and what that is made of."""
+    held: Response | None = response
+    while held is not None:
+        if request.streams is not None and held in request.streams:
+            request.streams.remove(held)
+        held = held.holds

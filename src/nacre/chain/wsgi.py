@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -188,10 +189,14 @@ class WSGILayer:
             try:
                 response = call_wsgi(self.app, environ, self._label)
             except BaseException:
-                call.close()
+                try:
+                    call.close()
+                except asyncio.CancelledError:
+                    pass  # the request was cancelled and closes what is left open itself
                 raise
             if isinstance(response.stream, _Pieces) and call.body is not None:
                 response.stream.hold(call.body)
+                response.holds = call.response
             else:
                 call.close()
             if call.response is not None:
@@ -213,10 +218,7 @@ class WSGILayer:
         start_response(f"{response.status} {reason_phrase(response.status)}", list(response.raw_headers))
         if response.stream is None:
             return [response.body]
-        if request.streams is not None and response in request.streams:
-            request.streams.remove(response)  # from here the call owns the stream
-        stream, response.stream = response.stream, None
-        call.body = _Blocking(stream, request, self._threads)
+        call.body = _Blocking(response, request, self._threads)
         return call.body
 
 
@@ -237,10 +239,10 @@ class _Call:
 class _Blocking:
     """A response stream for WSGI code: plain iteration over it, from the thread of its request."""
 
-    def __init__(self, stream: Any, request: Request, threads: Threads) -> None:
-        self.needs_loop = is_async_stream(stream)
-        self._stream = stream
-        self._pieces = iterate(stream, request, threads if self.needs_loop else None)
+    def __init__(self, response: Response, request: Request, threads: Threads) -> None:
+        self._response = response
+        self.needs_loop = is_async_stream(response.stream)
+        self._pieces = iterate(response.stream, request, threads if self.needs_loop else None)
         self._begun = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -254,7 +256,7 @@ class _Blocking:
         return piece
 
     def close(self) -> None:
-        stream, self._stream = self._stream, None
+        stream = self._response.stream
         if stream is None:
             return
         if self._begun:
@@ -263,6 +265,7 @@ class _Blocking:
             self._await(stream.aclose())
         else:
             _close(stream)
+        self._response.stream = None
 
     def _await(self, awaitable: Awaitable[T]) -> T:
         return wait(awaitable) if self.needs_loop else run_at_once(_as_coroutine(awaitable))

@@ -7,7 +7,7 @@ from typing import Any
 
 from nacre.chain.pipeline import Dispatch
 from nacre.errors import BadRequest, ClientDisconnect
-from nacre.headers import Headers
+from nacre.headers import Headers, encode_pair, encode_pairs, known_pair
 from nacre.request import Request
 from nacre.response import Response
 from nacre.streams import iterate
@@ -193,15 +193,17 @@ def serve_asgi(dispatch: Dispatch, threads: Threads, report: Any) -> ASGIApp:
         try:
             response = await pipeline.handle(request)
             if response.stream is None:
-                await _send_whole(response, request.method == "HEAD", send)
+                head = request.method == "HEAD"
+                await send(_start(response, head))
+                body = b"" if head or response.status in NO_BODY else response.body
+                await send({"type": "http.response.body", "body": body, "more_body": False})
             else:
                 await _send_stream(request, response, send, threads, report)
         finally:
             if has_work(request, response):
                 await complete(request, response, threads)
-            source = request.__dict__.get("body_source")
-            if source is not None:
-                source.close()
+            if request.opened_source is not None:
+                request.opened_source.close()
 
     return http
 
@@ -223,17 +225,28 @@ def _path(path: str, raw_path: bytes | None, root_path: str) -> str:
     return path
 
 
-async def _send_whole(response: Response, head: bool, send: Send) -> None:
-    body = response.body
-    if head or response.status in NO_BODY:
-        body = b""
-    await send(_start(response, head))
-    await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
 def _start(response: Response, head: bool) -> Message:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in framed(response, head=head)]
-    return {"type": "http.response.start", "status": response.status, "headers": headers}
+    fields = _usual_fields(response) if not head and response.stream is None and response.status >= 200 else None
+    if fields is None:
+        fields = encode_pairs(framed(response, head=head))
+    return {"type": "http.response.start", "status": response.status, "headers": fields}
+
+
+def _usual_fields(response: Response) -> list[tuple[bytes, bytes]] | None:
+    """What `framed` gives for a whole response that doesn't say its length itself, encoded; None for any other.
+
+    PERF: one pass instead of two, half the time (bench/parts.py).
+    """
+    if response.status in NO_BODY:
+        return None
+    fields = []
+    for pair in response.raw_headers:
+        field = known_pair(pair) or encode_pair(pair)
+        if field[0] == b"content-length":
+            return None
+        fields.append(field)
+    fields.append((b"content-length", b"%d" % len(response.body)))
+    return fields
 
 
 async def _send_stream(request: Request, response: Response, send: Send, threads: Threads, report: Any) -> None:

@@ -78,8 +78,11 @@ def framed(response: Response, *, head: bool) -> list[tuple[str, str]]:
         return [pair for pair in headers if pair[0] not in ("content-length", "transfer-encoding")]
     if response.stream is not None:
         return [pair for pair in headers if pair[0] != "transfer-encoding"]
-    declared = any(name == "content-length" for name, _ in headers)
-    if not declared:
+    # PERF: a loop, not `any(…)` over a generator, which costs 0.2 µs more (bench/parts.py).
+    for name, _ in headers:
+        if name == "content-length":
+            break
+    else:
         return [*headers, ("content-length", str(len(response.body)))]
     if head and not response.body:
         return headers  # an application that answers HEAD itself says the length of what GET would give

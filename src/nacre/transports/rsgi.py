@@ -12,7 +12,7 @@ What Granian 2.8 does otherwise than the other servers:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from nacre.chain.pipeline import Dispatch
@@ -29,7 +29,7 @@ from nacre.transports.scope import asgi_scope
 from nacre.types import Address, Scope
 from nacre.urls import keep_escapes
 
-RSGIApp = Callable[[Any, Any], Awaitable[None]]
+RSGIApp = Callable[[Any, Any], Coroutine[Any, Any, None]]
 
 _WHOLE = 1024 * 1024
 """A body of a declared length up to this is taken in one piece, which is faster; others piece by piece."""
@@ -197,11 +197,14 @@ async def _send_stream(request: Request, response: Response, protocol: Any, thre
     try:
         await pour(iterate(stream, request, threads), writer.write, request.carrier.wait_disconnect(request))
     except Exception as error:
-        # The status is out, so all that is left is to cut the connection; to raise would log the error again.
+        # The status is out, so all that is left is to cut the connection. Raising ends the body properly and logs the
+        # error again; it is for where there is no connection to cut.
         report(request, error)
-        if request.http_version != "2":
-            await asyncio.sleep(_WRITING)  # for what came before the failure, the status at least
-            connection.cut()
+        if request.http_version == "2":
+            raise
+        await asyncio.sleep(_WRITING)  # for what came before the failure, the status at least
+        if not connection.cut():
+            raise
     finally:
         writer.release()
 

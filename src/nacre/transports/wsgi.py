@@ -225,11 +225,12 @@ class _WSGIExchange:
         if pipeline.inline is None:
             return self._hosted(request, lambda: pipeline.handle(request))
         try:
-            response = run_at_once(_coroutine(pipeline.inline(request)))
+            response = run_at_once(pipeline.inline(request))
         except BaseException:  # a process that is told to stop
             run_at_once(complete(request, None, None))
             raise
-        if (response.stream is not None and is_async_stream(response.stream)) or needs_loop(request, response):
+        must_await = has_work(request, response) and needs_loop(request, response)
+        if must_await or (response.stream is not None and is_async_stream(response.stream)):
             return self._hosted(request, lambda: _given(response))
         return self._plain(request, response)
 
