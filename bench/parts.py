@@ -42,6 +42,7 @@ def _repeated(part: Callable[[], object]) -> Callable[[int], int]:
 
 def _parts() -> dict[str, Callable[[], object]]:
     from nacre import Response
+    from nacre.response import ready_response
     from nacre.codecs import decode_json, encode_json
     from nacre.headers import Headers, MutableHeaders, check_value
     from nacre.lazy import lazy
@@ -88,7 +89,7 @@ def _parts() -> dict[str, Callable[[], object]]:
         "any(…) over 20 pairs": lambda: any(name == "content-length" for name, _ in twenty),
         "a loop over 20 pairs": lambda: [None for name, _ in twenty if name == "content-length"],
         "Response(bytes)": lambda: Response(b"", content_type="application/json"),
-        "Response.of(bytes)": lambda: Response.of(b"", pair),
+        "ready_response(bytes)": lambda: ready_response(b"", pair),
         "functools.cached_property, first read": lambda: Cached().value,
         "lazy, first read": lambda: Lazy().value,
         "Headers.from_bytes of 3 fields": lambda: Headers.from_bytes(raw),

@@ -71,6 +71,8 @@ class Nacre(Group):
         results: Results | None = None,
     ) -> None:
         self._compiled: Compiled | None = None
+        self._plain_http: ASGIApp | None = None
+        """What serves HTTP over ASGI, once that is known to be compiled and without layers at the head."""
         self._lock = threading.Lock()
         self._starting = threading.Lock()
         self.debug = debug
@@ -114,6 +116,7 @@ class Nacre(Group):
 
     def _use(self, compiled: Compiled) -> None:
         self._raw.build(compiled.raw_layers)
+        self._plain_http = self._asgi_http if self._raw.app is None else None
         self._compiled = compiled
 
     def _ready(self) -> Compiled:
@@ -197,11 +200,10 @@ class Nacre(Group):
 
     def __call__(self, first: Any, second: Any, third: Any = None, /) -> Any:
         """Serve ASGI when called with three arguments, WSGI when called with two."""
-        if third is None:
-            return self._serve_wsgi(first, second)
-        if self._raw.app is None and self._compiled is not None and first["type"] == "http":
-            return self._asgi_http(first, second, third)  # PERF: as `_serve_asgi` does, without the call
-        return self._serve_asgi(first, second, third)
+        http = self._plain_http
+        if http is not None and third is not None and first["type"] == "http":
+            return http(first, second, third)  # PERF: as `_serve_asgi` does, without the call
+        return self._serve_wsgi(first, second) if third is None else self._serve_asgi(first, second, third)
 
     # Servers tell an ASGI 3 application by this mark, since the method itself must serve WSGI too. __init__ has 3.11's.
     if sys.version_info >= (3, 12):

@@ -81,24 +81,24 @@ class Request:
     (`request.user = …`). A request lives until its response and all that runs after it are done.
     """
 
-    route: Route | None = None
+    route: Route | None
     """The route this request was matched to; None for 404 and for layers before routing."""
 
-    path_params: Mapping[str, Any] = _NO_VALUES
+    path_params: Mapping[str, Any]
     """The parsed path variables and the route's defaults."""
 
     app: Application
-    max_body: int | None = None
-    after_hooks: list[AfterHook] | None = None
-    after_callbacks: list[Callback] | None = None
-    streams: list[Response] | None = None
-    handled = False
+    max_body: int | None
+    after_hooks: list[AfterHook] | None
+    after_callbacks: list[Callback] | None
+    streams: list[Response] | None
+    refusal: HTTPError | None
+    opened_source: Any
     visit: Any = None
     _json: Any = _MISSING
     client_left = False
     allowed_methods: tuple[str, ...] = ()
     other_path = ""
-    refusal: HTTPError | None = None
 
     def __init__(self, carrier: Carrier, raw: Any, channel: Any, method: str, path: str) -> None:
         self.carrier = carrier
@@ -106,14 +106,17 @@ class Request:
         self.channel = channel
         self.method = method
         self.path = path
-        # PERF: what every request is asked for. A read that falls back to the class costs three times one that doesn't
-        # and a store together (bench/parts.py).
+        # PERF: what every request is asked for is set here and has no default in the class: CPython 3.11 speeds up the
+        # reading and setting of an attribute only if the class has none of that name (bench/parts.py).
+        self.route = None
+        self.path_params = _NO_VALUES
+        self.max_body = None
         self.refusal = None
         self.handled = False
         self.streams = None
         self.after_hooks = None
         self.after_callbacks = None
-        self.opened_source: Any = None
+        self.opened_source = None
 
     # What the client sent.
 

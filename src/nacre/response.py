@@ -39,10 +39,10 @@ class Response:
     the response was when it was first returned.
     """
 
-    stream: Stream | None = None
+    stream: Stream | None
     """The body in pieces; `body` is not looked at then."""
 
-    background: Callable[[], object] | None = None
+    background: Callable[[], object] | None
     """Called after the last byte, once, also if the client has left."""
 
     eager = True
@@ -51,8 +51,8 @@ class Response:
     holds: Response | None = None
     """The response whose stream this one's stream is made of; it is not closed as long as this one isn't."""
 
-    sent_callbacks: list[Callable[[], object]] | None = None
-    owner: object = None
+    sent_callbacks: list[Callable[[], object]] | None
+    owner: object
     _pristine: tuple[Any, ...] | None = None
 
     def __init__(
@@ -65,6 +65,11 @@ class Response:
         background: Callable[[], object] | None = None,
     ) -> None:
         self.status = status
+        # As in `Request.__init__`: what every response is asked for.
+        self.stream = None
+        self.background = background
+        self.sent_callbacks = None
+        self.owner = None
         if body is None:
             self.body = b""
             self.raw_headers: list[tuple[str, str]] = []
@@ -78,24 +83,6 @@ class Response:
             self.raw_headers = [("content-type", check_value("content-type", content_type))]
         if headers is not None:
             self._take_headers(headers)
-        if background is not None:
-            self.background = background
-
-    @classmethod
-    def of(cls, body: bytes, content_type: tuple[str, str]) -> Response:
-        """A 200 of bytes that are encoded already, with a header pair that is known to be sound.
-
-        PERF: half the cost of the constructor, which has to look at what it was given (bench/parts.py).
-        """
-        response = _new(cls)
-        response.status = 200
-        response.body = body
-        response.raw_headers = [content_type]
-        # As in `Request.__init__`: what every response is asked for.
-        response.stream = None
-        response.background = None
-        response.sent_callbacks = None
-        return response
 
     def _take_headers(self, headers: HeaderInput) -> None:
         for name, value in pairs_of(headers):
@@ -212,6 +199,23 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status}>"
+
+
+def ready_response(body: bytes, content_type: tuple[str, str]) -> Response:
+    """A 200 of bytes that are encoded already, with a header pair that is known to be sound.
+
+    PERF: half the cost of the constructor, which has to look at what it was given (bench/parts.py).
+    """
+    response = _new(Response)
+    response.status = 200
+    response.body = body
+    response.raw_headers = [content_type]
+    # As in `Request.__init__`: what every response is asked for.
+    response.stream = None
+    response.background = None
+    response.sent_callbacks = None
+    response.owner = None
+    return response
 
 
 def _checked_bytes(body: object) -> bytes:

@@ -20,7 +20,7 @@ from typing import Any
 
 from nacre.codecs import encode_json
 from nacre.headers import check_value, pairs_of
-from nacre.response import Response, StreamingResponse
+from nacre.response import Response, StreamingResponse, ready_response
 
 Converter = Callable[[Any], Response]
 
@@ -61,10 +61,17 @@ class Results:
             tuple: self.parts,
         }
 
+        rule_for, other = self._by_type.get, self.other
+
+        def by_type(value: Any) -> Response:
+            rule = rule_for(value.__class__)
+            return rule(value) if rule is not None else other(value)
+
+        self._by_exact_type = by_type
+
     def convert(self, value: Any) -> Response:
         """The response for any value. Raises TypeError or ValueError, saying what was returned and what may be."""
-        rule = self._by_type.get(value.__class__)
-        return rule(value) if rule is not None else self.other(value)
+        return self._by_exact_type(value)
 
     def compile(self, annotation: Any) -> Converter:
         """The converter for a function with this return annotation (`inspect.Signature.empty`: none).
@@ -76,18 +83,18 @@ class Results:
             return self._data_or_response
         if typing.get_origin(annotation) in _STREAM_ORIGINS and bytes in typing.get_args(annotation):
             return self._byte_stream
-        return self.convert
+        return self._by_exact_type
 
     # One method per kind of value; subclasses override these.
 
     def text(self, value: str) -> Response:
-        return Response.of(value.encode(), self._text)
+        return ready_response(value.encode(), self._text)
 
     def binary(self, value: bytes) -> Response:
-        return Response.of(bytes(value), self._bytes)
+        return ready_response(bytes(value), self._bytes)
 
     def data(self, value: object) -> Response:
-        return Response.of(self.encode(value), self._json)
+        return ready_response(self.encode(value), self._json)
 
     def nothing(self, value: None) -> Response:
         return Response(status=self.none_status)

@@ -138,6 +138,16 @@ def _close_plain(source: Any, stream: Any) -> None:
             stream.close()
 
 
+async def close_unsent(response: Response, request: Request | None, threads: Threads | None) -> None:
+    """Close the stream of a response that isn't sent: a plain one in a worker thread, or here without `threads`."""
+    close = None if hasattr(response.stream, "aclose") else getattr(response.stream, "close", None)
+    if close is None or threads is None:
+        await response.aclose()
+    else:
+        response.stream = None
+        await _to_the_end(threads.run(request, close))
+
+
 async def _to_the_end(coroutine: Coroutine[Any, Any, None]) -> None:
     """Await something that must not be left half done: a cancellation that comes meanwhile goes on after it."""
     task = asyncio.ensure_future(coroutine)

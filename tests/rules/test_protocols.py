@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rules.application import Boom, Gate, application
-from rules.drivers import ASGIDriver, Driver, RSGIDriver, WSGIDriver
-from rules.recording import STYLES, Recorder, Style, chains, ids, plain_stream, stream_of
 
 from nacre import Hooks, Nacre, Request, Response, StreamingResponse, WSGIMiddleware
 from nacre.errors import ClientDisconnect
+from rules.application import Boom, Gate, application
+from rules.drivers import ASGIDriver, Driver, RSGIDriver, WSGIDriver
+from rules.recording import STYLES, Recorder, Style, chains, ids, plain_stream, stream_of
 
 ASYNC_AND_PLAIN = ["/ok", "/plain", "/stream", "/plain-stream", "/nowhere", "/raise"]
 
@@ -88,9 +88,7 @@ ENDS = ["all of it", "raises at once", "raises within", "client leaves", "HEAD",
 
 @pytest.mark.parametrize("place", ["mounted", "layer"])
 @pytest.mark.parametrize("end", ENDS)
-async def test_m73_a_wsgi_iterable_is_closed_exactly_once(
-    client_for: Callable[..., Any], end: str, place: str
-) -> None:
+async def test_m73_a_wsgi_iterable_is_closed_exactly_once(client_for: Callable[..., Any], end: str, place: str) -> None:
     """At its end, when it raises, when the client leaves, for HEAD, and when a layer replaces the response."""
     pieces: list[Any] = [b"first", b"second"]
     if end == "raises at once":

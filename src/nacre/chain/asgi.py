@@ -24,7 +24,7 @@ from nacre.headers import Headers, decode_pair, encode_pairs
 from nacre.request import Handler, Request
 from nacre.response import Response
 from nacre.state import State
-from nacre.streams import iterate
+from nacre.streams import close_unsent, iterate
 from nacre.threads import Threads
 from nacre.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -471,7 +471,7 @@ async def send_messages(response: Response, send: Send, request: Request | None,
     try:
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
     except BaseException:
-        await response.aclose()
+        await close_unsent(response, request, threads)
         raise
     if response.stream is None:
         await send({"type": "http.response.body", "body": response.body, "more_body": False})

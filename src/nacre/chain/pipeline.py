@@ -13,7 +13,7 @@ from nacre.chain.django import DjangoLayer, exception_hooks
 from nacre.chain.stage import Stage
 from nacre.request import Handler, Request
 from nacre.response import Response
-from nacre.streams import prime
+from nacre.streams import close_unsent, prime
 from nacre.threads import Threads
 
 _log = logging.getLogger("nacre.error")
@@ -120,15 +120,6 @@ async def close_all_but(request: Request, kept: Response | None, threads: Thread
     for response in reversed(streams):
         if response not in keep:
             try:
-                await _close(request, response, threads)
+                await close_unsent(response, request, threads)
             except Exception:
                 _log.exception("closing a response that was not sent failed")
-
-
-async def _close(request: Request, response: Response, threads: Threads | None) -> None:
-    close = None if hasattr(response.stream, "aclose") else getattr(response.stream, "close", None)
-    if close is None or threads is None:
-        await response.aclose()
-    else:
-        response.stream = None
-        await threads.run(request, close)

@@ -249,11 +249,14 @@ class _Blocking:
         return self
 
     def __next__(self) -> bytes:
-        self._begun = True
-        piece = self._await(anext(self._pieces, None))
+        piece = self._await(self._next())
         if piece is None:
             raise StopIteration
         return piece
+
+    async def _next(self) -> bytes | None:
+        self._begun = True  # not earlier: a request that was cancelled refuses to await
+        return await anext(self._pieces, None)
 
     def close(self) -> None:
         stream = self._response.stream
