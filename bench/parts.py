@@ -42,10 +42,10 @@ def _repeated(part: Callable[[], object]) -> Callable[[int], int]:
 
 def _parts() -> dict[str, Callable[[], object]]:
     from nacre import Response
-    from nacre.response import ready_response
     from nacre.codecs import decode_json, encode_json
     from nacre.headers import Headers, MutableHeaders, check_value
     from nacre.lazy import lazy
+    from nacre.response import ready_response
     from nacre.threads import run_at_once
     from nacre.urls import QueryParams
 

@@ -17,7 +17,7 @@ from nacre.chain.pipeline import Pipeline
 from nacre.chain.trace import layer_of
 from nacre.compiler import Chain, Compiled, Compiler, Fallback
 from nacre.describe import AppDescription, Explanation, describe_app, describe_failure, explain_request
-from nacre.errors import BadRequest, ConfigurationError, HTTPError, NotFound
+from nacre.errors import BadRequest, ConfigurationError, HTTPError, InternalServerError, NotFound
 from nacre.groups import Group, Slashes
 from nacre.lifespan import Lifespan, LifespanHook, LifespanTask, foreign_lifespan, lived, serve_lifespan
 from nacre.pages import debug_page, error_page, unknown_path_page
@@ -33,7 +33,7 @@ from nacre.transports.completion import printable
 from nacre.transports.raw import RawStack, enter, pass_on
 from nacre.transports.rsgi import serve_rsgi
 from nacre.transports.wsgi import LoopThread, serve_wsgi
-from nacre.types import Scope
+from nacre.types import ASGIApp, Scope
 from nacre.urls import parse_host
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -246,7 +246,7 @@ class Nacre(Group):
 
     def _serve_wsgi(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         self._ready()
-        if self._wsgi_lifespan is None and (self.lifespan or self.startup_hooks or self.mounted_apps()):
+        if self._wsgi_lifespan is None and self._has_lifespan():
             self._start_wsgi_lifespan()
         if self._raw.app is not None:
             return serve_wsgi(self._raw.dispatch, self.tools.threads, self.report, self._beside)(
@@ -267,6 +267,10 @@ class Nacre(Group):
                 return
             self._wsgi_lifespan = self._beside.run(self.live())
             _before_exit(self.close)
+
+    def _has_lifespan(self) -> bool:
+        hooks = self.startup_hooks or self.shutdown_hooks
+        return bool(self.lifespan or hooks or self.mounted_apps() or self._raw.app is not None)
 
     def close(self) -> None:
         """End what serving over WSGI has begun: the lifespan, the loop beside, worker threads. Safe to call twice.
@@ -313,7 +317,7 @@ class Nacre(Group):
         # PERF: a static route is found here; `_choose` finds it as well, and everything else.
         found = compiled.router.static.get(request.path)
         chain = None if found is None else found.get(request.method)
-        if chain is not None and request.refusal is None and (host is None or _is_host(host)):
+        if chain is not None and request.refusal is None and (host is None or (len(host) < 300 and _is_host(host))):
             request.route = chain.route
             request.max_body = chain.max_body
             return chain.pipeline
@@ -321,22 +325,22 @@ class Nacre(Group):
 
     def _choose(self, compiled: Compiled, request: Request, host: str | None) -> Chain:
         """The chain for a request. What was matched, or why nothing was, is left on the request."""
-        if request.refusal is None:
+        if request.refusal is None and host is not None:
             try:
-                if host is not None:
-                    parse_host(host)
-                found = compiled.router.static.get(request.path)
-                chain = None if found is None else found.get(request.method)
-                if chain is None:
-                    chain = self._match(compiled, request, host or "")
-                else:
-                    request.route = chain.route
-                request.max_body = chain.max_body
-                return chain
+                parse_host(host)
             except ValueError:
                 # The reason isn't told: it quotes the field, and no page holds a host that a client sent.
                 request.refusal = BadRequest("the Host header is malformed")
-        return self._fallback(compiled, request.path).refused
+        if request.refusal is not None:
+            return self._fallback(compiled, request.path).refused
+        try:
+            chain = self._match(compiled, request, host or "")
+        except Exception as error:  # of a converter that the application registered
+            self.report(request, error)
+            request.refusal = InternalServerError()
+            return self._fallback(compiled, request.path).refused
+        request.max_body = chain.max_body
+        return chain
 
     def _match(self, compiled: Compiled, request: Request, host: str) -> Chain:
         path = request.path

@@ -160,6 +160,11 @@ class Collector:
     def _mount(self, item: MountDeclaration, scopes: tuple[Scope, ...], prefix: str, host: str | None) -> None:
         below = join(prefix, item.prefix)
         owner = scopes[-1].owner
+        if any(character in below for character in "<{%"):
+            # SECURITY: what stands behind the prefix is cut off by its length, and guards inside see the rest.
+            fix = "mount at a fixed path; a group may have variables in its prefix"
+            self.problems.append(Problem(f"the mount's prefix {below!r} holds a variable or `%`", item.where, fix))
+            return
         layers = self._layers(item.middlewares.entries, owner)
         around = Scope(f"mount {below or '/'}", below, tuple(layers), owner, where=item.where)
         if not any(scope.mount is not None for scope in scopes):

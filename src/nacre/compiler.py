@@ -28,6 +28,7 @@ from nacre.response import Response
 from nacre.results import return_annotation
 from nacre.route import Route
 from nacre.routing import (
+    ANY_METHOD,
     NamedRoute,
     Names,
     RouteEntry,
@@ -258,7 +259,7 @@ class Compiler:
                     prepare_hook=lambda function: prepare_call(function, owner.tools.threads),
                 )
 
-            placement = Placement(scopes[-1].prefix or "/", method, None, ())
+            placement = Placement(scopes[-1].prefix or "/", "" if method == ANY_METHOD else method, None, ())
             return self._build(scopes, placement, make, None, method, label)
 
         return Fallback(
@@ -421,7 +422,7 @@ def _answer_options(request: Request) -> Response:
 
 def _redirect_to_slash(request: Request) -> Response:
     # SECURITY: a location that begins with two slashes names another host.
-    location = "/" + encode_path(request.root_path + request.other_path).lstrip("/")
+    location = "/" + encode_path(request.carrier.root_path(request.raw) + request.other_path).lstrip("/")
     query = f"?{request.query_string}" if request.query_string else ""
     return Response(status=308, headers=[("location", location + query)])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
@@ -392,6 +393,7 @@ def declare_route(
         raise ConfigurationError(Problem(what, where, "give a function, or a class with a method per HTTP method"))
     known = {name: value for name, value in options.items() if name in _ROUTE_OPTIONS}
     others = {name: value for name, value in options.items() if name not in _ROUTE_OPTIONS}
+    _refuse_misspelt(others, where)
     middlewares = known.pop("middlewares", ())
     for key in known.get("error_handlers", ()):
         if not is_error_key(key):
@@ -410,6 +412,15 @@ def declare_route(
         RouteDeclaration(path, names, function, where, middlewares=shared, options=others, order=next(_order), **known)
         for names, function in pairs
     ]
+
+
+def _refuse_misspelt(options: Mapping[str, Any], where: Location) -> None:
+    """An option that is nearly one of Nacre's own is a misspelt one: a guard that it was to place would be missing."""
+    for name in options:
+        near = difflib.get_close_matches(name, _ROUTE_OPTIONS, n=1, cutoff=0.75)
+        if near:
+            fix = f"did you mean `{near[0]}`? Options of your own need names less like it"
+            raise ConfigurationError(Problem(f"a route has no option `{name}`", where, fix))
 
 
 _ROUTE_OPTIONS = ("name", "tags", "middlewares", "error_handlers", "host", "defaults", "slashes", "inline", "max_body")

@@ -103,12 +103,12 @@ def check_pair(name: Text, value: HeaderValue) -> tuple[str, str]:
     if value.__class__ is not str or name.__class__ is not str:
         name = check_name(name)
         return name, check_value(name, value)
-    given = (name, value)
+    given: Any = (name, value)
     pair = _checked_pairs.get(given)
     if pair is None:
         name = check_name(name)
         pair = name, check_value(name, value)
-        if len(name) + len(value) <= _PAIR_LENGTH_MAX and pair[0] != "set-cookie":
+        if len(given[0]) + len(given[1]) <= _PAIR_LENGTH_MAX and pair[0] != "set-cookie":
             if len(_checked_pairs) >= _PAIRS_MAX:
                 _checked_pairs.clear()
             _checked_pairs[given] = pair
@@ -122,15 +122,15 @@ def encode_pairs(pairs: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
 
 def decode_pair(name: bytes, value: bytes) -> tuple[str, str]:
     """Decode one pair of an ASGI message, and check it."""
-    given = (name, value)
+    given = (bytes(name), bytes(value))
     pair = _decoded_pairs.get(given)
     if pair is None:
-        text = bytes(name).decode("latin-1").lower()
-        pair = check_pair(text, bytes(value).decode("latin-1"))
-        if len(name) + len(value) <= _PAIR_LENGTH_MAX:
+        text = given[0].decode("latin-1").lower()
+        pair = check_pair(text, given[1].decode("latin-1"))
+        if len(name) + len(value) <= _PAIR_LENGTH_MAX and text != "set-cookie":
             if len(_decoded_pairs) >= _PAIRS_MAX:
                 _decoded_pairs.clear()
-            _decoded_pairs[bytes(name), bytes(value)] = pair
+            _decoded_pairs[given] = pair
     return pair
 
 
@@ -144,8 +144,8 @@ def _decode_name(name: bytes) -> str:
 
 
 def encode_pair(pair: tuple[str, str]) -> tuple[bytes, bytes]:
-    """Encode one checked pair as latin-1."""
-    name, value = pair
+    """Encode one pair as latin-1; it is checked once more, since a response's list of pairs may be written to."""
+    name, value = check_pair(*pair)
     encoded = name.encode("latin-1"), value.encode("latin-1")
     if len(name) + len(value) <= _PAIR_LENGTH_MAX and name != "set-cookie":
         if len(_encoded_pairs) >= _PAIRS_MAX:

@@ -118,6 +118,8 @@ async def foreign_lifespan(app: ASGIApp) -> AsyncGenerator[dict[str, Any]]:
         if not task.done():
             task.cancel()
         await asyncio.wait([task])
+        if not task.cancelled() and task.exception() is not None:
+            _log.debug("an application's lifespan ended with an error", exc_info=task.exception())
 
 
 async def _ask(
@@ -170,7 +172,7 @@ class LifespanTask:
 
 async def serve_lifespan(app: Lived, scope: Scope, receive: Receive, send: Send) -> None:
     """The lifespan part of an ASGI application."""
-    message = await receive()
+    await receive()
     event = "startup"
     try:
         async with lived(app) as state:
@@ -178,9 +180,8 @@ async def serve_lifespan(app: Lived, scope: Scope, receive: Receive, send: Send)
                 scope["state"].update(state)
             await send({"type": "lifespan.startup.complete"})
             event = "shutdown"
-            message = await receive()
+            await receive()
         await send({"type": "lifespan.shutdown.complete"})
     except Exception as error:
         # The server logs the message; to log it here too would show it twice.
         await send({"type": f"lifespan.{event}.failed", "message": "".join(traceback.format_exception(error))})
-    del message

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from nacre.errors import Location, Problem
+from nacre.routing import ANY_METHOD
 
 
 class Selective(Protocol):
@@ -51,9 +52,21 @@ class Placement:
         """The same place as a mounted application names it."""
         return replace(self, path=self.path[len(prefix) :] or "/") if self.path.startswith(prefix) else self
 
+    def is_covered(self, word: str) -> bool:
+        """Whether a layer placed by `only` with this word stands here.
+
+        SECURITY: a guard of GET guards HEAD too and the other way round, since one route answers both; and a guard of
+        any method guards a mounted application, which takes all of them.
+        """
+        if self.matches(word):
+            return True
+        if self.method == ANY_METHOD:
+            return word.isupper() and word.isalpha()
+        return {word, self.method} == {"GET", "HEAD"}
+
     def skips(self, layer: Selective) -> str | None:
         """Why this route doesn't pass the layer; None if it does."""
-        if layer.only is not None and not any(self.matches(word) for word in layer.only):
+        if layer.only is not None and not any(self.is_covered(word) for word in layer.only):
             return f"only={', '.join(layer.only) or '()'}"
         word = next((word for word in layer.skip if self.matches(word)), None)
         return None if word is None else f"skip={word}"

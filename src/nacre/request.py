@@ -175,15 +175,15 @@ class Request:
 
     @lazy
     def host(self) -> str:
-        """The host of the `Host` header, lower case and without port; "" if there is none."""
-        return parse_host(self.headers["host"])[0] if "host" in self.headers else ""
+        """The host of the `Host` header, lower case, without port; "" if there is none. Raises BadRequest."""
+        return _host_of(self.headers["host"])[0] if "host" in self.headers else ""
 
     @lazy
     def url(self) -> URL:
         """The request's URL, put together from its parts and never parsed again from text."""
         name = self.headers.get("host")
         if name is not None:
-            host, port = parse_host(name)
+            host, port = _host_of(name)
         else:
             host, port = self.server or ("localhost", None)
         return URL(self.scheme, host, port, self.root_path + self.path, self.query_string)
@@ -323,6 +323,13 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"
+
+
+def _host_of(value: str) -> tuple[str, int | None]:
+    try:
+        return parse_host(value)
+    except ValueError as error:
+        raise BadRequest("the Host header is malformed") from error
 
 
 CallNext = Callable[[Request], Awaitable[Response]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -180,17 +179,19 @@ class Response:
         if pristine is None:
             callbacks = tuple(self.sent_callbacks or ())
             is_stream = self.stream is not None
-            mine = self.status, tuple(self.raw_headers), self.body, self.background, callbacks, is_stream
+            # What layers set on the object from now on is the first request's alone.
+            attributes = {name: value for name, value in self.__dict__.items() if name != "headers"}
+            mine = self.status, tuple(self.raw_headers), self.body, self.background, callbacks, is_stream, attributes
             # Under WSGI two requests may come here at once; `setdefault` lets one of them have the object itself.
             pristine = self.__dict__.setdefault("_pristine", mine)
             if pristine is mine:
                 self.owner = owner
                 return self
-        status, pairs, body, background, callbacks, is_stream = pristine
+        status, pairs, body, background, callbacks, is_stream, attributes = pristine
         if is_stream:
             raise RuntimeError("a streaming response was returned for a second request; build a new one for each")
-        fresh = copy.copy(self)
-        fresh.__dict__.pop("headers", None)
+        fresh = _new(type(self))
+        fresh.__dict__.update(attributes)
         fresh.status, fresh.body, fresh.background = status, body, background
         fresh.raw_headers = list(pairs)
         fresh.sent_callbacks = list(callbacks) or None

@@ -20,7 +20,7 @@ import signal
 import socket
 import ssl as stdlib_ssl
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
@@ -62,7 +62,7 @@ class Served(Protocol):
 
     def __call__(self, first: Any, second: Any, third: Any = None, /) -> Any: ...
 
-    async def __rsgi__(self, scope: Any, protocol: Any) -> None: ...
+    def __rsgi__(self, scope: Any, protocol: Any) -> Coroutine[Any, Any, None]: ...
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None: ...
 

@@ -14,12 +14,6 @@ def told():
     return []
 
 
-async def stop(client):
-    """What a WSGI server never does, since the process ends instead."""
-    if client.transport == "wsgi":
-        pytest.skip("WSGI has no shutdown")
-
-
 def life_of(told, name, state=None, fail=None):
     @asynccontextmanager
     async def life(app):

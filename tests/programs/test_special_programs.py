@@ -46,8 +46,7 @@ async def test_lifespan_surrounds_the_requests_and_gives_them_its_state(client_f
         response = await client.get("/stock")
         assert response.json() == {"stock": ["pearl"]}
         assert capsys.readouterr().out == "opening shop\nlights on\n"
-    if client.transport != "wsgi":  # a WSGI server never tells that it ends; the process does
-        assert capsys.readouterr().out == "lights off in shop\nclosing\n"
+    assert capsys.readouterr().out == "lights off in shop\nclosing\n"
 
 
 async def test_mounted_applications_live_within_the_one_around_them(client_for):
@@ -55,16 +54,14 @@ async def test_mounted_applications_live_within_the_one_around_them(client_for):
     async with client_for(program.app) as client:
         await client.get("/child/")
         assert program.life == ["child up", "asgi startup"]
-    if client.transport != "wsgi":
-        assert program.life == ["child up", "asgi startup", "asgi shutdown", "child down"]
+    assert program.life == ["child up", "asgi startup", "asgi shutdown", "child down"]
 
 
 async def test_asgi_class_at_the_head_sees_the_lifespan(client_for):
     program = load("b2_asgi_class")
     async with client_for(program.app) as client:
         await client.get("/letter")
-    expected = ["lifespan", "lifespan", "http", "http"]
-    assert program.seen == (expected if client.transport != "wsgi" else ["http", "http"])
+    assert program.seen == ["lifespan", "lifespan", "http", "http"]
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,7 @@ def _base_rows() -> list[Any]:
     """
     return [
         pytest.param(chain, kind, id=f"{chain}-{kind.__name__}")
-        for chain in chains(AROUND, depths=(1, 3))
+        for chain in chains(AROUND, depths=(3,))
         for kind in BASE
         if kind is not GeneratorExit or not any(style.plain for style in chain.styles)
     ]

@@ -16,6 +16,7 @@ from rules.drivers import DRIVERS
 from rules.recording import (
     AROUND,
     BY_NAME,
+    DEPTHS,
     INNER,
     STYLES,
     Chain,
@@ -76,8 +77,16 @@ def assert_left_once(log: Recorder, chain: Chain, *, answered: bool = True) -> N
     assert log.who("enter").count("source") == log.who("leave").count("source") <= 1
 
 
-@pytest.mark.parametrize("chain", chains(), ids=ids)
-@pytest.mark.parametrize("outcome", OUTCOMES, ids=str)
+def _outcome_rows() -> list[Any]:
+    """Fifty layers where depth may matter: on the way out of a response, of an exception and of a stream."""
+    return [
+        pytest.param(outcome, chain, id=f"{outcome}-{chain}")
+        for outcome in OUTCOMES
+        for chain in chains(depths=DEPTHS if outcome.name in ("200", "raised", "stream") else (3,))
+    ]
+
+
+@pytest.mark.parametrize(("outcome", "chain"), _outcome_rows())
 async def test_m01_m02_layers_enter_in_order_and_leave_once_in_reverse(
     client_for: ClientFor, log: Recorder, chain: Chain, outcome: Outcome
 ) -> None:

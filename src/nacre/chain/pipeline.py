@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from nacre.callables import Call
+from nacre.callables import Call, Step
 from nacre.chain.boundary import ErrorBoundary
 from nacre.chain.django import DjangoLayer, exception_hooks
 from nacre.chain.stage import Stage
@@ -73,6 +73,16 @@ def guard(stage: Stage, boundary: ErrorBoundary, finalizers: Sequence[Call], thr
     def build(handler: Handler, *, inline: bool) -> Handler:
         steps = tuple(finalizer.step(blocking=inline) for finalizer in finalizers)
 
+        async def again(done: Sequence[Step], request: Request, response: Response) -> None:
+            """Run finalizers on the response that takes the place of the one they ran on."""
+            for finalize, awaited in done:
+                try:
+                    result = finalize(request, response)
+                    if awaited:
+                        await result
+                except Exception:
+                    _log.exception("a finalizer failed on the response to an error")
+
         async def pipeline(request: Request) -> Response:
             try:
                 response = await handler(request)
@@ -80,13 +90,14 @@ def guard(stage: Stage, boundary: ErrorBoundary, finalizers: Sequence[Call], thr
                     await prime(response, request, None if inline else threads)
             except Exception as error:
                 response = await boundary.respond(request, error, inline=inline)
-            for finalize, awaited in steps:
+            for index, (finalize, awaited) in enumerate(steps):
                 try:
                     result = finalize(request, response)
                     if awaited:
                         await result
                 except Exception as error:
                     response = await boundary.respond(request, error, inline=inline)
+                    await again(steps[:index], request, response)
             if request.streams is not None:
                 await close_all_but(request, response, None if inline else threads)
             return response

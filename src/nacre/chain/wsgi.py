@@ -259,7 +259,7 @@ class _Blocking:
         return await anext(self._pieces, None)
 
     def close(self) -> None:
-        stream = self._response.stream
+        stream: Any = self._response.stream
         if stream is None:
             return
         if self._begun:

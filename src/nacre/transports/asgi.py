@@ -18,6 +18,7 @@ from nacre.transports.outflow import pour
 from nacre.types import Address, ASGIApp, Message, Receive, Scope, Send
 from nacre.urls import decode_path, keep_escapes
 
+_FRAMING = (b"content-length", b"transfer-encoding")
 _READ_AHEAD = 64 * 1024
 
 
@@ -179,7 +180,7 @@ def serve_asgi(dispatch: Dispatch, threads: Threads, report: Any) -> ASGIApp:
                 if host is not None:
                     refusal = BadRequest("the request has two Host headers")
                 host = value
-        if root_path or raw_path is None or b"%" in raw_path:
+        if root_path or raw_path is None or b"%" in raw_path or "%" in path:
             try:
                 path = _path(path, raw_path, root_path or "")
             except ValueError as error:
@@ -201,17 +202,19 @@ def serve_asgi(dispatch: Dispatch, threads: Threads, report: Any) -> ASGIApp:
             else:
                 await _send_stream(request, response, send, threads, report)
         finally:
-            # PERF: the usual case of `has_work`, without the call.
-            if (
-                response is None
-                or request.after_callbacks is not None
-                or request.streams is not None
-                or response.background is not None
-                or response.sent_callbacks is not None
-            ) and has_work(request, response):
-                await complete(request, response, threads)
-            if request.opened_source is not None:
-                request.opened_source.close()
+            try:
+                # PERF: the usual case of `has_work`, without the call.
+                if (
+                    response is None
+                    or request.after_callbacks is not None
+                    or request.streams is not None
+                    or response.background is not None
+                    or response.sent_callbacks is not None
+                ) and has_work(request, response):
+                    await complete(request, response, threads)
+            finally:
+                if request.opened_source is not None:
+                    request.opened_source.close()
 
     return http
 
@@ -245,7 +248,7 @@ def _start(response: Response, head: bool) -> Message:
     fields = []
     for pair in response.raw_headers:
         field = known_pair(pair) or encode_pair(pair)
-        if field[0] == b"content-length":
+        if field[0] in _FRAMING:
             fields = encode_pairs(framed(response, head=head))
             break
         fields.append(field)

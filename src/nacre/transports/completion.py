@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator
 
@@ -14,6 +15,7 @@ from nacre.threads import Threads
 _log = logging.getLogger("nacre.error")
 
 NO_BODY = frozenset({204, 304})
+_FRAMING = ("content-length", "transfer-encoding")
 
 
 def has_work(request: Request, response: Response | None) -> bool:
@@ -31,8 +33,12 @@ async def complete(request: Request, response: Response | None, threads: Threads
     `response` is None when the request was cancelled before it had one. What raises is logged and stops nothing else.
     Plain callbacks run in a worker thread; without `threads`, here.
     """
+    cancelled: asyncio.CancelledError | None = None
     if request.streams is not None:
-        await close_replaced(request, response, threads)
+        try:
+            await close_replaced(request, response, threads)
+        except asyncio.CancelledError as error:
+            cancelled = error
     for callback in _callbacks(request, response):
         try:
             if is_async(callback):
@@ -41,8 +47,12 @@ async def complete(request: Request, response: Response | None, threads: Threads
                 callback()
             else:
                 await threads.run(request, callback)
+        except asyncio.CancelledError as error:
+            cancelled = error  # it ends this callback; the others run, and then it goes on
         except Exception:
             _log.exception("a callback after the response to %s %s failed", request.method, printable(request.path))
+    if cancelled is not None:
+        raise cancelled
 
 
 def needs_loop(request: Request, response: Response) -> bool:
@@ -80,11 +90,12 @@ def framed(response: Response, *, head: bool) -> list[tuple[str, str]]:
         return [pair for pair in headers if pair[0] != "transfer-encoding"]
     # PERF: a loop, not `any(…)` over a generator, which costs 0.2 µs more (bench/parts.py).
     for name, _ in headers:
-        if name == "content-length":
+        if name in _FRAMING:
             break
     else:
         return [*headers, ("content-length", str(len(response.body)))]
     if head and not response.body:
-        return headers  # an application that answers HEAD itself says the length of what GET would give
+        # An application that answers HEAD itself says the length of what GET would give.
+        return [pair for pair in headers if pair[0] != "transfer-encoding"]
     length = ("content-length", str(len(response.body)))
-    return [*(pair for pair in headers if pair[0] != "content-length"), length]
+    return [*(pair for pair in headers if pair[0] not in _FRAMING), length]

@@ -191,7 +191,8 @@ async def _send_stream(request: Request, response: Response, protocol: Any, thre
         await response.aclose()
         protocol.response_empty(response.status, headers)
         return
-    connection = Connection(request.client, request.server)
+    # Not `request.client`, which a layer may have set to what a proxy says.
+    connection = Connection(CARRIER.client(request.raw), CARRIER.server(request.raw))
     writer = _Writer(protocol.response_stream(response.status, headers), connection)
     stream, response.stream = response.stream, None
     try:
