@@ -336,8 +336,8 @@ class Nacre(Group):
         try:
             chain = self._match(compiled, request, host or "")
         except Exception as error:  # of a converter that the application registered
-            self.report(request, error)
             request.refusal = InternalServerError()
+            self.report(request, error)
             return self._fallback(compiled, request.path).refused
         request.max_body = chain.max_body
         return chain
