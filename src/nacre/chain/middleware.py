@@ -19,6 +19,9 @@ class Middleware:
     `target` is a function, an instance, a class, or the dotted name of one; `args` and `options` go to a class when it
     is built, once. `only` and `skip` say which routes it covers, settled at startup: where it is skipped it costs
     nothing. `name` is how chains, logs and `before=`/`after=` call it.
+
+    SECURITY: path words are compared with the patterns of routes, so `only="/admin/*"` leaves out a route
+    `/<section>/users`. A guard belongs on the group, mount or route that it guards.
     """
 
     style: ClassVar[Style | None] = None

@@ -60,8 +60,10 @@ async def pour(
     finally:
         over = True
         watch.remove_done_callback(leave)
-        await pieces.aclose()
-        await _end(watch)
+        try:
+            await pieces.aclose()
+        finally:
+            await _end(watch)
 
 
 async def _throw(pieces: AsyncGenerator[bytes, None], cancelled: asyncio.CancelledError) -> None:
