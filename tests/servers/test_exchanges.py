@@ -185,17 +185,28 @@ def test_is_disconnected_loses_nothing_of_the_body(server: Server) -> None:
         assert Reader(connection).reply().body == b'{"length":20000}'
 
 
+def peek(connection: socket.socket) -> bytes:
+    """The first byte that comes; empty if the connection ends without one."""
+    try:
+        return connection.recv(1, socket.MSG_PEEK)
+    except ConnectionResetError:
+        return b""
+
+
 @pytest.mark.parametrize("target", ["/broken", "/broken/length", "/broken/sync"])
 @every_server
 def test_a_stream_that_fails_is_cut_and_logged_once(server: Server, target: str) -> None:
     before = server.log().count(f"GET {target} ")
-    reply = get(server, f"{target}?key=broken")
-    assert reply.status == 200
-    assert reply.body in (b"", b"first")
-    if server.kind == "granian-wsgi" and target != "/broken/length":
-        assert reply.complete  # nothing can be done about it there; see transports/wsgi.py
-    else:
-        assert not reply.complete
+    with server.connect() as connection:
+        connection.sendall(request("GET", f"{target}?key=broken"))
+        # Granian cuts a WSGI response of a declared length at once, at times before its status has left.
+        cut_early = server.kind == "granian-wsgi" and target == "/broken/length" and not peek(connection)
+        reply = None if cut_early else Reader(connection).reply()
+    if reply is not None:
+        assert reply.status == 200
+        assert reply.body in (b"", b"first")
+        # Nothing can be done about it there; see transports/wsgi.py.
+        assert reply.complete == (server.kind == "granian-wsgi" and target != "/broken/length")
     eventually(lambda: server.log().count(f"GET {target} ") > before, what="the log line")
     assert server.log().count(f"GET {target} ") == before + 1
     if target == "/broken":
