@@ -20,13 +20,6 @@ class BodySource(Protocol):
         ...
 
 
-class NoBody:
-    """The source of a request that can have none."""
-
-    async def read(self) -> bytes:
-        return b""
-
-
 class Body:
     """One request's body, whichever layer reads it first.
 
@@ -48,11 +41,6 @@ class Body:
         self._failure: str | None = None
         self.declared = declared
         self.limit = limit
-
-    @property
-    def untouched(self) -> bool:
-        """True until somebody asks for the first byte; `100 Continue` is not sent before that."""
-        return self._data is None and not self._size and not self._streaming
 
     async def read(self) -> bytes:
         """All of the body; the same object at every call.
