@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+from nacre.binding.marks import MISSING, Constraints, Source
 from nacre.callables import describe
 from nacre.chain.layer import Layer
 from nacre.chain.trace import find_origin
@@ -72,6 +73,40 @@ class ErrorHandlerDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class InputDescription:
+    """One thing of the request that a handler, a layer, a hook or a provider of theirs asks for.
+
+    `key` is its name on the wire, `type` the annotation. `many` says that all values of a repeated field are taken,
+    `group` that `type` is a model whose fields are all of this source. `content_types` are those of a body. `by` names
+    who asks.
+    """
+
+    name: str
+    source: Source
+    key: str
+    type: Any
+    required: bool
+    by: str
+    default: Any = MISSING
+    many: bool = False
+    group: bool = False
+    constraints: Constraints = Constraints()
+    description: str | None = None
+    examples: tuple[Any, ...] = ()
+    deprecated: bool = False
+    content_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResultDescription:
+    """What a handler answers: the type of a plain value, `inspect.Signature.empty` if it isn't annotated."""
+
+    type: Any
+    status: int | None = None
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChainDescription:
     """What one request passes through, and what it would have passed but skips.
 
@@ -92,6 +127,8 @@ class ChainDescription:
     error_handlers: tuple[ErrorHandlerDescription, ...]
     max_body: int | None
     runs_inline: bool
+    inputs: tuple[InputDescription, ...] = ()
+    result: ResultDescription | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ A configuration error is the developer's, an HTTP error becomes a response, a pr
     ├── Forbidden 403                    ├── Gone 410                 ├── InternalServerError 500
     ├── NotFound 404                     ├── ContentTooLarge 413      ├── ServiceUnavailable 503
     └── MethodNotAllowed 405             └── UnsupportedMediaType 415 └── GatewayTimeout 504
+        ValidationError is the UnprocessableContent of binding; it lists what is wrong
     ProtocolError
     ├── ClientDisconnect (ConnectionError)   the peer went away
     ├── BodyConsumed (RuntimeError)          the body was already streamed away
@@ -20,11 +21,11 @@ A configuration error is the developer's, an HTTP error becomes a response, a pr
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, NotRequired, TypedDict
 
 from nacre.headers import pairs_of
 
@@ -176,6 +177,47 @@ class UnsupportedMediaType(HTTPError):
 
 class UnprocessableContent(HTTPError):
     status = 422
+
+
+class ErrorItem(TypedDict):
+    """One thing that is wrong with a request: where, in words, and by a name that programs can rely on.
+
+    `loc` begins with the source ("path", "query", "header", "cookie", "body") and leads to the value:
+    `["body", "items", 3, "price"]`. `ctx` holds the limit that was passed, never what the client sent.
+    """
+
+    loc: list[str | int]
+    msg: str
+    type: str
+    ctx: NotRequired[dict[str, Any]]
+
+
+class ValidationError(UnprocessableContent):
+    """422: parts of a request don't fit what a handler or layer declared; `errors` lists all that was found.
+
+    `content` is what is sent as JSON: `{"errors": [...]}`, or what the `Validation` of the scope makes of them.
+    """
+
+    def __init__(
+        self,
+        errors: Sequence[ErrorItem],
+        *,
+        status: int = 422,
+        shape: Callable[[Sequence[ErrorItem]], object] | None = None,
+    ) -> None:
+        self.errors: tuple[ErrorItem, ...] = tuple(errors)
+        self._shape = shape
+        super().__init__(_summary(self.errors), status=status)
+
+    @property
+    def content(self) -> object:
+        """The data of the answer."""
+        return {"errors": list(self.errors)} if self._shape is None else self._shape(self.errors)
+
+
+def _summary(errors: Sequence[ErrorItem]) -> str:
+    listed = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in errors[:3])
+    return listed + (f"; and {len(errors) - 3} more" if len(errors) > 3 else "")
 
 
 class TooManyRequests(HTTPError):
