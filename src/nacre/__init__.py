@@ -1,10 +1,11 @@
 """Nacre: a web framework in which a request passes through layers, all decided before the first request."""
 
 from nacre.app import Nacre
+from nacre.binding import Body, Cookie, File, Form, Header, Path, Query, Validation
 from nacre.chain.hooks import Hooks
 from nacre.chain.middleware import ASGIMiddleware, DjangoMiddleware, Middleware, WSGIMiddleware, middleware
 from nacre.declare import DeclaredRoute, delete, get, head, options, patch, post, put, route
-from nacre.errors import ConfigurationError, HTTPError, abort
+from nacre.errors import ConfigurationError, HTTPError, ValidationError, abort
 from nacre.groups import Group
 from nacre.request import CallNext, Request
 from nacre.response import (
@@ -22,23 +23,32 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "ASGIMiddleware",
+    "Body",
     "CallNext",
     "ConfigurationError",
+    "Cookie",
     "DeclaredRoute",
     "DjangoMiddleware",
+    "File",
+    "Form",
     "Group",
     "HTMLResponse",
     "HTTPError",
+    "Header",
     "Hooks",
     "JSONResponse",
     "Middleware",
     "Nacre",
+    "Path",
     "PlainTextResponse",
+    "Query",
     "RedirectResponse",
     "Request",
     "Response",
     "Results",
     "StreamingResponse",
+    "Validation",
+    "ValidationError",
     "WSGIMiddleware",
     "abort",
     "delete",

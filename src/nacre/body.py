@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Protocol
 
 from nacre.errors import BodyConsumed, ClientDisconnect, ContentTooLarge
@@ -56,7 +57,7 @@ class Body:
                 self._refuse_if_streamed()
         return self._data
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body piece by piece, from its start, kept for later readers while it fits the limit.
 
         A body over the limit is still delivered here to its end; only who comes after can't have it again.
@@ -77,6 +78,18 @@ class Body:
                 yield chunk
         if rest := self._data[size:]:
             yield rest
+
+    async def chunks_within_limit(self) -> AsyncGenerator[bytes, None]:
+        """The same as `chunks`, but raises ContentTooLarge instead of going over the limit."""
+        if self._data is None and self.limit is not None and self.declared is not None and self.declared > self.limit:
+            raise self._too_large()
+        size = 0
+        async with aclosing(self.chunks()) as chunks:
+            async for chunk in chunks:
+                size += len(chunk)
+                if self.limit is not None and size > self.limit:
+                    raise self._too_large()
+                yield chunk
 
     async def stream(self) -> AsyncIterator[bytes]:
         """The body piece by piece without keeping it, whatever its size; replayed if it was read before.

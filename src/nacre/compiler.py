@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from nacre.binding import BoundHandler, bind_handler
+from nacre.binding import Bound, Site, bind
 from nacre.callables import Call, describe, prepare_call
 from nacre.chain.boundary import ErrorBoundary, ErrorPage
 from nacre.chain.django import DjangoLayer
 from nacre.chain.endpoint import Endpoint
-from nacre.chain.layer import Layer, compose, place_asgi
+from nacre.chain.layer import Layer, asks_for_more, compose, place_asgi
 from nacre.chain.pipeline import Pipeline, bound, guard, wrap_django
 from nacre.chain.stage import Stage
 from nacre.collector import Collected, Collector, Scope
@@ -25,7 +25,7 @@ from nacre.ordering import check_order
 from nacre.placement import Placement, names_nothing, words_of
 from nacre.request import Request
 from nacre.response import Response
-from nacre.results import return_annotation
+from nacre.results import Converter, return_annotation
 from nacre.route import Route
 from nacre.routing import (
     ANY_METHOD,
@@ -34,6 +34,7 @@ from nacre.routing import (
     RouteEntry,
     Router,
 )
+from nacre.sites import Sites
 from nacre.urls import decode_segment, encode_path
 
 T = TypeVar("T")
@@ -56,6 +57,8 @@ class Chain:
     max_body: int | None
     fallback: Fallback | None = None
     """What answers at this route's path for other methods; None in a fallback itself."""
+    bounds: tuple[tuple[str, Bound], ...] = ()
+    """Who asks for what: the layers, hooks, error handlers and the handler that are given more than their style."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +95,15 @@ class Compiler:
         self.chains: list[Chain] = []
         self.used_words: set[tuple[Layer, str]] = set()
         self._fallbacks: dict[tuple[Scope, ...], Fallback] = {}
+        self._sites = Sites()
+        self._bindings: list[tuple[str, Bound]] = []
+        self._bound_layers: dict[Any, Layer | list[Problem]] = {}
 
     def compile(self) -> Compiled:
         """Compile. Raises one ConfigurationError for all problems."""
         found = self.found
         found.collect()
+        self._sites = Sites(found.collected)
         layers_are_known = not self.problems
         entries = [self._entry(route, method) for route in found.collected for method in route.route.methods]
         fallbacks = [(prefix, self._fallback(scopes)) for prefix, scopes in found.prefixes.items()]
@@ -176,60 +183,69 @@ class Compiler:
         return self._build(
             collected.scopes,
             _placement(collected, method),
-            lambda boundary: self._endpoint_of(collected, boundary),
+            lambda boundary, site: self._endpoint_of(collected, boundary, site),
             collected.route,
             method,
             describe(collected.declaration.endpoint),
             hooks=collected.foreign is None,
             fallback=self._fallback(collected.scopes[:-1]),
+            site=self._sites.of_route(collected, method),
         )
 
-    def _endpoint_of(self, collected: Collected, boundary: ErrorBoundary) -> Endpoint:
-        if collected.foreign is not None:
-            return self._endpoint(collected, boundary, collected.foreign, hooks=False)
+    def _endpoint_of(self, collected: Collected, boundary: ErrorBoundary, site: Site) -> Endpoint:
         declaration, owner = collected.declaration, collected.scopes[-1].owner
-        names = [variable.name for variable in collected.pattern.variables]
-        names += collected.host_pattern.variables if collected.host_pattern else ()
-        bound_handler = bind_handler(declaration.endpoint, dict.fromkeys([*names, *declaration.defaults]))
-        if isinstance(bound_handler, Problem):
-            self.problems.append(bound_handler)
-            bound_handler = BoundHandler(lambda request: None, "lazy")
+        convert = owner.tools.results.compile(return_annotation(declaration.endpoint))
+        if collected.foreign is not None:
+            return self._endpoint(collected, boundary, collected.foreign, convert, None)
         inline = declaration.inline
         for scope in reversed(collected.scopes):
             if inline is None and scope.group is not None:
                 inline = scope.group.inline
-        call = prepare_call(
-            bound_handler.call,
-            owner.tools.threads,
-            inline=bool(inline) or bound_handler.kind == "lazy",
-            asynchronous=bound_handler.kind == "async",
-            either=bound_handler.kind in ("either", "stream"),
-        )
-        return self._endpoint(collected, boundary, call, hooks=True)
+        label = f"handler {describe(declaration.endpoint)}"
+        bound = bind(declaration.endpoint, ("request",), site, label, handler=True, convert=convert)
+        if isinstance(bound, list):
+            self.problems += bound
+            call = prepare_call(_unbound, owner.tools.threads, inline=True)
+        else:
+            self._bindings.append((label, bound))
+            call = bound.call(owner.tools.threads, inline=bool(inline))
+        return self._endpoint(collected, boundary, call, convert, site)
 
-    def _endpoint(self, collected: Collected, boundary: ErrorBoundary, call: Call, *, hooks: bool) -> Endpoint:
+    def _endpoint(
+        self, collected: Collected, boundary: ErrorBoundary, call: Call, convert: Converter, site: Site | None
+    ) -> Endpoint:
+        """The innermost step of a route; a `site` is where its hooks are bound, None for one without hooks."""
         endpoint, owner = collected.declaration.endpoint, collected.scopes[-1].owner
         where = Location.of(endpoint) or collected.declaration.where
+        hooks = site is not None
         groups = [scope.group for scope in collected.scopes if scope.group is not None]
         befores = [hook for group in groups for hook in group.before_hooks] if hooks else []
         afters = [hook for group in reversed(groups) for hook in group.after_hooks] if hooks else []
         return Endpoint(
             call=call,
-            convert=owner.tools.results.compile(return_annotation(endpoint)),
+            convert=convert,
             label=f"handler {describe(endpoint)} ({where})",
             view=endpoint,
             views=(),
-            befores=[self._hook(hook, owner) for hook in befores],
-            afters=[self._hook(hook, owner) for hook in afters],
+            befores=[self._hook(hook, owner, ("request",), site) for hook in befores],
+            afters=[self._hook(hook, owner, ("request", "response"), site) for hook in afters],
             boundary=boundary,
             threads=owner.tools.threads,
             prepare_hook=lambda function: prepare_call(function, owner.tools.threads),
         )
 
-    def _hook(self, hook: HookDeclaration, owner: Any) -> Call:
+    def _hook(self, hook: HookDeclaration, owner: Any, given: Sequence[str], site: Site | None) -> Call:
         call: Call | None = owner.adapted.get(hook)
-        if call is None:
-            call = owner.adapted[hook] = prepare_call(hook.function, owner.tools.threads, inline=hook.inline)
+        if call is not None:
+            return call
+        if site is not None and asks_for_more(hook.function, len(given)):
+            label = f"hook {describe(hook.function)}"
+            bound = bind(hook.function, given, site, label)
+            if isinstance(bound, Bound):
+                self._bindings.append((label, bound))
+                return bound.call(owner.tools.threads, inline=hook.inline)
+            self.problems += bound
+        call = owner.adapted[hook] = prepare_call(hook.function, owner.tools.threads, inline=hook.inline)
         return call
 
     def _fallback(self, scopes: tuple[Scope, ...]) -> Fallback:
@@ -245,7 +261,7 @@ class Compiler:
             async def call(request: Request) -> Response:
                 return answer(request)
 
-            def make(boundary: ErrorBoundary) -> Endpoint:
+            def make(boundary: ErrorBoundary, site: Site) -> Endpoint:
                 return Endpoint(
                     call=Call(call, call),
                     convert=owner.tools.results.convert,
@@ -260,7 +276,7 @@ class Compiler:
                 )
 
             placement = Placement(scopes[-1].prefix or "/", "" if method == ANY_METHOD else method, None, ())
-            return self._build(scopes, placement, make, None, method, label)
+            return self._build(scopes, placement, make, None, method, label, site=self._sites.of_scopes(scopes))
 
         return Fallback(
             chain("*", "no route (404)", _raise_not_found),
@@ -274,17 +290,19 @@ class Compiler:
         self,
         scopes: tuple[Scope, ...],
         placement: Placement,
-        make: Callable[[ErrorBoundary], Endpoint],
+        make: Callable[[ErrorBoundary, Site], Endpoint],
         route: Route | None,
         method: str,
         label: str,
         *,
         hooks: bool = False,
         fallback: Fallback | None = None,
+        site: Site,
     ) -> Chain:
         """Compile one chain: pick the layers that apply, then build from the handler outwards."""
         picked: list[tuple[Scope, list[Layer]]] = []
         skipped = []
+        self._bindings = []
         for scope in scopes:
             here: list[Layer] = []
             if scope.mount is not None:
@@ -293,15 +311,16 @@ class Compiler:
                 if route is not None:
                     self.used_words.update((layer, word) for word in words_of(layer) if placement.matches(word))
                 reason = placement.skips(layer)
-                if reason is None:
-                    here.append(layer)
+                bound = None if reason is not None else self._bind_layer(layer, site)
+                if bound is not None:
+                    here.append(bound)
                 else:
-                    skipped.append((scope, layer, reason))
+                    skipped.append((scope, layer, reason or "asks for what only routes have"))
             picked.append((scope, here))
         layers = [(scope, layer) for scope, here in picked for layer in here]
-        stage = self._stage(picked, make, matched=route is not None)
+        stage = self._stage(picked, make, site, matched=route is not None)
         owner = scopes[-1].owner
-        boundary = self._boundary(scopes[:1], last=self._boundary(scopes))
+        boundary = self._boundary(scopes[:1], site, last=self._boundary(scopes, site))
         finalizers = [layer.finalize for _, layer in reversed(layers) if layer.finalize is not None]
         groups = [scope.group for scope in scopes if scope.group is not None]
         limits = [scope.max_body for scope in scopes]
@@ -320,23 +339,42 @@ class Compiler:
             owner,
             next((limit for limit in reversed(limits) if limit is not None), None),
             fallback,
+            tuple(dict.fromkeys([*((f"layer `{layer.name}`", one) for _, layer in layers for one in layer.bounds), *self._bindings])),
         )
         self.chains.append(chain)
         return chain
 
+    def _bind_layer(self, layer: Layer, site: Site) -> Layer | None:
+        """The layer as it is on one route; None, where no route answers, if it needs a route's path variables."""
+        if layer.bind is None:
+            return layer
+        key = layer, self._sites.key_of(site)
+        if key not in self._bound_layers:
+            self._bound_layers[key] = layer.bind(site)
+        bound = self._bound_layers[key]
+        if isinstance(bound, list):
+            self.problems += bound
+            return None
+        return bound
+
     def _stage(
-        self, picked: list[tuple[Scope, list[Layer]]], make: Callable[[ErrorBoundary], Endpoint], *, matched: bool
+        self,
+        picked: list[tuple[Scope, list[Layer]]],
+        make: Callable[[ErrorBoundary, Site], Endpoint],
+        site: Site,
+        *,
+        matched: bool,
     ) -> Stage:
         scopes = [scope for scope, _ in picked]
         django = [layer.django for _, here in picked for layer in here if layer.django is not None]
-        endpoint = make(self._boundary(scopes))
+        endpoint = make(self._boundary(scopes, site), site)
         views = [hook for layer in django if (hook := layer.process_view) is not None]
         is_whole = not any(here or scope.mount is not None for scope, here in picked)
-        outermost = self._boundary(scopes[:1]) if is_whole else None
+        outermost = self._boundary(scopes[:1], site) if is_whole else None
         stage = replace(endpoint, views=views if matched else (), outermost=outermost).compile()
         for index in range(len(picked) - 1, -1, -1):
             scope, here = picked[index]
-            boundary = self._boundary(scopes[: index + 1])
+            boundary = self._boundary(scopes[: index + 1], site)
             outer = [layer.django for _, layers in picked[:index] for layer in layers if layer.django is not None]
             stage = self._wrap_scope(here, outer, boundary, stage)
             if index and here:
@@ -358,13 +396,13 @@ class Compiler:
 
         return compose(layers, stage, wrap)
 
-    def _boundary(self, scopes: Sequence[Scope], last: ErrorBoundary | None = None) -> ErrorBoundary:
+    def _boundary(self, scopes: Sequence[Scope], site: Site, last: ErrorBoundary | None = None) -> ErrorBoundary:
         owner = scopes[-1].owner
         groups = [scope.group for scope in reversed(scopes) if scope.group is not None]
         page: ErrorPage = owner.error_page
         return ErrorBoundary(
             [scope.handlers for scope in reversed(scopes) if scope.handlers],
-            [self._hook(hook, owner) for group in groups for hook in group.error_hooks],
+            [self._hook(hook, owner, ("request", "response"), site) for group in groups for hook in group.error_hooks],
             owner.tools.results,
             page,
             owner.report,
@@ -403,6 +441,10 @@ def _named(name: str, found: list[Collected]) -> Iterator[NamedRoute]:
     for group in by_place.values():
         patterns = tuple(dict.fromkeys(collected.pattern for collected in group))
         yield NamedRoute(name, patterns, group[0].host_pattern, group[0].declaration.where)
+
+
+def _unbound(request: Request) -> None:
+    """Stands in for a handler that can't be bound, until that is told with all other problems."""
 
 
 # What answers where no route does. The transport's matcher has left what they need on the request.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from nacre.binding.marks import MISSING, Constraints, Source
+from nacre.binding import MISSING, Constraints, Input, Source
 from nacre.callables import describe
 from nacre.chain.layer import Layer
 from nacre.chain.trace import find_origin
@@ -22,6 +22,7 @@ from nacre.compiler import Chain, Compiled, Fallback, qualified_name
 from nacre.errors import Location
 from nacre.groups import MountDeclaration
 from nacre.request import Request
+from nacre.results import return_annotation
 from nacre.routing import RouteEntry, join
 
 Outcome = Literal["route", "not_found", "wrong_method", "options", "redirect", "refused"]
@@ -290,6 +291,27 @@ def describe_chain(compiled: Compiled, chain: Chain) -> ChainDescription:
         tuple(handler for scope in reversed(chain.scopes) for handler in _error_handlers(scope)),
         chain.max_body,
         chain.pipeline.inline is not None and not compiled.raw_layers,
+        tuple(_input(by, one) for by, bound in chain.bounds for one in bound.plan.inputs),
+        ResultDescription(return_annotation(chain.route.endpoint)) if chain.route else None,
+    )
+
+
+def _input(by: str, one: Input) -> InputDescription:
+    return InputDescription(
+        one.name,
+        one.source,
+        one.key,
+        one.type,
+        one.required,
+        by,
+        one.default,
+        one.many,
+        one.group,
+        one.mark.constraints,
+        one.mark.description,
+        one.mark.examples,
+        one.mark.deprecated,
+        one.content_types,
     )
 
 

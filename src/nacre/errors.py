@@ -15,6 +15,7 @@ A configuration error is the developer's, an HTTP error becomes a response, a pr
     ├── BodyConsumed (RuntimeError)          the body was already streamed away
     ├── ResponseStarted (RuntimeError)       a second answer to one request
     └── NextCalledTwice (RuntimeError)       a layer called `call_next` a second time
+    ResponseValidationError              a handler or layer returned what its type doesn't allow
     MissingExtra (ImportError)           a feature needs an optional package; names the `pip install` line
 """
 
@@ -216,8 +217,11 @@ class ValidationError(UnprocessableContent):
 
 
 def _summary(errors: Sequence[ErrorItem]) -> str:
-    listed = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in errors[:3])
-    return listed + (f"; and {len(errors) - 3} more" if len(errors) > 3 else "")
+    return _listed([f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in errors])
+
+
+def _listed(errors: Sequence[str]) -> str:
+    return "; ".join(errors[:3]) + (f"; and {len(errors) - 3} more" if len(errors) > 3 else "")
 
 
 class TooManyRequests(HTTPError):
@@ -254,6 +258,18 @@ class ResponseStarted(ProtocolError, RuntimeError):
 
 class NextCalledTwice(ProtocolError, RuntimeError):
     """A layer called `call_next` twice for one request; the handler runs at most once."""
+
+
+class ResponseValidationError(Exception):
+    """A handler or layer returned a value that doesn't fit its type; `errors` says where, and what was expected.
+
+    It is the server's mistake, so the client sees no more than a 500. `subject` names the function and its place.
+    """
+
+    def __init__(self, subject: str, errors: Sequence[str]) -> None:
+        self.subject = subject
+        self.errors: tuple[str, ...] = tuple(errors)
+        super().__init__(f"{subject} returned a value that doesn't fit its type: {_listed(self.errors)}")
 
 
 class MissingExtra(ImportError):

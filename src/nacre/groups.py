@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequen
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, TypeVar, overload
 
+from nacre.binding import Validation
 from nacre.callables import describe
 from nacre.chain.boundary import ErrorKey
 from nacre.declare import DeclaredRoute, records_of
@@ -173,6 +174,7 @@ class Group:
         slashes: Slashes | None = None,
         max_body: int | None = None,
         inline: bool | None = None,
+        validation: Validation | None = None,
     ) -> None:
         self.where = Location.of_caller()
         self.prefix = _checked_prefix(prefix, self.where)
@@ -182,6 +184,7 @@ class Group:
         self.slashes: Slashes | None = slashes
         self.max_body = max_body
         self.inline = inline
+        self.validation = validation
         self.middlewares = MiddlewareList(middlewares, self._declared)
         self.declarations: list[Declaration] = []
         self.before_hooks: list[HookDeclaration] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
@@ -10,6 +11,7 @@ from nacre.body import Body, BodySource
 from nacre.codecs import decode_json
 from nacre.cookies import parse_cookies
 from nacre.errors import BadRequest, HTTPError, UnsupportedMediaType
+from nacre.forms import FORM_LIMITS, MULTIPART, URLENCODED, FormData, FormLimits, FormParser, UrlencodedParser
 from nacre.headers import Headers
 from nacre.lazy import lazy
 from nacre.media import MediaType, best_match, parse_media_type
@@ -96,6 +98,7 @@ class Request:
     opened_source: Any
     visit: Any = None
     _json: Any = _MISSING
+    _form: FormData | None = None
     client_left = False
     allowed_methods: tuple[str, ...] = ()
     other_path = ""
@@ -233,6 +236,7 @@ class Request:
         are left to the layer.
         """
         self._json = _MISSING
+        self._form = None
         if length != self.content_length:
             others = [pair for pair in self.headers.pairs() if pair[0] != "content-length"]
             self.replace_headers(Headers(others if length is None else [*others, ("content-length", str(length))]))
@@ -280,6 +284,20 @@ class Request:
                 raise BadRequest("the body is not valid JSON") from None
         return self._json
 
+    async def form(self, limits: FormLimits = FORM_LIMITS) -> FormData:
+        """The fields and files of a form, urlencoded or multipart, parsed once; every call returns the same object.
+
+        It is refused as it arrives, as soon as it passes a limit or `max_body`. Raises UnsupportedMediaType for another
+        content type, BadRequest for a malformed form, ContentTooLarge, and what `body` raises.
+        """
+        if self._form is None:
+            parser = _form_parser(self.content_type, limits)
+            async with aclosing(self.body_reader.chunks_within_limit()) as chunks:
+                async for chunk in chunks:
+                    parser.feed(chunk)
+            self._form = parser.finish()
+        return self._form
+
     def stream(self) -> AsyncIterator[bytes]:
         """The body piece by piece, of any size, without keeping it; replayed if it was read before."""
         return self.body_reader.stream()
@@ -323,6 +341,17 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"
+
+
+def _form_parser(content_type: MediaType | None, limits: FormLimits) -> FormParser:
+    if content_type is not None and content_type.essence == URLENCODED:
+        return UrlencodedParser(content_type, limits)
+    if content_type is not None and content_type.essence == MULTIPART:
+        # Its library is loaded by applications that get such forms.
+        from nacre.multipart import MultipartParser
+
+        return MultipartParser(content_type, limits)
+    raise UnsupportedMediaType(f"the body must be a form, with Content-Type: {URLENCODED} or {MULTIPART}")
 
 
 def _host_of(value: str) -> tuple[str, int | None]:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+
+T = TypeVar("T")
+
+
+class Key(str, Generic[T]):
+    """A typed name for something that a layer leaves in the state."""
 
 
 class State(MutableMapping[str, Any]):

@@ -62,7 +62,7 @@ class TestHandlers:
 
         assert message_of(app) == (
             f"handler `{dive.__qualname__}` takes `nummer`, and nothing gives it a value ({at(dive)})\n"
-            "      did you mean `number`? Rename the parameter, give it a default, or annotate it `Request`"
+            "      did you mean `number`? Rename the parameter, annotate its type, or give it a default"
         )
 
     def test_parameter_that_is_like_no_variable(self):
@@ -74,7 +74,7 @@ class TestHandlers:
 
         assert message_of(app) == (
             f"handler `{dive.__qualname__}` takes `depth`, and nothing gives it a value ({at(dive)})\n"
-            "      name a path variable `depth` (the path has none), give it a default, or annotate it `Request`"
+            "      annotate its type, name a path variable `depth` (the path has none), or give it a default"
         )
 
     def test_all_parameters_without_a_source_are_told(self):
@@ -86,7 +86,7 @@ class TestHandlers:
 
         assert message_of(app) == (
             f"handler `{dive.__qualname__}` takes `x1` and `y2`, and nothing gives them values ({at(dive)})\n"
-            "      name path variables so (the path has `a`, `b`), give them defaults, or annotate one `Request`"
+            "      annotate their types, name path variables so (the path has `a`, `b`), or give them defaults"
         )
 
     def test_class_without_a_method(self):
@@ -354,6 +354,12 @@ class Five:
         return None
 
 
+WANTS_MORE = (
+    "layer `audit` takes `db`, and nothing gives it a value ({where})\n"
+    "      annotate its type, name a path variable `db` (the path has none), or give it a default"
+)
+
+
 class TestLayerShapes:
     def refused(self, layer):
         app = Nacre(middlewares=[layer])
@@ -372,19 +378,13 @@ class TestLayerShapes:
         async def audit(request, call_next, db):
             return await call_next(request)
 
-        assert self.refused(audit) == (
-            f"middleware `{audit.__qualname__}` cannot be adapted: it takes (request, call_next, db) and "
-            f"nothing gives it `db` ({at(audit)})\n      give `db` a default, or take only (request, call_next)"
-        )
+        assert self.refused(audit) == WANTS_MORE.format(where=at(audit))
 
     def test_function_that_wants_more_by_name(self):
         async def audit(request, call_next, *, db):
             return await call_next(request)
 
-        assert self.refused(audit) == (
-            f"middleware `{audit.__qualname__}` cannot be adapted: it takes (request, call_next, *, db) and "
-            f"nothing gives it `db` ({at(audit)})\n      give `db` a default, or take only (request, call_next)"
-        )
+        assert self.refused(audit) == WANTS_MORE.format(where=at(audit))
 
     def test_asgi_application_instead_of_its_class(self):
         assert self.refused(Pure(None)) == (

@@ -17,11 +17,11 @@ PACKAGE = Path(__file__).parents[2] / "src" / "nacre"
 # string may import each other; between strings nothing is imported, unless SIDEWAYS says so. A folder's name stands for
 # everything in it. The package itself stands above `app`: only dialects and tools may write `from nacre import …`.
 LEVELS: dict[str, list[str]] = {
-    "wire": ["errors headers cookies urls media codecs lazy"],
+    "wire": ["errors headers cookies urls media codecs lazy forms multipart"],
     "messages": ["types state body request response route streams threads callables"],
     "core": ["routing", "binding", "results", "chain"],
     "edges": ["transports", "files"],  # each feature module will be a string of its own
-    "app": ["app groups declare collector compiler mounts placement ordering lifespan describe server pages"],
+    "app": ["app groups declare collector compiler sites mounts placement ordering lifespan describe server pages"],
     "package": ["__init__"],
     "dialects": ["dialects.microdot", "dialects.madara", "dialects.flama", "dialects.blacksheep", "dialects.rapidy"],
     "tools": ["testing", "cli __main__", "inspector"],

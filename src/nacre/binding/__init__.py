@@ -1,5 +1,30 @@
-"""What a handler's signature asks for, and the call that gives it; settled once, at startup."""
+"""What a user's function asks for, and the call that gives it; settled once, at startup."""
 
-from nacre.binding.handler import BoundHandler, bind_handler
+from nacre.binding.handler import Bound, bind
+from nacre.binding.inputs import Input
+from nacre.binding.marks import MISSING, Body, Constraints, Cookie, File, Form, Header, Path, Query, Source
+from nacre.binding.plan import Site
+from nacre.binding.signature import Parameter, read_parameters
+from nacre.binding.validation import Validation
+from nacre.binding.writer import BINDER
 
-__all__ = ["BoundHandler", "bind_handler"]
+__all__ = [
+    "BINDER",
+    "MISSING",
+    "Body",
+    "Bound",
+    "Constraints",
+    "Cookie",
+    "File",
+    "Form",
+    "Header",
+    "Input",
+    "Parameter",
+    "Path",
+    "Query",
+    "Site",
+    "Source",
+    "Validation",
+    "bind",
+    "read_parameters",
+]

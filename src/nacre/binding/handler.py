@@ -1,113 +1,109 @@
-"""Handlers: from the user's signature to a function of the request alone."""
+"""Bound functions: a user's function as a chain calls it, with the arguments it asks for."""
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any
 
-from nacre.callables import describe, is_async
-from nacre.errors import Location, Problem
+from nacre.binding.inputs import BODY_SOURCES
+from nacre.binding.plan import Plan, Planner, Site
+from nacre.binding.writer import Kind, Written, must_wait, write
+from nacre.callables import Call, is_async, prepare_call
+from nacre.errors import Problem
 from nacre.request import Request
-
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-
-
-Kind = Literal["async", "plain", "lazy", "stream", "either"]
+from nacre.response import Response
+from nacre.threads import Threads
 
 
-@dataclass(frozen=True)
-class BoundHandler:
-    """A handler as the chain calls it: `call(request)`.
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """A function bound at one site: what it is given, and how it is called.
 
-    `kind` is "async" (the call is awaited), "plain" (it may block), "lazy" or "stream" (it returns a generator at once,
-    plain or async, whose body runs when it is iterated), or "either" (a plain wrapper around something async).
+    `convert` makes a response of a plain value for a function that asks for `response: Response`.
     """
 
-    call: Callable[[Request], Any]
+    plan: Plan
     kind: Kind
+    convert: Callable[[Any], Response] | None = None
+
+    def call(self, threads: Threads, *, inline: bool = False) -> Call:
+        """The function in the forms a chain needs, called with what `plan.given` names."""
+        plain = self.kind == "plain" and not inline
+        if not must_wait(self.plan):
+            asynchronous = self.kind == "async" or self.loop.is_async
+            either = self.kind in ("either", "stream") and not asynchronous
+            return prepare_call(
+                self.function, threads, inline=not plain, asynchronous=asynchronous, either=either
+            )
+        in_thread = None
+        if self.kind in ("plain", "lazy") and not self._has_async_provider:
+            in_thread = _as_coroutine(self.blocking.call)
+        if plain:
+            return Call(_in_worker(self.blocking.call, self._reader, threads), in_thread)
+        return Call(self.loop.call, in_thread)
+
+    @cached_property
+    def loop(self) -> Written:
+        """The binder for the event loop."""
+        return write(self.plan, self.kind, self.convert, blocking=False)
+
+    @cached_property
+    def blocking(self) -> Written:
+        """The binder for a thread that may block."""
+        return write(self.plan, self.kind, self.convert, blocking=True)
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """What is called when nothing has to be awaited first: the user's function itself if it takes just that."""
+        call = self.plan.call
+        given = [one.value.expression for one in call.arguments if not one.by_name]
+        if given == list(self.plan.given) and len(given) == len(call.arguments) and not call.rest:
+            return call.function
+        return self.loop.call
+
+    @property
+    def source(self) -> str | None:
+        """The source of the binder; None if there is none."""
+        if not must_wait(self.plan) and self.function is self.plan.call.function:
+            return None
+        return self.loop.source
+
+    @property
+    def _has_async_provider(self) -> bool:
+        return any(provider.kind.startswith("async") for provider, _ in self.plan.steps)
+
+    @property
+    def _reader(self) -> Callable[[Request], Awaitable[object]] | None:
+        sources = {one.source for one in self.plan.inputs} & set(BODY_SOURCES)
+        return None if not sources else _read_body
 
 
-def bind_handler(function: Callable[..., Any], variables: Iterable[str]) -> BoundHandler | Problem:
-    """Decide where each parameter of a handler comes from.
-
-    The first positional parameter that is unannotated or annotated `Request`, and is no path variable, is the request;
-    path variables go in by name; `functools.wraps` is followed; a function of `(*args, **kwargs)` gets the request and
-    all path variables. Returns the problem if a parameter has no source.
-    """
-    names = tuple(variables)
-    try:
-        parameters = list(inspect.signature(function, eval_str=True).parameters.values())
-    except NameError:
-        # A name that exists for type checkers only; what is needed here can be read without it.
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError) as error:
-        return Problem(f"handler {describe(function)} has no signature: {error}", Location.of(function))
-    request = _request_parameter(parameters, names)
-    wildcard = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)
-    taken: list[str] = []
-    missing: list[str] = []
-    for parameter in parameters:
-        if parameter is request or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        if parameter.name in names and parameter.kind is not parameter.POSITIONAL_ONLY:
-            taken.append(parameter.name)
-        elif parameter.default is parameter.empty:
-            missing.append(parameter.name)
-    if missing:
-        return _unsourced(function, missing, [name for name in names if name not in taken], names)
-    open_ended = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
-    values = names if wildcard else tuple(taken)
-    by_name = request is not None and request is not parameters[0]
-    call = _compile(function, request, positional=not by_name, open_ended=open_ended, values=values, all_names=names)
-    return BoundHandler(call, _kind(function))
-
-
-def _request_parameter(parameters: list[inspect.Parameter], names: tuple[str, ...]) -> inspect.Parameter | None:
-    for parameter in parameters:
-        annotation = parameter.annotation
-        if isinstance(annotation, type) and issubclass(annotation, Request):
-            return parameter
-        if annotation in ("Request", "nacre.Request"):  # a string that could not be evaluated
-            return parameter
-    for parameter in parameters:
-        if parameter.kind in _POSITIONAL and parameter.name not in names:
-            unmarked = parameter.annotation is parameter.empty and parameter.default is parameter.empty
-            return parameter if unmarked else None
-    return None
-
-
-def _compile(
+def bind(
     function: Callable[..., Any],
-    request: inspect.Parameter | None,
+    given: Sequence[str],
+    site: Site,
+    label: str,
     *,
-    positional: bool,
-    open_ended: bool,
-    values: tuple[str, ...],
-    all_names: tuple[str, ...],
-) -> Callable[[Request], Any]:
-    if request is not None and not positional:
-        name = request.name
-        return lambda incoming: function(**{name: incoming}, **{key: incoming.path_params[key] for key in values})
-    with_request = request is not None or (open_ended and not _is_wrapper(function))
-    if not values:
-        return function if with_request else lambda incoming: function()
-    if set(values) == set(all_names):
-        if with_request:
-            return lambda incoming: function(incoming, **incoming.path_params)
-        return lambda incoming: function(**incoming.path_params)
-    if with_request:
-        return lambda incoming: function(incoming, **{key: incoming.path_params[key] for key in values})
-    return lambda incoming: function(**{key: incoming.path_params[key] for key in values})
+    handler: bool = False,
+    convert: Callable[[Any], Response] | None = None,
+) -> Bound | list[Problem]:
+    """Bind a function at a site, or say all that is wrong with it: nothing, if only a site with a route can bind it.
+
+    `given` names what the caller passes by position, the request first; a `handler` may leave the request out or take
+    it at any place.
+    """
+    planner = Planner(function, site, label)
+    plan = planner.plan(given, handler=handler)
+    if plan is None:
+        return planner.problems
+    return Bound(plan, kind_of_call(function), convert)
 
 
-def _is_wrapper(function: Callable[..., Any]) -> bool:
-    return hasattr(function, "__wrapped__")
-
-
-def _kind(function: Callable[..., Any]) -> Kind:
+def kind_of_call(function: Callable[..., Any]) -> Kind:
+    """How a function is called: see `Kind`."""
     inner = inspect.unwrap(function)
     if is_async(function):
         return "async"
@@ -121,21 +117,24 @@ def _kind(function: Callable[..., Any]) -> Kind:
     return "plain"
 
 
-def _unsourced(
-    function: Callable[..., Any], missing: Sequence[str], free: Sequence[str], names: Sequence[str]
-) -> Problem:
-    """The problem of parameters that nothing gives a value; `free` are the path's variables that no parameter takes."""
-    takes = " and ".join(f"`{name}`" for name in missing)
-    given = ", ".join(f"`{name}`" for name in names) or "none"
-    near = difflib.get_close_matches(missing[0], free, n=1)
-    if len(missing) > 1:
-        value = "them values"
-        fix = f"name path variables so (the path has {given}), give them defaults, or annotate one `Request`"
-    elif near:
-        value = "it a value"
-        fix = f"did you mean `{near[0]}`? Rename the parameter, give it a default, or annotate it `Request`"
-    else:
-        value = "it a value"
-        fix = f"name a path variable {takes} (the path has {given}), give it a default, or annotate it `Request`"
-    what = f"handler {describe(function)} takes {takes}, and nothing gives {value}"
-    return Problem(what, Location.of(function), fix)
+async def _read_body(request: Request) -> object:
+    return await request.body_reader.read()
+
+
+def _as_coroutine(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    async def directly(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    return directly
+
+
+def _in_worker(
+    function: Callable[..., Any], read: Callable[[Request], Awaitable[object]] | None, threads: Threads
+) -> Callable[..., Awaitable[Any]]:
+    async def in_worker(request: Request, *arguments: Any) -> Any:
+        if read is not None:
+            # Received here, where nothing waits for it; in the thread it is only looked at.
+            await read(request)
+        return await threads.run(request, lambda: function(request, *arguments))
+
+    return in_worker

@@ -6,16 +6,17 @@ import inspect
 import itertools
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Any
 
+from nacre.binding import MISSING, Bound, Parameter, Site, bind, read_parameters
 from nacre.callables import Call, prepare_call
 from nacre.chain.asgi import ASGILayer
 from nacre.chain.django import DjangoLayer
 from nacre.chain.hooks import HookLayer, Hooks, fuse
 from nacre.chain.middleware import Middleware, Style
-from nacre.chain.onion import Finish, adapt_onion
+from nacre.chain.onion import Finish, adapt_bound_onion, adapt_onion
 from nacre.chain.shapes import load_target, recognise
 from nacre.chain.stage import Stage, adopt
 from nacre.chain.trace import codes_of
@@ -24,6 +25,7 @@ from nacre.errors import ConfigurationError, Location, Problem
 from nacre.request import Request
 from nacre.response import Response
 from nacre.results import Results
+from nacre.state import Key
 from nacre.threads import Threads
 
 _numbers = itertools.count(1)
@@ -61,6 +63,10 @@ class Layer:
     asgi: ASGILayer | None = None
     finalize: Call | None = None
     build_asgi: Callable[[Any], Any] | None = None
+    bind: Callable[[Site], Layer | list[Problem]] | None = None
+    """Makes this layer for one route, if it asks for more than its style gives it."""
+    bounds: tuple[Bound, ...] = ()
+    """What is bound in a layer that `bind` has made."""
     codes: frozenset[CodeType] = frozenset()
     finalizer_codes: frozenset[CodeType] = frozenset()
 
@@ -141,8 +147,24 @@ def _finisher(layer: Layer, tools: Tools, marks: dict[str, Any]) -> Finish:
 
 def _adapt_onion(layer: Layer, declared: Middleware, target: Any, tools: Tools) -> None:
     call = _build(layer, declared, target) if isinstance(target, type) else target
-    layer.wrap = adapt_onion(call, _finisher(layer, tools, declared.marks), tools.threads)
     _add_finalize(layer, call, tools)
+    extras = _extras(call, 2)
+    if not extras:
+        layer.wrap = adapt_onion(call, _finisher(layer, tools, declared.marks), tools.threads)
+        return
+    layer.requires += _required_keys(extras)
+
+    def bind_onion(site: Site) -> Layer | list[Problem]:
+        made = replace(layer, bind=None)
+        convert = tools.results.convert
+        bound = bind(call, ("request", "call_next"), site, f"layer `{layer.name}`", convert=convert)
+        if not isinstance(bound, Bound):
+            return bound
+        made.wrap = adapt_bound_onion(bound, _finisher(made, tools, declared.marks), tools.threads)
+        made.bounds = (bound,)
+        return made
+
+    layer.bind = bind_onion
 
 
 def _adapt_hooks(layer: Layer, declared: Middleware, target: Hooks, tools: Tools) -> None:
@@ -151,11 +173,55 @@ def _adapt_hooks(layer: Layer, declared: Middleware, target: Hooks, tools: Tools
 
     finish = _finisher(layer, tools, declared.marks)
     layer.hooks = HookLayer(prepare(target.before), prepare(target.after), finish)
+    extras = [*_extras(target.before, 1), *_extras(target.after, 2)]
+    if extras:
+        layer.requires += _required_keys(extras)
+        layer.bind = lambda site: _bind_hooks(layer, declared, target, tools, site)
     layer.finalize = prepare(target.finalize)
     layer.finalizer_codes = codes_of(target.finalize)
     for function in (target.finalize, target.after, target.before):
         if function is not None and declared.name is None:
             layer.name = _name_of(function)
+
+
+def _bind_hooks(
+    layer: Layer, declared: Middleware, target: Hooks, tools: Tools, site: Site
+) -> Layer | list[Problem]:
+    made = replace(layer, bind=None)
+    problems: list[Problem] = []
+    calls: list[Call | None] = []
+    for function, given in ((target.before, ("request",)), (target.after, ("request", "response"))):
+        bound = None if function is None else bind(function, given, site, f"layer `{layer.name}`")
+        if isinstance(bound, list):
+            problems += bound
+        elif bound is not None:
+            made.bounds += (bound,)
+        calls.append(bound.call(tools.threads, inline=target.inline) if isinstance(bound, Bound) else None)
+    if problems:
+        return problems
+    made.hooks = HookLayer(calls[0], calls[1], _finisher(made, tools, declared.marks))
+    return made
+
+
+def _extras(function: Callable[..., Any] | None, given: int) -> list[Parameter]:
+    """The parameters that ask for more than the `given` first ones, which the caller passes."""
+    parameters = [] if function is None else read_parameters(function)
+    if isinstance(parameters, Problem):
+        return []
+    first = [one for one in parameters if one.is_positional and not one.markers][:given]
+    return [one for one in parameters if one not in first and not one.is_open and one.asks]
+
+
+def asks_for_more(function: Callable[..., Any], given: int) -> bool:
+    """Whether a function asks for more than the `given` first arguments, which the caller passes."""
+    return bool(_extras(function, given))
+
+
+def _required_keys(extras: Sequence[Parameter]) -> tuple[str, ...]:
+    """The typed state that layers further out must leave."""
+    return tuple(
+        marker for one in extras for marker in one.markers if isinstance(marker, Key) and one.default is MISSING
+    )
 
 
 def _adapt_django(layer: Layer, declared: Middleware, target: Any, tools: Tools) -> None:

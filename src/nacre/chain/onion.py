@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from nacre.callables import is_async
+from nacre.binding import Bound
+from nacre.callables import Call, is_async
 from nacre.chain.stage import BlockingNext, Stage, blocking_next
 from nacre.request import CallNext, Handler, Request
 from nacre.response import Response
@@ -25,6 +26,31 @@ def adapt_onion(call: Callable[..., Any], finish: Finish, threads: Threads) -> C
     if hands_on_only(call):
         return lambda inner: Stage(_direct(call, inner.handle), None)
     return lambda inner: Stage(_checked(call, inner.handle, finish), None)
+
+
+def adapt_bound_onion(bound: Bound, finish: Finish, threads: Threads) -> Callable[[Stage], Stage]:
+    """Adapt an onion layer that asks for more than `(request, call_next)`, bound for one route."""
+    function = bound.plan.call.function
+    if bound.kind != "async":
+        prepared = bound.call(threads)
+        return lambda inner: _plain_bound(bound, prepared, inner, finish)
+    call = bound.loop.call
+    if hands_on_only(function) and not bound.plan.injects:
+        return lambda inner: Stage(_direct(call, inner.handle), None)
+    return lambda inner: Stage(_checked(call, inner.handle, finish), None)
+
+
+def _plain_bound(bound: Bound, prepared: Call, inner: Stage, finish: Finish) -> Stage:
+    call_next = blocking_next(inner)
+
+    def build(call: Callable[..., Awaitable[Any]]) -> Handler:
+        async def layer(request: Request) -> Response:
+            return finish(request, await call(request, call_next))
+
+        return layer
+
+    in_thread = prepared.in_thread if inner.inline is not None else None
+    return Stage(build(prepared.on_loop), None if in_thread is None else build(in_thread))
 
 
 def _direct(call: Callable[[Request, CallNext], Any], call_next: CallNext) -> Handler:

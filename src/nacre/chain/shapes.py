@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from nacre.binding import read_parameters
 from nacre.callables import describe
 from nacre.chain.hooks import Hooks
 from nacre.chain.middleware import Middleware, Style
@@ -79,14 +80,7 @@ def recognise(declared: Middleware, target: Any) -> Style:
         )
     if len(found) < 2:
         raise _refused(declared, f"it takes {_signature(target)}")
-    missing = [name for name in _required(target) if name not in found[:2]]
-    if missing:
-        raise _refused(
-            declared,
-            f"it takes {_signature(target)} and nothing gives it `{missing[0]}`",
-            f"give `{missing[0]}` a default, or take only (request, call_next)",
-        )
-    return "onion"
+    return "onion"  # what it takes besides is bound for each route
 
 
 def _instead_of_application(target: Any) -> str:
@@ -101,6 +95,7 @@ def _style_of_class(declared: Middleware, target: type) -> Style:
     found = None if call is None else _positional(call)
     if found is None:
         raise _refused(declared, "its instances can't be called")
+    # An onion's further parameters are marked or by name alone; three bare ones are ASGI's.
     match len(found) - 1:
         case 1:
             return "django"
@@ -114,19 +109,11 @@ def _style_of_class(declared: Middleware, target: type) -> Style:
 
 
 def _positional(function: Any) -> list[str] | None:
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
+    """The names of the parameters that are given by position: not those with a marker, which are bound."""
+    parameters = read_parameters(function)
+    if isinstance(parameters, Problem):
         return None
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [parameter.name for parameter in parameters if parameter.kind in kinds]
-
-
-def _required(function: Callable[..., Any]) -> list[str]:
-    """The parameters that must be given, by position or by name alone."""
-    parameters = inspect.signature(function).parameters.values()
-    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [p.name for p in parameters if p.default is p.empty and p.kind not in optional]
+    return [parameter.name for parameter in parameters if parameter.is_positional and not parameter.markers]
 
 
 def _signature(function: Callable[..., Any]) -> str:

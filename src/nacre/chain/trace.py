@@ -14,6 +14,8 @@ from pathlib import Path
 from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any, Protocol, TypeVar
 
+from nacre.binding import BINDER
+
 
 class Traced(Protocol):
     """A layer, as far as tracebacks go."""
@@ -80,7 +82,7 @@ class _Place:
             index = self._find(code)
             if index is not None:
                 self._enter(index, code)
-            elif self.index is None and not code.co_filename.startswith(_PACKAGE):
+            elif self.index is None and not code.co_filename.startswith((_PACKAGE, BINDER)):
                 self._open = False  # inside all layers: what is called from here is no layer, even if one uses it too
 
     def _find(self, code: CodeType) -> int | None:

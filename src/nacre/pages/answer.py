@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from nacre.codecs import encode_json
-from nacre.errors import HTTPError, reason_phrase
+from nacre.errors import HTTPError, ValidationError, reason_phrase
 from nacre.pages.markup import escape, html_response, visible
 from nacre.request import Request
 from nacre.response import PlainTextResponse, Response
@@ -26,7 +26,12 @@ def preferred_form(request: Request) -> Form:
 
 
 def error_page(request: Request, error: HTTPError) -> Response:
-    """The answer of an HTTP error: its status, its detail and its headers. JSON is a problem of RFC 9457."""
+    """The answer of an HTTP error: its status, its detail and its headers. JSON is a problem of RFC 9457.
+
+    A failed validation is always JSON, whatever the client accepts: its list of errors is for programs.
+    """
+    if isinstance(error, ValidationError):
+        return Response(encode_json(error.content), error.status, error.headers, content_type="application/json")
     title = reason_phrase(error.status) or "Error"
     detail = visible(error.detail)
     form = preferred_form(request)

@@ -1,0 +1,62 @@
+"""Which media types a bound body may have (RFC 9110 §8.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from nacre.errors import UnsupportedMediaType
+from nacre.media import parse_media_type
+from nacre.request import Request
+
+
+def check_body(accepted: Sequence[str], request: Request) -> bool:
+    """Whether the request names a media type for its body; what it names must be `accepted`.
+
+    SECURITY: a form that a browser posts across sites is never taken for JSON (CVE-2021-32677). Raises
+    UnsupportedMediaType, before any of the body is received.
+    """
+    value = request.headers.get("content-type")
+    if value is None:
+        if request.content_length:
+            refuse_untyped(accepted)
+        return False
+    if not _matcher(tuple(accepted))(value):
+        raise UnsupportedMediaType(f"the body must be {_listed(accepted)}")
+    return True
+
+
+def refuse_untyped(accepted: Sequence[str]) -> None:
+    """Refuse a body without a `Content-Type`, unless any is taken."""
+    if "*/*" not in accepted:
+        raise UnsupportedMediaType(f"the body has no Content-Type; it must be {_listed(accepted)}")
+
+
+def is_json(essence: str) -> bool:
+    """Whether a media type is JSON: `application/json`, or one that ends in `+json` (RFC 6839)."""
+    return essence == "application/json" or essence.endswith("+json")
+
+
+@lru_cache(maxsize=256)
+def _matcher(accepted: tuple[str, ...]) -> Callable[[str], bool]:
+    """A question whether a `Content-Type` is one of these; it remembers the few values that clients send."""
+
+    @lru_cache(maxsize=256)
+    def matches(value: str) -> bool:
+        try:
+            essence = parse_media_type(value).essence
+        except ValueError:
+            return False
+        return any(_covers(one, essence) for one in accepted)
+
+    return matches
+
+
+def _covers(accepted: str, essence: str) -> bool:
+    if accepted in ("*/*", essence) or (accepted == "application/json" and is_json(essence)):
+        return True
+    return accepted.endswith("/*") and essence.startswith(accepted[:-1])
+
+
+def _listed(accepted: Sequence[str]) -> str:
+    return " or ".join(accepted)

@@ -1,0 +1,166 @@
+"""What a function takes of a request: one input per parameter that is filled from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nacre.binding.marks import MISSING, Mark, Source
+from nacre.binding.parser import FAILURES, GroupField, GroupParser, Parser
+from nacre.errors import ErrorItem
+from nacre.request import Request
+
+BODY_SOURCES: tuple[Source, ...] = ("body", "form", "file")
+"""Sources for which the request's body is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One parameter that is filled from the request.
+
+    `key` is its name on the wire. `many` takes all values of a repeated field, `group` all fields of the source.
+    `default` and `default_factory` are used if the request lacks it; without either it is required.
+    """
+
+    name: str = field(compare=False)
+    source: Source
+    key: str
+    type: Any
+    parser: Parser = field(compare=False)
+    mark: Mark
+    many: bool = False
+    group: bool = False
+    default: Any = MISSING
+    default_factory: Callable[[], Any] | None = None
+    content_types: tuple[str, ...] = ()
+    by: str = field(default="", compare=False)
+
+    @property
+    def required(self) -> bool:
+        return self.default is MISSING and self.default_factory is None
+
+    @property
+    def may_fail(self) -> bool:
+        """Whether some request can be refused for this input."""
+        return self.source != "path" or self.parser.expression != "{raw}"
+
+    def explain(self, raws: Raws) -> list[ErrorItem]:
+        """All that is wrong with this input of a request; empty if nothing is."""
+        raw = raws.of(self)
+        place: list[str | int] = [_PLACES.get(self.source, self.source)]
+        if not self.group and self.source != "body":
+            place.append(self.key)
+        if raw is None:
+            return [] if not self.required else [{"loc": place, "msg": "is missing", "type": "missing"}]
+        try:
+            self.parser.parse(raw)
+        except FAILURES:
+            return [{**item, "loc": [*place, *item["loc"]]} for item in self.parser.explain(raw)]
+        return []
+
+
+# Form fields are part of the body.
+_PLACES: Mapping[str, str] = {"form": "body", "file": "body"}
+
+
+@dataclass(frozen=True, slots=True)
+class Raws:
+    """The raw values of one request; `body` and `form` are what was read of it before."""
+
+    request: Request
+    body: bytes | None = None
+    form: Any = None
+
+    def of(self, one: Input) -> Any:
+        """The raw value that an input's parser takes; None if the request lacks it."""
+        if one.source == "body":
+            return self.body or None
+        if one.source == "path":
+            return self.request.path_params if one.group else self.request.path_params.get(one.key)
+        fields = self._fields(one.source)
+        if one.group:
+            assert isinstance(one.parser, GroupParser)
+            return read_group(fields, one.parser.fields)
+        if one.many:
+            return fields.getlist(one.key) or None
+        return fields.get(one.key)
+
+    def _fields(self, source: Source) -> Any:
+        match source:
+            case "query":
+                return self.request.query
+            case "header":
+                return self.request.headers
+            case "cookie":
+                return CookieFields(self.request.cookies)
+            case "file":
+                return FormFiles(self.form)
+            case _:
+                return FormTexts(self.form)
+
+
+class CookieFields:
+    """Cookies, read like other fields; a name has one value."""
+
+    __slots__ = ("_cookies",)
+
+    def __init__(self, cookies: Mapping[str, str]) -> None:
+        self._cookies = cookies
+
+    def get(self, key: str) -> str | None:
+        return self._cookies.get(key)
+
+    def getlist(self, key: str) -> list[str]:
+        value = self._cookies.get(key)
+        return [] if value is None else [value]
+
+    def keys(self) -> Iterable[str]:
+        return self._cookies.keys()
+
+
+class FormTexts:
+    """The fields of a form that aren't files, read like those of a query."""
+
+    __slots__ = ("_form",)
+
+    def __init__(self, form: Any) -> None:
+        self._form = form
+
+    def get(self, key: str) -> str | None:
+        texts = self._form.texts(key)
+        return texts[0] if texts else None
+
+    def getlist(self, key: str) -> list[str]:
+        return list(self._form.texts(key))
+
+    def keys(self) -> Iterable[str]:
+        return [key for key in self._form.keys() if self._form.texts(key)]  # noqa: SIM118 - a multi-mapping
+
+
+class FormFiles:
+    """The files of a form, read like fields."""
+
+    __slots__ = ("_form",)
+
+    def __init__(self, form: Any) -> None:
+        self._form = form
+
+    def get(self, key: str) -> Any:
+        files = self._form.files(key)
+        return files[0] if files else None
+
+    def getlist(self, key: str) -> list[Any]:
+        return list(self._form.files(key))
+
+
+def read_group(fields: Any, wanted: Sequence[GroupField]) -> dict[str, Any]:
+    """The fields of a source that a model wants, as its `GroupParser` takes them; without a list of them, all."""
+    if not wanted:
+        return {key: fields.getlist(key) for key in fields.keys()}  # noqa: SIM118 - not all are mappings
+    found: dict[str, Any] = {}
+    for one in wanted:
+        value = (fields.getlist(one.key) or None) if one.many else fields.get(one.key)
+        if value is not None:
+            found[one.key] = value
+    return found

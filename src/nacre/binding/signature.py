@@ -1,0 +1,105 @@
+"""A function's parameters, read once: evaluated annotations, markers, defaults."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from nacre.binding.marks import MISSING, Mark
+from nacre.binding.providers import Provider
+from nacre.callables import describe
+from nacre.errors import Location, Problem
+from nacre.state import Key
+
+Marker = Mark | Provider | Key[Any]
+"""What says where a parameter comes from."""
+
+_MARKERS = (Mark, Provider, Key)
+
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a user's function.
+
+    `type` is its annotation without markers, `MISSING` if there is none. `default` is MISSING without one; a marker in
+    the place of the default is in `markers`.
+    """
+
+    name: str
+    kind: Any
+    type: Any
+    default: Any
+    markers: tuple[Marker, ...]
+    unresolved: str | None = None
+    """The annotation's text if it can't be evaluated."""
+
+    @property
+    def is_positional(self) -> bool:
+        return self.kind in POSITIONAL
+
+    @property
+    def asks(self) -> bool:
+        """Whether it must be given something, or says what it may be given; else its default stands."""
+        return bool(self.markers) or self.type is not MISSING or self.default is MISSING
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is `*args` or `**kwargs`."""
+        return self.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def read_parameters(function: Callable[..., Any]) -> list[Parameter] | Problem:
+    """The parameters of a function, of what it wraps (`functools.wraps`), or of a class's constructor."""
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as error:
+        return Problem(f"{describe(function)} has no signature: {error}", Location.of(function))
+    names = _namespaces(function)
+    return [_read(parameter, *names) for parameter in found]
+
+
+def _read(parameter: inspect.Parameter, globals_: dict[str, Any], locals_: Mapping[str, Any]) -> Parameter:
+    annotation, unresolved = parameter.annotation, None
+    if isinstance(annotation, str):
+        try:
+            annotation = eval(annotation, globals_, dict(locals_))  # noqa: S307 - the user's own annotation
+        except Exception:
+            # A name that exists for type checkers only, or a class made inside another function.
+            annotation, unresolved = inspect.Parameter.empty, annotation
+    markers: tuple[Marker, ...] = ()
+    if typing.get_origin(annotation) is Annotated:
+        markers = tuple(one for one in annotation.__metadata__ if isinstance(one, _MARKERS))
+        others = [one for one in annotation.__metadata__ if not isinstance(one, _MARKERS)]
+        annotation = annotation.__origin__
+        for other in others:
+            annotation = Annotated[annotation, other]
+    default = MISSING if parameter.default is inspect.Parameter.empty else parameter.default
+    if isinstance(default, _MARKERS):
+        markers, default = (*markers, default), MISSING
+    kind = MISSING if annotation is inspect.Parameter.empty else annotation
+    return Parameter(parameter.name, parameter.kind, kind, default, markers, unresolved)
+
+
+def _namespaces(function: Any) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Where the names in a function's annotations are looked up: its module, and what it closes over."""
+    inner = inspect.unwrap(function)
+    while hasattr(inner, "func") and hasattr(inner, "keywords"):  # functools.partial
+        inner = inspect.unwrap(inner.func)
+    if isinstance(inner, type):
+        inner = inner.__init__
+    elif not inspect.isroutine(inner):
+        inner = getattr(type(inner), "__call__", inner)  # noqa: B004 - its annotations are what is wanted
+    inner = getattr(inner, "__func__", inner)
+    code, closure = getattr(inner, "__code__", None), getattr(inner, "__closure__", None) or ()
+    cells: dict[str, Any] = {}
+    for name, cell in zip(code.co_freevars if code else (), closure, strict=False):
+        try:
+            cells[name] = cell.cell_contents
+        except ValueError:
+            continue  # not assigned yet
+    return getattr(inner, "__globals__", {}), cells

@@ -1,0 +1,273 @@
+"""Writing binders: Python source for one function's plan, compiled at startup.
+
+A binder takes the request (and what else the caller gives), reads and parses what the function asks for, asks its
+providers, and calls it. It holds only the steps that this function needs. When a value doesn't fit, `explain` goes over
+all inputs once more, slowly, and lists everything that is wrong.
+
+PERF: a loop over a list of steps costs about twice as much (bench/parts.py, row "binding").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import linecache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from types import CodeType
+from typing import Any, Literal
+
+from nacre.binding.bodies import check_body, refuse_untyped
+from nacre.binding.injection import answer
+from nacre.binding.inputs import CookieFields, FormFiles, FormTexts, Input, Raws, read_group
+from nacre.binding.marks import MISSING
+from nacre.binding.parser import FAILURES
+from nacre.binding.plan import Argument, Call, Plan, Value
+from nacre.binding.providers import Provider
+from nacre.binding.running import NAMES, emit
+from nacre.errors import ValidationError
+from nacre.request import Request
+from nacre.response import Response
+from nacre.threads import wait
+
+BINDER = "<nacre binder"
+"""How the file names of written binders begin, in tracebacks."""
+
+Kind = Literal["async", "plain", "lazy", "stream", "either"]
+"""How the bound function is called: it is awaited; it may block; it returns a generator at once, plain or async; it is
+a plain wrapper around something async."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A compiled binder and its source. `is_async` says that calling it gives a coroutine of its own."""
+
+    call: Callable[..., Any]
+    source: str
+    is_async: bool
+
+
+def write(plan: Plan, kind: Kind, convert: Callable[[Any], Response] | None, *, blocking: bool) -> Written:
+    """Write the binder that runs on the event loop, or the one for a thread that may block.
+
+    `convert` makes the response of a plain value, for functions that ask for it (`response: Response`).
+    """
+    return _Writer(plan, kind, convert, blocking).write()
+
+
+def must_wait(plan: Plan) -> bool:
+    """Whether something has to be awaited before the function can be called."""
+    if any(one.source in ("body", "form", "file") for one in plan.inputs):
+        return True
+    return any(emit(provider, "", index, blocking=False).waits for index, (provider, _) in enumerate(plan.steps))
+
+
+class _Writer:
+    def __init__(self, plan: Plan, kind: Kind, convert: Callable[[Any], Response] | None, blocking: bool) -> None:
+        self.plan = plan
+        self.kind = kind
+        self.blocking = blocking
+        self.is_async = not blocking and (must_wait(plan) or (kind == "async" and (plan.injects or self._has_teardown())))
+        self.inputs = {id(one): index for index, one in enumerate(plan.inputs)}
+        self.lines: list[str] = []
+        self.names: dict[str, Any] = {
+            **NAMES,
+            "FAILURES": FAILURES,
+            "MISSING_INPUT": ValueError("missing"),
+            "CookieFields": CookieFields,
+            "FormFiles": FormFiles,
+            "FormTexts": FormTexts,
+            "Response": Response,
+            "answer": partial(answer, convert),
+            "explain": partial(_explain, plan),
+            "function": plan.call.function,
+            "isawaitable": inspect.isawaitable,
+            "read_group": read_group,
+            "wait": wait,
+        }
+
+    def write(self) -> Written:
+        self._body()
+        self._parse()
+        self._provide()
+        self._call()
+        given = ", ".join(self.plan.given)
+        head = f"{'async ' if self.is_async else ''}def bound({given}):"
+        source = "\n".join([head, *(f"    {line}" for line in self.lines), ""])
+        names = self.names
+        exec(_compiled(source), names)  # noqa: S102 - written above, with nothing of a client's in it
+        return Written(names["bound"], source, self.is_async)
+
+    def _emit(self, *lines: str) -> None:
+        self.lines += lines
+
+    def _await(self, expression: str) -> str:
+        return f"wait({expression})" if self.blocking else f"await {expression}"
+
+    # What is read before anything is parsed.
+
+    def _body(self) -> None:
+        sources = {one.source for one in self.plan.inputs}
+        if "body" in sources:
+            [one] = [one for one in self.plan.inputs if one.source == "body"]
+            self.names["check_body"] = partial(check_body, one.content_types)
+            self.names["refuse_untyped"] = partial(refuse_untyped, one.content_types)
+            self._emit(
+                "typed = check_body(request)",
+                f"body = {self._await('request.body_reader.read()')}",
+                "if body and not typed:",
+                "    refuse_untyped()",
+            )
+        elif sources & {"form", "file"}:
+            self._emit(f"form = {self._await('request.form()')}")
+
+    # Inputs.
+
+    def _parse(self) -> None:
+        inputs = [one for one in self.plan.inputs]
+        if not inputs:
+            return
+        self._emit("try:")
+        for source, line in _FIELDS.items():
+            if any(one.source == source for one in inputs):
+                self._emit(f"    {source} = {line}")
+        for one in inputs:
+            self._emit(*(f"    {line}" for line in self._input(one)))
+        body = "body" if any(one.source == "body" for one in inputs) else "None"
+        form = "form" if any(one.source in ("form", "file") for one in inputs) else "None"
+        self._emit("except FAILURES as error:", f"    raise explain(request, error, {body}, {form})")
+
+    def _input(self, one: Input) -> list[str]:
+        index = self.inputs[id(one)]
+        self.names[f"parse{index}"] = one.parser.parse
+        raw = self._raw(one, index)
+        parsed = one.parser.expression.format(parse=f"parse{index}", raw="raw")
+        if one.source == "path":
+            return [f"raw = {raw}", f"value{index} = {parsed}"]
+        if one.required:
+            absent = [] if one.group else ["if raw is None:", "    raise MISSING_INPUT"]
+            return [f"raw = {raw}", *absent, f"value{index} = {parsed}"]
+        return [f"raw = {raw}", f"value{index} = {self._default(one, index)} if raw is None else {parsed}"]
+
+    def _raw(self, one: Input, index: int) -> str:
+        if one.source == "body":
+            return "body or None"
+        if one.group:
+            if one.source == "path":
+                return "path"
+            self.names[f"fields{index}"] = getattr(one.parser, "fields", ())
+            return f"read_group({one.source}, fields{index})" + ("" if one.required else " or None")
+        if one.source == "path":
+            return f"path[{one.key!r}]"
+        if one.many:
+            return f"{one.source}.getlist({one.key!r}) or None"
+        return f"{one.source}.get({one.key!r})"
+
+    def _default(self, one: Input, index: int) -> str:
+        if one.default_factory is not None:
+            self.names[f"default{index}"] = one.default_factory
+            return f"default{index}()"
+        if one.default is None or type(one.default) in (bool, int, str):
+            return repr(one.default)
+        self.names[f"default{index}"] = one.default
+        return f"default{index}"
+
+    # Providers, and the call itself.
+
+    def _provide(self) -> None:
+        for index, (provider, call) in enumerate(self.plan.steps):
+            self.names[f"provider{index}"] = provider
+            self.names[f"function{index}"] = provider.function
+            self._emit(*emit(provider, self._arguments(call), index, blocking=self.blocking).lines)
+
+    def _call(self) -> None:
+        if self.plan.injects:
+            self._emit("injected = Response()")
+        called = f"function({self._arguments(self.plan.call)})"
+        awaited = self.is_async and self.kind == "async"
+        lines = [f"return {'await ' if awaited else ''}{called}"]
+        if self.kind == "either" and self.is_async:
+            lines = [f"value = {called}", "return await value if isawaitable(value) else value"]
+        if self.plan.injects:
+            lines = [line.replace("return ", "value = ") for line in lines]
+            lines.append("return answer(injected, value)")
+        if self._has_teardown():
+            lines = [
+                "try:",
+                *(f"    {line}" for line in lines),
+                "except BaseException as error:",
+                "    request.failure = error",
+                "    raise",
+            ]
+        self._emit(*lines)
+
+    def _has_teardown(self) -> bool:
+        return any(provider.kind in ("generator", "async generator") for provider, _ in self.plan.steps)
+
+    def _arguments(self, call: Call) -> str:
+        given = [self._argument(argument) for argument in call.arguments]
+        if call.rest:
+            taken = {one.name for one in call.arguments}
+            self.names["taken"] = taken
+            given.append("**{name: one for name, one in request.path_params.items() if name not in taken}")
+        return ", ".join(given)
+
+    def _argument(self, argument: Argument) -> str:
+        text = self._value(argument.value)
+        return f"{argument.name}={text}" if argument.by_name else text
+
+    def _value(self, value: Value) -> str:
+        if value.expression is not None:
+            return value.expression
+        if value.injected:
+            return "injected"
+        if value.input is not None:
+            return f"value{self.inputs[id(self._known(value.input))]}"
+        if value.provider is not None:
+            return f"provided{self._number(value.provider)}"
+        assert value.key is not None
+        name = f"key{sum(one.startswith('key') for one in self.names)}"
+        self.names[name] = value.key
+        if value.default is MISSING:
+            return f"request.state[{name}]"
+        self.names[f"{name}_default"] = value.default
+        return f"request.state.get({name}, {name}_default)"
+
+    def _known(self, wanted: Input) -> Input:
+        return next(one for one in self.plan.inputs if one == wanted)
+
+    def _number(self, provider: Provider) -> int:
+        return [one for one, _ in self.plan.steps].index(provider)
+
+
+_FIELDS = {
+    "path": "request.path_params",
+    "query": "request.query",
+    "header": "request.headers",
+    "cookie": "CookieFields(request.cookies)",
+    "form": "FormTexts(form)",
+    "file": "FormFiles(form)",
+}
+
+
+@lru_cache(maxsize=4096)
+def _compiled(source: str) -> CodeType:
+    """The code of a binder's source; functions of one shape share it. Debuggers and tracebacks show its lines."""
+    name = f"{BINDER} {hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()[:12]}>"
+    linecache.cache[name] = len(source), None, source.splitlines(keepends=True), name
+    return compile(source, name, "exec")
+
+
+def _explain(plan: Plan, request: Request, error: Exception, body: bytes | None, form: Any) -> Exception:
+    """All that is wrong with a request; the error itself if that isn't the request's fault."""
+    raws = Raws(request, body, form)
+    errors = [item for one in plan.inputs for item in one.explain(raws)]
+    if not errors:
+        return error  # raised by a default_factory of the user's
+    problem = plan.validation.error(errors)
+    problem.__suppress_context__ = True
+    return problem
+
+
+__all__: Sequence[str] = ["Kind", "ValidationError", "Written", "must_wait", "write"]

@@ -1,0 +1,209 @@
+"""multipart/form-data (RFC 7578): a decoder, bytes in and events out, and the parser that collects a form from them.
+
+The `multipart` package finds parts and headers. Here is what it leaves open, so that every way a body is cut to chunks
+gives the same events or the same refusal, and so that nobody else could read the body in another way:
+
+- A form begins with its boundary; text in front of it is refused, text after the last boundary is ignored.
+- Header lines hold no control characters, aren't folded, and no header comes twice in a part.
+- `filename*` is ignored (RFC 7578 §4.2). A `Content-Transfer-Encoding` that encodes is refused (§4.7).
+- Every limit is checked as the bytes arrive, whatever lengths the client declares.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from multipart import (  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+    MultipartError,
+    MultipartSegment,
+    ParserError,
+    ParserLimitReached,
+    PushMultipartParser,
+)
+
+from nacre.errors import BadRequest
+from nacre.forms import FORM_LIMITS, FormData, FormLimits, FormValue, UploadFile, decode_text
+from nacre.headers import Headers
+from nacre.media import MediaType, parse_media_type
+
+# RFC 2046 §5.1.1 allows 70 characters. Clients also use some that it doesn't list, all of them printable.
+_BOUNDARY = re.compile(r"[ -~]{0,69}[!-~]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# SECURITY: control characters, the separators of lines and paragraphs, and the marks that reverse what is shown.
+_NOT_IN_FILENAMES = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_PLAIN_ENCODINGS = ("7bit", "8bit", "binary")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The head of one part; `filename` is as it was sent, and None for a text field."""
+
+    name: str
+    filename: str | None
+    headers: Headers
+
+
+Event: TypeAlias = Part | bytes | None
+"""The head of a part, then pieces of its content, none of them empty, then None at its end."""
+
+
+class MultipartDecoder:
+    """One form, decoded as it arrives: `decode` for each chunk, then `close`.
+
+    Raises BadRequest for a content type without exactly one usable boundary.
+    """
+
+    def __init__(self, content_type: MediaType, limits: FormLimits = FORM_LIMITS) -> None:
+        boundaries = [value for name, value in content_type.params if name == "boundary"]
+        if len(boundaries) != 1 or not _BOUNDARY.fullmatch(boundaries[0]):
+            raise BadRequest("the Content-Type of a multipart form needs one boundary, of 1 to 70 printable characters")
+        self._limits = limits
+        self._parser = _StrictParser(
+            boundaries[0],
+            max_header_count=limits.header_count,
+            max_header_size=limits.header_size,
+            # Parts are counted here, where the refusal can name the limit.
+            max_segment_count=limits.fields + 1,
+        )
+        self._delimiter = f"--{boundaries[0]}".encode()
+        self._head: bytes | None = b""
+        self._held = b""
+        self._fields = self._files = self._text = 0
+        self._in_file = False
+
+    def decode(self, chunk: bytes) -> Iterator[Event]:
+        """The events of the next chunk, all of which must be taken before the chunk after it is decoded.
+
+        Raises BadRequest for what is malformed, ContentTooLarge over a limit.
+        """
+        chunk = self._joined(chunk)
+        if not chunk:
+            return
+        try:
+            for event in self._parser.parse(chunk):
+                if isinstance(event, MultipartSegment):
+                    yield self._begin(event)
+                else:
+                    if event is not None and not self._in_file:
+                        self._text += len(event)
+                        self._limits.check_text(self._text)
+                    yield event
+        except ParserLimitReached:
+            raise BadRequest(
+                f"a part of the form has more than {self._limits.header_count} headers,"
+                f" or one of more than {self._limits.header_size} bytes"
+            ) from None
+        except MultipartError:
+            raise _malformed() from None
+
+    def close(self) -> None:
+        """Say that nothing more comes. Raises BadRequest if the form isn't complete."""
+        try:
+            self._parser.close()
+        except MultipartError:
+            raise BadRequest("the multipart form ends before its last boundary") from None
+
+    def _joined(self, chunk: bytes) -> bytes:
+        """The chunk with what was held back before it, and without what waits for the next."""
+        if self._head is not None:
+            # The library takes text before the first boundary for a mistake or not, depending on how it is cut.
+            self._head += chunk
+            if len(self._head) < len(self._delimiter) + 2:
+                return b""
+            if not self._head.startswith((self._delimiter, b"\r\n" + self._delimiter)):
+                raise BadRequest("the multipart form doesn't begin with its boundary")
+            chunk, self._head = self._head, None
+        elif self._held:
+            chunk, self._held = self._held + chunk, b""
+        # The library counts a CR to the length of the header line if the LF isn't there yet.
+        if chunk.endswith(b"\r"):
+            chunk, self._held = chunk[:-1], b"\r"
+        return chunk
+
+    def _begin(self, segment: MultipartSegment) -> Part:
+        self._fields += 1
+        self._limits.check_fields(self._fields)
+        headers = Headers(segment.headerlist)
+        if not segment.name or len(headers) != len(segment.headerlist):
+            raise _malformed()
+        if headers.get("content-transfer-encoding", "binary").strip().lower() not in _PLAIN_ENCODINGS:
+            raise BadRequest("a part of the form has a Content-Transfer-Encoding, which forms don't use")
+        self._in_file = segment.filename is not None
+        self._files += self._in_file
+        self._limits.check_files(self._files)
+        return Part(segment.name, segment.filename, headers)
+
+
+class _StrictParser(PushMultipartParser):  # type: ignore[misc]
+    """The library's parser, with strict header lines."""
+
+    # COMPAT: multipart 2 calls this for every header line; where it doesn't, tests/wire/test_forms.py fails.
+    def _on_segment_headerline(self, line: bytes) -> None:
+        # SECURITY: a bare CR or LF ends the line for some parsers (tornado 6.5.5), and a folded line is one header for
+        # some and two for others.
+        if _CONTROL.search(line) or line[:1] in (b" ", b"\t"):
+            raise ParserError("control character or folding in a header")
+        super()._on_segment_headerline(line)
+
+
+class MultipartParser:
+    """A `FormParser` that collects a multipart form in memory.
+
+    A part without file name is text. A file input for which nothing was chosen arrives as an empty file without a
+    name; it is left out, so that it reads like any other missing field.
+    """
+
+    def __init__(self, content_type: MediaType, limits: FormLimits = FORM_LIMITS) -> None:
+        self._decoder = MultipartDecoder(content_type, limits)
+        self._begun = False
+        self._part: Part | None = None
+        self._content: list[bytes] = []
+        self._pairs: list[tuple[str, FormValue]] = []
+
+    def feed(self, chunk: bytes) -> None:
+        self._begun = self._begun or bool(chunk)
+        for event in self._decoder.decode(chunk):
+            if event is None:
+                self._end_part()
+            elif isinstance(event, bytes):
+                self._content.append(event)
+            else:
+                self._part = event
+
+    def finish(self) -> FormData:
+        if self._begun:
+            self._decoder.close()
+        return FormData(self._pairs)
+
+    def _end_part(self) -> None:
+        part, content = self._part, b"".join(self._content)
+        self._part, self._content = None, []
+        assert part is not None
+        if part.filename is None:
+            self._pairs.append((part.name, decode_text(content, _media_type(part.headers))))
+        elif part.filename or content:
+            content_type = part.headers.get("content-type", "application/octet-stream")
+            file = UploadFile(_last_component(part.filename), content_type, part.headers, content)
+            self._pairs.append((part.name, file))
+
+
+def _media_type(headers: Headers) -> MediaType | None:
+    value = headers.get("content-type")
+    if value is None:
+        return None
+    try:
+        return parse_media_type(value)
+    except ValueError:
+        raise _malformed() from None
+
+
+def _last_component(filename: str) -> str | None:
+    name = _NOT_IN_FILENAMES.sub("", re.split(r"[/\\]", filename)[-1]).strip()
+    return None if name in ("", ".", "..") else name
+
+
+def _malformed() -> BadRequest:
+    return BadRequest("the multipart form is malformed")
