@@ -1,20 +1,14 @@
-"""Nacre, on ASGI and RSGI with `async def` handlers, on WSGI with plain ones.
-
-Body and query are taken from the request and checked in the handler: what a handler's parameters are annotated with is
-not bound yet. TODO: parameters (`item: Item`, `limit: int`) once typed binding exists.
-"""
+"""Nacre with its own typed binding, on ASGI and RSGI with `async def` handlers, on WSGI with plain ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from bench.apps.items import Item
 from bench.apps.nacre_layers import placed
 from bench.workloads import MESSAGE, TEXT, Setting, dynamic_path, static_path
-from nacre import Group, Nacre, Request, abort, wait
+from nacre import Group, Nacre, Request
 
 Handler = Callable[..., Any]
 
@@ -45,12 +39,12 @@ def _declare(routes: Group) -> None:
         return MESSAGE
 
     @routes.get("/users/<int:user_id>/posts/<slug>")
-    async def post(request: Request, user_id: int, slug: str) -> dict[str, Any]:
-        return {"user_id": user_id, "slug": slug, "limit": _limit(request)}
+    async def post(user_id: int, slug: str, limit: int) -> dict[str, Any]:
+        return {"user_id": user_id, "slug": slug, "limit": limit}
 
     @routes.post("/items")
-    async def item(request: Request) -> Item:
-        return _item(await request.json())
+    async def item(item: Item) -> Item:
+        return item
 
 
 def _declare_plain(routes: Group) -> None:
@@ -63,24 +57,12 @@ def _declare_plain(routes: Group) -> None:
         return MESSAGE
 
     @routes.get("/users/<int:user_id>/posts/<slug>", inline=True)
-    def post(request: Request, user_id: int, slug: str) -> dict[str, Any]:
-        return {"user_id": user_id, "slug": slug, "limit": _limit(request)}
+    def post(user_id: int, slug: str, limit: int) -> dict[str, Any]:
+        return {"user_id": user_id, "slug": slug, "limit": limit}
 
     @routes.post("/items", inline=True)
-    def item(request: Request) -> Item:
-        return _item(wait(request.json()))
-
-
-def _limit(request: Request) -> int:
-    limit = request.query.get("limit", "")
-    return int(limit) if limit.isdigit() else abort(400)
-
-
-def _item(data: Any) -> Item:
-    try:
-        return msgspec.convert(data, Item)
-    except msgspec.ValidationError:
-        abort(400)
+    def item(item: Item) -> Item:
+        return item
 
 
 def _fixed(index: int, plain: bool) -> Handler:

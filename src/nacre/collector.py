@@ -224,6 +224,7 @@ class Collector:
             declaration.options,
             host,
             declaration.where,
+            declaration.documentation,
         )
         collected = Collected(declaration, (*scopes, here), path, host, route, pattern, host_pattern, foreign)
         self.collected.append(collected)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from nacre.binding import Bound, Site, bind
 from nacre.callables import Call, describe, prepare_call
-from nacre.chain.boundary import ErrorBoundary, ErrorPage
+from nacre.chain.boundary import ErrorBoundary, ErrorPage, Handlers, asks_by_mark, bind_error_handler
 from nacre.chain.django import DjangoLayer
 from nacre.chain.endpoint import Endpoint
 from nacre.chain.layer import Layer, asks_for_more, compose, place_asgi
@@ -97,6 +97,7 @@ class Compiler:
         self._fallbacks: dict[tuple[Scope, ...], Fallback] = {}
         self._sites = Sites()
         self._bindings: list[tuple[str, Bound]] = []
+        self._hooks: list[tuple[HookDeclaration, Bound | None]] = []
         self._bound_layers: dict[Any, Layer | list[Problem]] = {}
 
     def compile(self) -> Compiled:
@@ -240,11 +241,9 @@ class Compiler:
             return call
         if site is not None and asks_for_more(hook.function, len(given)):
             label = f"hook {describe(hook.function)}"
-            bound = bind(hook.function, given, site, label)
-            if isinstance(bound, Bound):
-                self._bindings.append((label, bound))
+            bound = self._bind_once(hook, lambda: bind(hook.function, given, site, label), label)
+            if bound is not None:
                 return bound.call(owner.tools.threads, inline=hook.inline)
-            self.problems += bound
         call = owner.adapted[hook] = prepare_call(hook.function, owner.tools.threads, inline=hook.inline)
         return call
 
@@ -302,7 +301,7 @@ class Compiler:
         """Compile one chain: pick the layers that apply, then build from the handler outwards."""
         picked: list[tuple[Scope, list[Layer]]] = []
         skipped = []
-        self._bindings = []
+        self._bindings, self._hooks = [], []
         for scope in scopes:
             here: list[Layer] = []
             if scope.mount is not None:
@@ -396,12 +395,41 @@ class Compiler:
 
         return compose(layers, stage, wrap)
 
+    def _handlers(self, scope: Scope, site: Site) -> Handlers:
+        """The error handlers of a scope, those bound that ask for more than the request and the error."""
+        handlers = dict(scope.handlers)
+        for key, declared in scope.error_handlers.items():
+            if key in handlers and asks_by_mark(declared.function):
+                label = f"error handler {describe(declared.function)}"
+                bound = self._bind_once(
+                    declared, lambda: bind_error_handler(declared.function, scope.owner, site, label), label
+                )
+                if bound is not None:
+                    handlers[key] = bound.call(scope.owner.tools.threads, inline=declared.inline)
+        return handlers
+
+    def _bind_once(
+        self, declared: HookDeclaration, make: Callable[[], Bound | list[Problem]], label: str
+    ) -> Bound | None:
+        """Bind a hook or an error handler once for the chain that is being built."""
+        for known, bound in self._hooks:
+            if known is declared:
+                return bound
+        made = make()
+        if isinstance(made, list):
+            self.problems += made
+            made = None
+        else:
+            self._bindings.append((label, made))
+        self._hooks.append((declared, made))
+        return made
+
     def _boundary(self, scopes: Sequence[Scope], site: Site, last: ErrorBoundary | None = None) -> ErrorBoundary:
         owner = scopes[-1].owner
         groups = [scope.group for scope in reversed(scopes) if scope.group is not None]
         page: ErrorPage = owner.error_page
         return ErrorBoundary(
-            [scope.handlers for scope in reversed(scopes) if scope.handlers],
+            [self._handlers(scope, site) for scope in reversed(scopes) if scope.handlers],
             [self._hook(hook, owner, ("request", "response"), site) for group in groups for hook in group.error_hooks],
             owner.tools.results,
             page,

@@ -13,17 +13,20 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from nacre.binding import MISSING, Constraints, Input, Source
+from nacre.binding import MISSING, Constraints, Input, Source, Validation
+from nacre.binding.parser import GroupField, GroupParser
 from nacre.callables import describe
 from nacre.chain.layer import Layer
 from nacre.chain.trace import find_origin
 from nacre.collector import Scope
 from nacre.compiler import Chain, Compiled, Fallback, qualified_name
+from nacre.documentation import Documentation, Responses, Security
 from nacre.errors import Location
 from nacre.groups import MountDeclaration
 from nacre.request import Request
 from nacre.results import return_annotation
-from nacre.routing import RouteEntry, join
+from nacre.routing import PathPattern, RouteEntry, join
+from nacre.urls import quote_segment
 
 Outcome = Literal["route", "not_found", "wrong_method", "options", "redirect", "refused"]
 """What a request comes to: a route, or one of the answers where none has it: 404, 405, 204, 308, 400."""
@@ -35,7 +38,8 @@ class LayerDescription:
 
     `scope` is where it was declared ("app", "group /shop", "route"), `where` the place in the source. `parts` are what
     it has besides being called: `before`, `after`, `process_view`, `process_exception`, `finalize`. A `raw` layer
-    stands outside of routing. `skipped` is the word that keeps it out of this chain, or None.
+    stands outside of routing. `skipped` is the word that keeps it out of this chain, or None. `responses` are what it may
+    answer itself, `security` the schemes of which it asks for one.
     """
 
     name: str
@@ -51,6 +55,8 @@ class LayerDescription:
     parts: tuple[str, ...] = ()
     raw: bool = False
     skipped: str | None = None
+    responses: Responses = field(default_factory=dict[int, Any])
+    security: Security = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,8 @@ class InputDescription:
     """One thing of the request that a handler, a layer, a hook or a provider of theirs asks for.
 
     `key` is its name on the wire, `type` the annotation. `many` says that all values of a repeated field are taken,
-    `group` that `type` is a model whose fields are all of this source. `content_types` are those of a body. `by` names
-    who asks.
+    `group` that `type` is a model whose fields are all of this source. `fields` are those of such a model; it has none
+    if it takes whatever there is. `content_types` are those of a body. `by` names who asks.
     """
 
     name: str
@@ -96,6 +102,7 @@ class InputDescription:
     examples: tuple[Any, ...] = ()
     deprecated: bool = False
     content_types: tuple[str, ...] = ()
+    fields: tuple[GroupField, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,7 @@ class ChainDescription:
     runs_inline: bool
     inputs: tuple[InputDescription, ...] = ()
     result: ResultDescription | None = None
+    validation: Validation = Validation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +151,11 @@ class VariableDescription:
 
 @dataclass(frozen=True, slots=True)
 class RouteDescription:
-    """One route with its chains, one per method. `name` is the one `url_for` takes, with the names of its groups."""
+    """One route with its chains, one per method.
+
+    `name` is the one `url_for` takes, with the names of its groups. `template` is the path with its variables as `{name}`
+    and its text percent-encoded.
+    """
 
     path: str
     methods: tuple[str, ...]
@@ -157,6 +169,8 @@ class RouteDescription:
     slashes: str = "strict"
     options: Mapping[str, Any] = field(default_factory=dict)
     chains: tuple[ChainDescription, ...] = ()
+    template: str = ""
+    documentation: Documentation = Documentation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +307,7 @@ def describe_chain(compiled: Compiled, chain: Chain) -> ChainDescription:
         chain.pipeline.inline is not None and not compiled.raw_layers,
         tuple(_input(by, one) for by, bound in chain.bounds for one in bound.plan.inputs),
         ResultDescription(return_annotation(chain.route.endpoint)) if chain.route else None,
+        next((bound.plan.validation for _, bound in chain.bounds), Validation()),
     )
 
 
@@ -312,6 +327,7 @@ def _input(by: str, one: Input) -> InputDescription:
         one.mark.examples,
         one.mark.deprecated,
         one.content_types,
+        one.parser.fields if isinstance(one.parser, GroupParser) else (),
     )
 
 
@@ -371,7 +387,7 @@ def plain(value: Any, depth: int = 12) -> Any:
         return value if math.isfinite(value) else repr(value)
     if depth == 0:
         return "…"
-    if dataclasses.is_dataclass(value) and type(value).__module__ in (__name__, Location.__module__):
+    if dataclasses.is_dataclass(value) and type(value).__module__ in _SHOWN:
         return {one.name: plain(getattr(value, one.name), depth - 1) for one in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(plain(key, 1)): plain(item, depth - 1) for key, item in value.items()}
@@ -392,6 +408,8 @@ def _text_of(value: Any) -> str:
 
 
 _TEXT_MAX = 200
+_SHOWN = {__name__, *(one.__module__ for one in (Location, Documentation, Constraints, GroupField, Validation))}
+"""The modules whose classes are shown field by field; of all others there is a name at most."""
 
 
 def _routes(compiled: Compiled) -> tuple[RouteDescription, ...]:
@@ -421,6 +439,15 @@ def _route(compiled: Compiled, entries: Sequence[RouteEntry[Chain]]) -> RouteDes
         entry.slashes,
         MappingProxyType(dict(route.options)),
         tuple(describe_chain(compiled, one.payload) for one in entries),
+        _template(entry.pattern),
+        route.documentation,
+    )
+
+
+def _template(pattern: PathPattern) -> str:
+    return "".join(
+        "/" + "".join(quote_segment(part) if isinstance(part, str) else f"{{{part.name}}}" for part in parts)
+        for parts in ((segment,) if isinstance(segment, str) else segment for segment in pattern.segments)
     )
 
 
@@ -499,6 +526,8 @@ def _layer(scope: str, layer: Layer, *, raw: bool = False, skipped: str | None =
         tuple(_parts(layer)),
         raw,
         skipped,
+        MappingProxyType(dict(getattr(layer, "responses", {}))),
+        MappingProxyType(dict(getattr(layer, "security", {}))),
     )
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from nacre.callables import describe
 from nacre.errors import ConfigurationError, Location, Problem, reason_phrase
 
 Answer: TypeAlias = "str | tuple[str, Any] | tuple[str, Any, str]"
@@ -45,14 +44,13 @@ DOCUMENTATION_OPTIONS = tuple(Documentation.__dataclass_fields__)
 """The options of a route that go into its `Documentation`."""
 
 
-def document(endpoint: Callable[..., Any], options: Mapping[str, Any], where: Location) -> Documentation:
+def document(endpoint: Callable[..., Any], options: Mapping[str, Any], owner: str, where: Location) -> Documentation:
     """The documentation of a handler: what the options say, and its docstring for summary and description.
 
-    Raises ConfigurationError for options that mean nothing.
+    Raises ConfigurationError, which calls the route `owner`, for options that mean nothing.
     """
     summary, description = split_docstring(docstring_of(endpoint))
     given = {"summary": summary, "description": description, **options}
-    owner = f"the route of {describe(endpoint)}"
     check_responses(given.get("responses", {}), owner, where)
     if given.get("security") is not None:
         check_security(given["security"], owner, where)

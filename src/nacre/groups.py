@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequen
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, TypeVar, overload
 
-from nacre.binding import Validation
+from nacre.binding import MARKERS, Validation
 from nacre.callables import describe
 from nacre.chain.boundary import ErrorKey
 from nacre.declare import DeclaredRoute, records_of
+from nacre.documentation import DOCUMENTATION_OPTIONS, Documentation, document
 from nacre.errors import ConfigurationError, Location, Problem
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -114,6 +115,7 @@ class RouteDeclaration:
     slashes: Slashes | None = None
     inline: bool | None = None
     max_body: int | None = None
+    documentation: Documentation = Documentation()
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     order: int = 0
 
@@ -201,7 +203,9 @@ class Group:
 
         Options: `name` (for `url_for`), `tags`, `middlewares`, `error_handlers` (a dict by status or class), `host`,
         `defaults` (path variables' values when the pattern lacks them), `slashes`, `inline` (a plain function that
-        never blocks, run on the event loop), `max_body` (bytes). All others are kept in `request.route.options`.
+        never blocks, run on the event loop), `max_body` (bytes). For the OpenAPI document: `summary`, `description` (the
+        docstring says both unless given), `operation_id`, `deprecated`, `hidden`, `responses` and `security`. All others
+        are kept in `request.route.options`.
         """
 
         def record(endpoint: F) -> F:
@@ -398,6 +402,7 @@ def declare_route(
     others = {name: value for name, value in options.items() if name not in _ROUTE_OPTIONS}
     _refuse_misspelt(others, where)
     middlewares = known.pop("middlewares", ())
+    told = {name: known.pop(name) for name in DOCUMENTATION_OPTIONS if name in known}
     for key in known.get("error_handlers", ()):
         if not is_error_key(key):
             what = f"error_handlers of `{path}` takes statuses from 400 to 599 and exception classes, not {key!r}"
@@ -412,7 +417,17 @@ def declare_route(
         raise ConfigurationError(Problem(f"route `{path}` has no methods", where, 'name some, e.g. `methods=["GET"]`'))
     shared = MiddlewareList(middlewares, where=where)
     return [
-        RouteDeclaration(path, names, function, where, middlewares=shared, options=others, order=next(_order), **known)
+        RouteDeclaration(
+            path,
+            names,
+            function,
+            where,
+            middlewares=shared,
+            documentation=document(function, told, f"route `{path}`", where),
+            options=others,
+            order=next(_order),
+            **known,
+        )
         for names, function in pairs
     ]
 
@@ -426,7 +441,10 @@ def _refuse_misspelt(options: Mapping[str, Any], where: Location) -> None:
             raise ConfigurationError(Problem(f"a route has no option `{name}`", where, fix))
 
 
-_ROUTE_OPTIONS = ("name", "tags", "middlewares", "error_handlers", "host", "defaults", "slashes", "inline", "max_body")
+_ROUTE_OPTIONS = (
+    *("name", "tags", "middlewares", "error_handlers", "host", "defaults", "slashes", "inline", "max_body"),
+    *DOCUMENTATION_OPTIONS,
+)
 
 
 def _methods_of(cls: type, where: Location) -> list[tuple[tuple[str, ...], Callable[..., Any]]]:
@@ -457,7 +475,12 @@ def _checked_prefix(prefix: str, where: Location) -> str:
 
 def _check_hook(kind: str, hook: HookDeclaration, arguments: Sequence[str]) -> None:
     try:
-        inspect.signature(hook.function).bind(*arguments)
+        signature = inspect.signature(hook.function)
+        first = list(signature.parameters.values())[: len(arguments)]
+        rest = list(signature.parameters.values())[len(arguments) :]
+        # What is annotated besides is bound for each route.
+        bare = [one for one in rest if one.annotation is one.empty and not isinstance(one.default, MARKERS)]
+        signature.replace(parameters=[*first, *bare]).bind(*arguments)
     except TypeError:
         what = f"{kind} hook {describe(hook.function)} takes the wrong number of arguments"
         fix = f"it is called with ({', '.join(arguments)})"

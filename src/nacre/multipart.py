@@ -4,6 +4,7 @@ The `multipart` package finds parts and headers. Here is what it leaves open, so
 gives the same events or the same refusal, and so that nobody else could read the body in another way:
 
 - A form begins with its boundary; text in front of it is refused, text after the last boundary is ignored.
+- A boundary right after the headers, where others see an empty part (RFC 2046 §5.1.1), is refused.
 - Header lines hold no control characters, aren't folded, and no header comes twice in a part.
 - `filename*` is ignored (RFC 7578 §4.2). A `Content-Transfer-Encoding` that encodes is refused (§4.7).
 - Every limit is checked as the bytes arrive, whatever lengths the client declares.
@@ -73,6 +74,7 @@ class MultipartDecoder:
         self._held = b""
         self._fields = self._files = self._text = 0
         self._in_file = False
+        self._beginning: bytes | None = None
 
     def decode(self, chunk: bytes) -> Iterator[Event]:
         """The events of the next chunk, all of which must be taken before the chunk after it is decoded.
@@ -87,9 +89,8 @@ class MultipartDecoder:
                 if isinstance(event, MultipartSegment):
                     yield self._begin(event)
                 else:
-                    if event is not None and not self._in_file:
-                        self._text += len(event)
-                        self._limits.check_text(self._text)
+                    if event is not None:
+                        self._check(event)
                     yield event
         except ParserLimitReached:
             raise BadRequest(
@@ -132,9 +133,21 @@ class MultipartDecoder:
         if headers.get("content-transfer-encoding", "binary").strip().lower() not in _PLAIN_ENCODINGS:
             raise BadRequest("a part of the form has a Content-Transfer-Encoding, which forms don't use")
         self._in_file = segment.filename is not None
+        self._beginning = b""
         self._files += self._in_file
         self._limits.check_files(self._files)
         return Part(segment.name, segment.filename, headers)
+
+    def _check(self, content: bytes) -> None:
+        if not self._in_file:
+            self._text += len(content)
+            self._limits.check_text(self._text)
+        if self._beginning is not None:
+            self._beginning += content[: len(self._delimiter)]
+            if self._beginning.startswith(self._delimiter):
+                raise _malformed()
+            if len(self._beginning) >= len(self._delimiter):
+                self._beginning = None
 
 
 class _StrictParser(PushMultipartParser):  # type: ignore[misc]

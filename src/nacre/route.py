@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nacre.documentation import Documentation
 from nacre.errors import Location
 from nacre.types import Scope
 
@@ -47,6 +48,7 @@ class Route:
     options: Mapping[str, Any] = field(default_factory=dict)
     host: str | None = None
     where: Location | None = None
+    documentation: Documentation = Documentation()
 
     def matches(self, scope: Scope) -> tuple[RouteMatch, dict[str, Any]]:
         """Say whether a scope is this route's: NONE, PARTIAL (other method) or FULL.

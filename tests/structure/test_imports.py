@@ -18,18 +18,19 @@ PACKAGE = Path(__file__).parents[2] / "src" / "nacre"
 # everything in it. The package itself stands above `app`: only dialects and tools may write `from nacre import …`.
 LEVELS: dict[str, list[str]] = {
     "wire": ["errors headers cookies urls media codecs lazy forms multipart"],
-    "messages": ["types state body request response route streams threads callables"],
+    "messages": ["types state body request response route documentation streams threads callables"],
     "core": ["routing", "binding", "results", "chain"],
     "edges": ["transports", "files"],  # each feature module will be a string of its own
     "app": ["app groups declare collector compiler sites mounts placement ordering lifespan describe server pages"],
     "package": ["__init__"],
     "dialects": ["dialects.microdot", "dialects.madara", "dialects.flama", "dialects.blacksheep", "dialects.rapidy"],
-    "tools": ["testing", "cli __main__", "inspector"],
+    "tools": ["testing", "cli __main__", "inspector", "openapi"],
 }
 
 # (importer, imported) between strings of one level, by their first word.
 SIDEWAYS = {
     ("chain", "results"),  # what a layer returns is made into a response
+    ("cli", "openapi"),  # `nacre openapi` writes the document
     ("chain", "binding"),  # an onion layer's other parameters are bound like a handler's
 }
 

@@ -302,7 +302,7 @@ def test_check_names_all_problems(folder):
     assert (result.exit_code, result.stdout) == (1, "")
     assert "error: app.py:4: " in result.stderr
     assert (
-        "cannot be adapted: it takes (request, call_next, db) and nothing gives it `db`\n  give `db` a" in result.stderr
+        "layer `audit` takes `db`, and nothing gives it a value\n  annotate its type, name" in result.stderr
     )
     assert "error: app.py:11: path `/<nope:id>` uses the unknown converter `nope`\n" in result.stderr
     assert "Traceback" not in result.stderr
@@ -314,7 +314,7 @@ def test_check_gives_problems_as_json(folder):
     data = json.loads(result.stdout)
     assert (result.exit_code, data["ok"], len(data["problems"])) == (1, False, 2)
     assert list(data["problems"][0]) == ["what", "where", "fix"]
-    assert data["problems"][0]["where"] == {"file": str(folder / "app.py"), "line": 4}
+    assert data["problems"][1]["where"] == {"file": str(folder / "app.py"), "line": 4}
 
 
 def test_problems_met_during_the_import_are_told_the_same_way(folder):

@@ -87,16 +87,17 @@ def bind(
     site: Site,
     label: str,
     *,
+    passed: Sequence[str] | None = None,
     handler: bool = False,
     convert: Callable[[Any], Response] | None = None,
 ) -> Bound | list[Problem]:
     """Bind a function at a site, or say all that is wrong with it: nothing, if only a site with a route can bind it.
 
-    `given` names what the caller passes by position, the request first; a `handler` may leave the request out or take
-    it at any place.
+    `given` names what the caller passes by position, the request first; `passed` those of them that the function's
+    first parameters take, all by default. A `handler` may leave the request out or take it at any place.
     """
     planner = Planner(function, site, label)
-    plan = planner.plan(given, handler=handler)
+    plan = planner.plan(given, given if passed is None else passed, handler=handler)
     if plan is None:
         return planner.problems
     return Bound(plan, kind_of_call(function), convert)

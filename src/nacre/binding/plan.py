@@ -158,12 +158,14 @@ class Planner:
         self._variables_used: set[str] = set()
         self._elsewhere = False
 
-    def plan(self, given: Sequence[str], *, handler: bool = False) -> Plan | None:
-        """Decide. `given` names what the caller passes by position; a handler may leave the request out.
+    def plan(self, given: Sequence[str], passed: Sequence[str], *, handler: bool = False) -> Plan | None:
+        """Decide. `given` names what the binder is called with, `passed` those that the first parameters take.
+
+        A handler may take the request at any place or leave it out.
 
         Returns None if there are problems, or if it asks for what only routes have and this is a site without one.
         """
-        call = self._call(self.function, self.label, given, handler=handler)
+        call = self._call(self.function, self.label, passed, handler=handler)
         steps = tuple(self._steps.items())
         if call is None or self.problems or self._elsewhere:
             return None

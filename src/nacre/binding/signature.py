@@ -17,7 +17,7 @@ from nacre.state import Key
 Marker = Mark | Provider | Key[Any]
 """What says where a parameter comes from."""
 
-_MARKERS = (Mark, Provider, Key)
+MARKERS = (Mark, Provider, Key)
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -48,6 +48,10 @@ class Parameter:
         return bool(self.markers) or self.type is not MISSING or self.default is MISSING
 
     @property
+    def has_default(self) -> bool:
+        return self.default is not MISSING
+
+    @property
     def is_open(self) -> bool:
         """Whether it is `*args` or `**kwargs`."""
         return self.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -73,13 +77,13 @@ def _read(parameter: inspect.Parameter, globals_: dict[str, Any], locals_: Mappi
             annotation, unresolved = inspect.Parameter.empty, annotation
     markers: tuple[Marker, ...] = ()
     if typing.get_origin(annotation) is Annotated:
-        markers = tuple(one for one in annotation.__metadata__ if isinstance(one, _MARKERS))
-        others = [one for one in annotation.__metadata__ if not isinstance(one, _MARKERS)]
+        markers = tuple(one for one in annotation.__metadata__ if isinstance(one, MARKERS))
+        others = [one for one in annotation.__metadata__ if not isinstance(one, MARKERS)]
         annotation = annotation.__origin__
         for other in others:
             annotation = Annotated[annotation, other]
     default = MISSING if parameter.default is inspect.Parameter.empty else parameter.default
-    if isinstance(default, _MARKERS):
+    if isinstance(default, MARKERS):
         markers, default = (*markers, default), MISSING
     kind = MISSING if annotation is inspect.Parameter.empty else annotation
     return Parameter(parameter.name, parameter.kind, kind, default, markers, unresolved)

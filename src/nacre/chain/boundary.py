@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from nacre.binding import Bound, Site, bind, read_parameters
 from nacre.callables import Call
 from nacre.chain.stage import adopt
-from nacre.errors import HTTPError, InternalServerError
+from nacre.errors import HTTPError, InternalServerError, Problem, ValidationError
 from nacre.request import Request
 from nacre.response import Response
 from nacre.results import Results
@@ -98,6 +100,8 @@ class ErrorBoundary:
             if response.stream is not None and response.eager:
                 await prime(response, request, None if inline else self._threads)
             return response
+        except ValidationError as refused:
+            return adopt(request, self._page(request, refused))  # of what the handler or hook asks for
         except Exception as second:
             # An error handler or after_error hook failed: no handler is asked about that, the plain 500 ends it. An
             # error that nobody handled has been reported already, if it is that one which was raised again.
@@ -159,18 +163,49 @@ def by_arity(function: Callable[..., Any], app: object) -> Callable[..., Any] | 
 
     Returns a function of `(request, error)`, async if the handler is; None if it takes another number of arguments.
     """
+    match _arity(function):
+        case 1:
+            return lambda request, error: function(request)
+        case 2:
+            return lambda request, error: function(request, error)
+        case 3:
+            return lambda request, error: function(app, request, error)
+        case _:
+            return None
+
+
+def bind_error_handler(function: Callable[..., Any], app: object, site: Site, label: str) -> Bound | list[Problem]:
+    """Bind an error handler that asks for more, by marked parameters or by those that have no position."""
+    given = ("request", "error")
+    count = _arity(function)
+    if count == 3:
+        function = partial(function, app)
+    return bind(function, given, site, label, passed=given[: 1 if count == 1 else 2])
+
+
+def asks_by_mark(function: Callable[..., Any]) -> bool:
+    """Whether a function has parameters that are marked, or must be given by name."""
+    parameters = read_parameters(function)
+    if isinstance(parameters, Problem):
+        return False
+    return any(one.markers or not (one.is_positional or one.is_open or one.has_default) for one in parameters)
+
+
+def _arity(function: Callable[..., Any]) -> int | None:
+    """How many of request, error and app an error handler takes, in the documented forms; None for another number."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return None
-    for count, adapted in (
-        (2, lambda request, error: function(request, error)),
-        (3, lambda request, error: function(app, request, error)),
-        (1, lambda request, error: function(request)),
-    ):
+    parameters = read_parameters(function)
+    if isinstance(parameters, Problem):
+        return None
+    bound = {one.name for one in parameters if one.markers or not (one.is_positional or one.is_open)}
+    signature = signature.replace(parameters=[one for one in signature.parameters.values() if one.name not in bound])
+    for count in (2, 3, 1):
         try:
             signature.bind(*range(count))
         except TypeError:
             continue
-        return adapted
+        return count
     return None

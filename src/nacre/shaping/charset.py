@@ -22,16 +22,22 @@ def is_charset(name: str) -> bool:
     return True
 
 
-def is_utf8(name: str) -> bool:
-    """Whether a charset is UTF-8, however it is spelled, or ASCII's subset of it."""
-    return codecs.lookup(name).name == "utf-8"
+def is_same_charset(one: str, other: str) -> bool:
+    """Whether two names, which may be spelled differently, are of one charset."""
+    return codecs.lookup(one).name == codecs.lookup(other).name
 
 
 def with_charset(content_type: str, charset: str) -> str:
     """A content type with this charset in place of the one it had."""
     parsed = parse_media_type(content_type)
-    others = [f"{name}={value}" for name, value in parsed.params if name != "charset"]
+    others = [f"{name}={_quoted(value)}" for name, value in parsed.params if name != "charset"]
     return "; ".join([parsed.essence, *others, f"charset={charset}"])
+
+
+def _quoted(value: str) -> str:
+    if value and not value.rstrip(TOKEN):
+        return value
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def encode_pieces(stream: Any, charset: str) -> Any:
@@ -103,4 +109,8 @@ class _AsyncPieces:
         raise error
 
     async def aclose(self) -> None:
-        await close_stream(self._stream)
+        try:
+            await close_stream(self._source)
+        finally:
+            if self._source is not self._stream:
+                await close_stream(self._stream)

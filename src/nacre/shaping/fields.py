@@ -1,0 +1,199 @@
+"""Classes with fields, and the names by which users pick some of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar, is_typeddict
+
+import msgspec
+
+from nacre.shaping.annotations import members_of, says_nothing, unaliased
+from nacre.shaping.models import is_pydantic
+
+Names: TypeAlias = Iterable[str] | Mapping[str, Any]
+"""What users write: names, or a mapping from names to True (the whole field) or to names further in."""
+
+Tree: TypeAlias = dict[str, "Tree | None"]
+"""What they are read to: None is the whole field."""
+
+EACH = "__all__"
+"""Stands for every item of a list and every value of a dict; names alone hold for the items of a list too."""
+
+_WITHOUT_FIELDS = (None, type(None), str, bytes, int, float, bool)
+_PURE_FACTORIES = (list, dict, set, tuple, frozenset, bytearray)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a class: its name in Python, the one it is sent under, and what it is by default."""
+
+    name: str
+    key: str
+    default: Any = msgspec.NODEFAULT
+
+    def is_default(self, value: Any) -> bool:
+        """Whether a value is the default one."""
+        return self.default is not msgspec.NODEFAULT and (value is self.default or bool(value == self.default))
+
+
+def parse_names(value: Any) -> Tree:
+    """Read names as users write them. Raises TypeError for anything else."""
+    tree = _parse(value)
+    if tree is None:
+        raise TypeError(f"it is a set of names, or a mapping from names to those further in, not {value!r}")
+    return tree
+
+
+def _parse(value: Any) -> Tree | None:
+    if value is True or value is ...:
+        return None
+    if isinstance(value, Mapping):
+        items = value.items()
+    elif isinstance(value, set | frozenset | list | tuple):
+        items = ((name, True) for name in value)
+    elif isinstance(value, str):
+        raise TypeError(f"{value!r} is a str; write {{{value!r}}}")
+    else:
+        raise TypeError(f"names are given in a set or a mapping, not as {value!r}")
+    tree: Tree = {}
+    for name, below in items:
+        if not isinstance(name, str):
+            raise TypeError(f"{name!r} is no name; {EACH!r} stands for each item of a list")
+        tree[str.__str__(name)] = _parse(below)
+    return tree
+
+
+def fields_of(kind: type) -> tuple[Field, ...] | None:
+    """The fields of a Struct, dataclass or attrs class; None for a class of another kind."""
+    if hasattr(kind, "__struct_fields__"):
+        infos = msgspec.structs.fields(kind)
+        return tuple(Field(one.name, one.encode_name, _default(one.default, one.default_factory)) for one in infos)
+    if dataclasses.is_dataclass(kind):
+        return tuple(
+            Field(one.name, one.name, _default(_given(one.default), _given(one.default_factory)))
+            for one in dataclasses.fields(kind)
+        )
+    if hasattr(kind, "__attrs_attrs__"):
+        return tuple(
+            Field(one.name, one.name, _default(one.default, getattr(one.default, "factory", None)))
+            for one in kind.__attrs_attrs__
+            if not one.name.startswith("_")  # which are private to the object for msgspec too
+        )
+    return None
+
+
+def _given(default: Any) -> Any:
+    return msgspec.NODEFAULT if default is dataclasses.MISSING else default
+
+
+def _default(default: Any, factory: Any) -> Any:
+    # Factories of other kinds may count, or look at a clock: nothing that they give is the default.
+    if factory in _PURE_FACTORIES:
+        return factory()
+    return default
+
+
+def unknown_names(tree: Tree, annotation: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The names in a tree that no value of this type has, each with the names there are."""
+    known = _names_of(annotation)
+    for name, below in tree.items():
+        if name == EACH:
+            inner = _item_type(annotation)
+            if below is not None and inner is not None:
+                yield from unknown_names(below, inner)
+        elif known is not None and name not in known:
+            yield name, tuple(known)
+        elif known is not None and below is not None:
+            yield from unknown_names(below, known[name])
+
+
+def meant_for_each(tree: Tree, annotation: Any) -> Iterator[str]:
+    """The names given for the keys of a dict that are names of its values' fields."""
+    annotation = unaliased(annotation)
+    origin = typing.get_origin(annotation)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        yield from (name for name in tree if name in (_names_of(_item_type(annotation)) or ()))
+
+
+def _names_of(annotation: Any) -> dict[str, Any] | None:
+    """The fields, with their types, that values of this type have between them; None if that isn't known."""
+    found: dict[str, Any] = {}
+    for member in members_of(unaliased(annotation)):
+        member = unaliased(member)
+        if member in _WITHOUT_FIELDS:
+            continue
+        inner = _element_type(member)
+        names = _types_of(member) if inner is None else _names_of(inner)
+        if names is None:
+            return None
+        found |= {name: Any if name in found else kind for name, kind in names.items()}
+    return found or None
+
+
+def _types_of(kind: Any) -> dict[str, Any] | None:
+    kind = typing.get_origin(kind) or kind
+    if not isinstance(kind, type):
+        return None
+    if is_pydantic(kind) and hasattr(kind, "model_fields"):
+        models: Any = kind
+        computed = {name: Any for name in models.model_computed_fields}
+        return {name: one.annotation for name, one in models.model_fields.items()} | computed
+    has_fields = fields_of(kind) is not None or is_typeddict(kind)
+    return _hints(kind) if has_fields else None
+
+
+def _hints(kind: type) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(kind)
+    except (NameError, TypeError):
+        # A name that exists for type checkers only.
+        return {name: Any for owner in kind.__mro__ for name in vars(owner).get("__annotations__", ())}
+
+
+def _element_type(annotation: Any) -> Any:
+    """The type of the items of a list-like type; None for other types."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if not isinstance(origin, type) or issubclass(origin, Mapping) or not arguments:
+        return None
+    return unaliased(arguments[0]) if issubclass(origin, Iterable) and not is_pydantic(origin) else None
+
+
+def _item_type(annotation: Any) -> Any:
+    """The type that `EACH` stands for; None if that isn't known."""
+    annotation = unaliased(annotation)
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if isinstance(origin, type) and issubclass(origin, Mapping) and len(arguments) == 2:
+        return arguments[1]
+    return _element_type(annotation)
+
+
+C = TypeVar("C")
+
+
+def nearest(kinds: Mapping[type, C], kind: type) -> C | None:
+    """What a mapping has for a class, or for the first of its bases that is in it."""
+    return next((kinds[one] for one in kind.__mro__ if one in kinds), None)
+
+
+def has_no_names(annotation: Any) -> str | None:
+    """Why names can't pick anything of values of this type, or None if they may."""
+    if says_nothing(annotation):
+        return None
+    for member in members_of(unaliased(annotation)):
+        kind: Any = _element_type(unaliased(member)) or unaliased(member)
+        if is_array(kind):
+            return f"`{kind.__name__}` is sent as an array, which has no names"
+    return None
+
+
+def is_array(kind: Any) -> bool:
+    """Whether a class with fields is sent as an array: a NamedTuple, a Struct with `array_like`."""
+    if not isinstance(kind, type):
+        return False
+    if issubclass(kind, tuple):
+        return hasattr(kind, "_fields")
+    config = getattr(kind, "__struct_config__", None)
+    return config is not None and bool(config.array_like)
