@@ -314,14 +314,27 @@ class Nacre(Group):
         """Match a request and leave on it what was matched; the pipeline is what the transport runs."""
         compiled = self._compiled or self._ready()
         request.app = self
-        # PERF: a static route is found here; `_choose` finds it as well, and everything else.
-        found = compiled.router.static.get(request.path)
+        path = request.path
+        if request.refusal is not None or (host is not None and (len(host) > 300 or not _is_host(host))):
+            return self._choose(compiled, request, host).pipeline
+        # PERF: the usual routes are found here; `_choose` finds them as well, and everything else.
+        found = compiled.router.static.get(path)
         chain = None if found is None else found.get(request.method)
-        if chain is not None and request.refusal is None and (host is None or (len(host) < 300 and _is_host(host))):
-            request.route = chain.route
-            request.max_body = chain.max_body
-            return chain.pipeline
-        return self._choose(compiled, request, host).pipeline
+        if chain is None:
+            if not path.isascii() or not path.isprintable() or "%" in path:
+                return self._choose(compiled, request, host).pipeline
+            try:
+                hit = compiled.router.find_variable(request.method, path)
+            except Exception:  # of a converter that the application registered: told where it is met again
+                hit = None
+            if hit is None:
+                return self._choose(compiled, request, host).pipeline
+            chain, params = hit
+            if params:
+                request.path_params = params
+        request.route = chain.route
+        request.max_body = chain.max_body
+        return chain.pipeline
 
     def _choose(self, compiled: Compiled, request: Request, host: str | None) -> Chain:
         """The chain for a request. What was matched, or why nothing was, is left on the request."""

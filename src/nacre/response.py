@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -49,6 +50,12 @@ class Response:
 
     holds: Response | None = None
     """The response whose stream this one's stream is made of; it is not closed as long as this one isn't."""
+
+    zlib_executor: Executor | None = None
+    """Where a layer that compresses the body is to do it, from the option of that name; Nacre itself doesn't."""
+
+    zlib_executor_size: int | None = None
+    """The length in bytes from which on it is worth the executor."""
 
     sent_callbacks: list[Callable[[], object]] | None
     owner: object

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import types
 import typing
@@ -15,6 +16,7 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
+from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
@@ -49,6 +51,12 @@ class Results:
         self._json = ("content-type", check_value("content-type", json_type))
         self.none_status = none_status
         self.encode = encode
+        self._int_is_status = int_is_status
+        self._tabulate()
+
+    def _tabulate(self) -> None:
+        """Put the rules into the table by type."""
+        self.convert_body: Converter = self.convert
         self._by_type: dict[type, Converter] = {
             str: self.text,
             bytes: self.binary,
@@ -56,7 +64,7 @@ class Results:
             list: self.data,
             bool: self.data,
             float: self.data,
-            int: self.status if int_is_status else self.data,
+            int: self.status if self._int_is_status else self.data,
             type(None): self.nothing,
             tuple: self.parts,
         }
@@ -79,11 +87,33 @@ class Results:
         An annotation that says the value is data (`int`, `tuple[…]`, a model) decides; anything else, unions with
         `Response` included, goes by the value's type as `convert` does.
         """
-        if annotation is int or annotation is tuple or typing.get_origin(annotation) is tuple:
+        if annotation is int or not self.splits_tuples(annotation):
             return self._data_or_response
         if typing.get_origin(annotation) in _STREAM_ORIGINS and bytes in typing.get_args(annotation):
             return self._byte_stream
         return self._by_exact_type
+
+    def splits_tuples(self, annotation: Any) -> bool:
+        """Whether a tuple is a body with a status or headers, for a function with this return annotation."""
+        return annotation is not tuple and typing.get_origin(annotation) is not tuple
+
+    def variant(self, encode: Callable[[object], bytes]) -> Results:
+        """The same rules with another JSON encoder; `convert_body` may be set on it, for the bodies in tuples."""
+        rules = copy.copy(self)
+        rules.encode = encode
+        rules._tabulate()
+        return rules
+
+    def content_type_of(self, kind: Any) -> str | None:
+        """The content type of values of this type; None if there is none, or if it depends on the value."""
+        origin = typing.get_origin(kind) or kind
+        if origin in _STREAM_ORIGINS[:-1]:
+            return self._bytes[1] if bytes in typing.get_args(kind) else self._text[1]
+        if not isinstance(origin, type) or origin in (inspect.Signature.empty, object, types.NoneType, types.UnionType):
+            return None
+        if issubclass(origin, bytes | bytearray | memoryview):
+            return self._bytes[1]
+        return self._text[1] if issubclass(origin, str) and not issubclass(origin, Enum) else self._json[1]
 
     # One method per kind of value; subclasses override these.
 
@@ -142,7 +172,7 @@ class Results:
         return self.data(value)
 
     def _with(self, body: Any, status: int | str | None, headers: Any, *, status_only: bool = False) -> Response:
-        response = Response() if status_only else self.convert(body)
+        response = Response() if status_only else self.convert_body(body)
         if status is not None:
             response.status = _checked_status(status)
         # A list may name one header twice (two cookies); the first of a name replaces what conversion had set.

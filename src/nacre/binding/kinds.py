@@ -96,7 +96,7 @@ def kind_of(type_: Any) -> Kind:
     bare = unwrap(type_).type
     members = members_of(bare)
     if len(members) != 1 or members[0] is not bare:
-        kinds = {kind_of(member) for member in members}
+        kinds: set[Kind] = {kind_of(member) for member in members}
         if len(kinds) == 1 and (len(members) == 1 or kinds == {"text"}):
             return kinds.pop()
         return "data" if kinds and kinds <= {"text", "texts", "model", "data"} else "unsupported"

@@ -15,11 +15,14 @@ import msgspec
 
 from nacre.binding.kinds import COLLECTIONS, MAPPINGS, Bare, members_of, unwrap
 from nacre.binding.marks import Constraints
-from nacre.binding.parser import Unsupported
+from nacre.binding.parser import FAILURES, Unsupported
 from nacre.errors import ErrorItem
 
 MAX_DIGITS: Final = 4300
 """CPython's own bound on the digits of an int (`sys.set_int_max_str_digits`), and ours on every number."""
+
+MAX_ERRORS: Final = 100
+"""How many errors are listed for one value."""
 
 _MAX_LISTED = 20
 _MAX_NUMBER = 1000  # characters of a limit that a message shows
@@ -52,6 +55,13 @@ def is_bounded(value: Decimal) -> bool:
     return value.is_finite() and abs(value.adjusted()) <= MAX_DIGITS
 
 
+def bounded(found: list[ErrorItem], more: bool = False) -> list[ErrorItem]:
+    """The first `MAX_ERRORS` errors, and one that says so if there are more."""
+    if len(found) <= MAX_ERRORS and not more:
+        return found
+    return [*found[:MAX_ERRORS], fault("too_many_errors", f"more than {MAX_ERRORS} errors; the others aren't listed")]
+
+
 def check(limits: Sequence[Limit], value: Any) -> None:
     """Raise ValueError if one of the limits doesn't hold."""
     for limit in limits:
@@ -61,7 +71,14 @@ def check(limits: Sequence[Limit], value: Any) -> None:
 
 def passed(limits: Sequence[Limit], value: Any) -> list[ErrorItem]:
     """What is wrong with a value, one item for each limit that doesn't hold."""
-    return [{**limit.item} for limit in limits if not limit.holds(value)]
+    return [{**limit.item} for limit in limits if not _holds(limit, value)]
+
+
+def _holds(limit: Limit, value: Any) -> bool:
+    try:
+        return limit.holds(value)
+    except FAILURES:
+        return False  # it can't be compared: a decimal that is no number
 
 
 # From what was declared to limits.
@@ -83,8 +100,8 @@ _UNCHECKED = frozenset({"Unit", "DocInfo"})
 def _constraints_of(metadata: Any) -> Constraints:
     if isinstance(metadata, type | re.Pattern):
         return Constraints()
-    given = {name: getattr(metadata, name, None) for name in _NAMES}
-    given = {name: value for name, value in given.items() if isinstance(value, _VALUES[name]) and value is not True}
+    given: dict[str, Any] = {name: getattr(metadata, name, None) for name in _NAMES}
+    given = {name: value for name, value in given.items() if isinstance(value, _VALUES[name])}
     cls = type(metadata)
     if not given and cls.__module__.startswith("annotated_types") and cls.__name__ not in _UNCHECKED:
         if cls.__name__ == "Len" and metadata.min_length == 0 and metadata.max_length is None:
@@ -153,12 +170,14 @@ def _limits(name: str, value: Any, families: set[Family]) -> list[Limit]:
 
 
 def _check_value(name: str, value: Any) -> None:
-    if not isinstance(value, _VALUES[name]) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, _VALUES[name]):
         raise Unsupported(f"`{name}` must be {'a text' if name == 'pattern' else 'a number'}, not {value!r}")
     if isinstance(value, float | Decimal) and not math.isfinite(value):
         raise Unsupported(f"`{name}` must be finite, not {value!r}")
-    if (name == "multiple_of" and value <= 0) or (name.endswith("length") and value < 0):
-        raise Unsupported(f"`{name}` must be more than that: {value!r}")
+    if name == "multiple_of" and value <= 0:
+        raise Unsupported(f"`multiple_of` must be more than 0, not {value!r}")
+    if name.endswith("_length") and value < 0:
+        raise Unsupported(f"`{name}` can't be less than 0, and is {value!r}")
 
 
 _ITEMS = (list, tuple, set, frozenset, dict)

@@ -35,8 +35,10 @@ from nacre.binding.kinds import COLLECTIONS, SCALARS, Bare, is_pydantic, kind_of
 from nacre.binding.limits import (
     MAX_DIGITS,
     Limit,
+    bounded,
     constraints_of,
     enum_fault,
+    expected,
     families_of,
     fault,
     is_bounded,
@@ -55,9 +57,9 @@ _CALL: Final = "{parse}({raw})"
 def text_parser(type_: Any, constraints: Constraints) -> Parser:
     """The parser of one text; raises Unsupported for a type or a constraint that it can't serve."""
     if is_pydantic(type_):
-        from nacre.binding import pydantic_models
+        from nacre.binding.pydantic_models import text_parser as pydantic_parser
 
-        return pydantic_models.text_parser(type_, constraints)
+        return pydantic_parser(type_, constraints)
     bare = unwrap(type_)
     outer = [*constraints_of(bare), constraints]
     _ = limits_of(families_of(bare.type), outer, shown(bare.type))  # each must fit one member at least
@@ -202,15 +204,16 @@ def _zoned(core: Any, zone: bool) -> Reading:
 
 
 def _enumeration(cls: type[Enum]) -> Reading:
-    members = {member.value: member for member in cls}
-    wrong = enum_fault(cls)
-    words = f"one of {wrong['ctx']['expected']}" if "ctx" in wrong else ""
+    values = [member.value for member in cls]
+    texts = all(isinstance(value, str) for value in values)
+    if not texts and not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        raise Unsupported(f"{shown(cls)} has values that aren't all texts or all whole numbers")
+    members: dict[Any, Enum] = {member.value: member for member in cls}
+    wrong, words = enum_fault(cls), expected(values)
     custom = cls._missing_.__func__ not in (Enum._missing_.__func__, Flag._missing_.__func__)  # type: ignore[attr-defined]
-    if all(type(value) is str or isinstance(value, str) for value in members):
+    if texts:
         parse = partial(_found, cls, members) if custom else members.__getitem__
         return Reading(parse, wrong, words)
-    if not all(isinstance(value, int) and not isinstance(value, bool) for value in members):
-        raise Unsupported(f"{shown(cls)} has values that aren't all texts or all whole numbers")
 
     def parse_number(raw: str) -> Any:
         number = parse_integer(raw)
@@ -230,20 +233,19 @@ def _literal(values: tuple[Any, ...], constraints: Constraints) -> Reading:
     if not values or not all(type(value) in (str, int, bool) for value in values):
         raise Unsupported("a `Literal` can be read from a text if its values are texts, whole numbers, true and false")
     texts = {value: value for value in values if type(value) is str}
-    wrong = literal_fault(values)
-    words = f"one of {wrong['ctx']['expected']}" if "ctx" in wrong else ""
+    wrong, words = literal_fault(values), expected(values)
     if len(texts) == len(values):
         return Reading(texts.__getitem__, wrong, words)
     integers = {value for value in values if type(value) is int}
     bools = {value for value in values if type(value) is bool}
-    words_of_bool = _STRICT_BOOLS if constraints.strict else _BOOLS
+    bool_words = _STRICT_BOOLS if constraints.strict else _BOOLS
 
     def parse(raw: str) -> Any:
         if integers and _INTEGER.fullmatch(raw) and (number := parse_integer(raw)) in integers:
             return number
         if raw in texts or not bools:
             return texts[raw]
-        value = words_of_bool[raw]
+        value = bool_words[raw]
         if value not in bools:
             raise ValueError
         return value
@@ -367,15 +369,15 @@ def texts_parser(type_: Any, constraints: Constraints) -> Parser:
     Raises Unsupported for a type or a constraint that it can't serve.
     """
     if is_pydantic(type_):
-        from nacre.binding import pydantic_models
+        from nacre.binding.pydantic_models import texts_parser as pydantic_parser
 
-        return pydantic_models.texts_parser(type_, constraints)
+        return pydantic_parser(type_, constraints)
     if kind_of(type_) != "texts":
         raise Unsupported(f"{shown(type_)} can't be read from a list of texts")
     outer = unwrap(type_)
     inner = unwrap(members_of(outer.type)[0])
     counts = Constraints(min_length=constraints.min_length, max_length=constraints.max_length)
-    own = [*constraints_of(outer), *(constraints_of(inner) if inner != outer else [])]
+    own = [*constraints_of(outer), *constraints_of(inner)]
     limits = limits_of({"items"}, [*own, counts], shown(inner.type))
     make = COLLECTIONS[get_origin(inner.type)]
     of_items = replace(constraints, min_length=None, max_length=None)
@@ -398,7 +400,7 @@ def _many(item: Parser, make: type, limits: Sequence[Limit]) -> Parser:
     def explain(raw: list[str]) -> list[ErrorItem]:
         found = [one for index, text in enumerate(raw) for one in _explained(item, index, text)]
         # Sets are counted without what is in them twice, as far as it can be known.
-        return found + passed(limits, list(raw) if found else make([read(text) for text in raw]))
+        return bounded(found + passed(limits, list(raw) if found else make([read(text) for text in raw])))
 
     plain = not limits and item.expression == "{raw}"
     return Parser(make if plain else parse, explain)
@@ -421,7 +423,7 @@ def _row(items: Sequence[Parser], limits: Sequence[Limit]) -> Parser:
         found = [one for index, (item, text) in enumerate(pairs) for one in _explained(item, index, text)]
         if len(raw) != size:
             found.append({**(short if len(raw) < size else long)})
-        return found or passed(limits, tuple(raw))
+        return bounded(found) or passed(limits, tuple(raw))
 
     return Parser(parse, explain)
 

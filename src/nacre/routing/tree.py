@@ -132,6 +132,17 @@ class Router(Generic[T]):
             return Found(hit[0].payload, hit[1] or _NO_PARAMS)
         return self._find_otherwise(method, path, segments, host)
 
+    def find_variable(self, method: str, path: str) -> tuple[T, dict[str, object]] | None:
+        """The payload and parameters of a route with variables, if `find` would answer with it; None says nothing.
+
+        `path` holds no `%`. PERF: for callers on the way of every request; `find` wraps its answer (bench/parts.py).
+        """
+        segments = path.split("/")
+        if segments[0] or self.has_hosts:
+            return None
+        hit = _descend(self._trees.anywhere, 1, segments, method)
+        return None if hit is None else (hit[0].payload, hit[1])
+
     def _find_by_host(self, method: str, path: str, segments: Sequence[str], host: str) -> Match[T]:
         for root in self._trees.of(host):
             hit = _descend(root, 1, segments, method)

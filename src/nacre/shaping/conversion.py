@@ -10,7 +10,7 @@ import datetime
 import decimal
 import typing
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Never
 
@@ -65,15 +65,16 @@ def _by_pydantic(adapter: Any, subject: str) -> Convert:
         try:
             return adapter.validate_python(value, from_attributes=True)
         except ValidationError as error:
-            found = error.errors(include_url=False, include_context=False, include_input=False)
-            raise ResponseValidationError(subject, [_listed(one["loc"], one["msg"]) for one in found]) from None
+            raise ResponseValidationError(subject, list(_listed(error))) from None
 
     return convert
 
 
-def _listed(loc: Sequence[int | str], message: str) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
-    return f"{path}: {message}" if path else message
+def _listed(error: Any) -> Iterator[str]:
+    """What pydantic found, without the values."""
+    for one in error.errors(include_url=False, include_context=False, include_input=False):
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in one["loc"]).lstrip(".")
+        yield f"{path}: {one['msg']}" if path else one["msg"]
 
 
 def _by_member(members: Sequence[Any], subject: str) -> Convert:
@@ -157,7 +158,10 @@ def _accept(kind: Any, value: Any) -> Any:
     if is_pydantic(owner):
         if isinstance(value, owner) and value.__class__ is not owner:
             return owner.model_construct(**{name: getattr(value, name) for name in owner.model_fields})
-        return type_adapter(kind).validate_python(value, from_attributes=True)
+        try:
+            return owner.__pydantic_validator__.validate_python(value, from_attributes=True)
+        except ValueError as error:
+            raise ValueError("; ".join(_listed(error))) from None
     if not isinstance(value, owner):
         raise TypeError(f"Expected `{owner.__name__}`, got `{type(value).__name__}`")
     return value

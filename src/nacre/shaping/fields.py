@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, TypeVar, is_typeddict
 
 import msgspec
 
-from nacre.shaping.annotations import members_of, says_nothing, unaliased
+from nacre.shaping.annotations import members_of, unaliased
 from nacre.shaping.models import is_pydantic
 
 Names: TypeAlias = Iterable[str] | Mapping[str, Any]
@@ -178,15 +178,15 @@ def nearest(kinds: Mapping[type, C], kind: type) -> C | None:
     return next((kinds[one] for one in kind.__mro__ if one in kinds), None)
 
 
-def has_no_names(annotation: Any) -> str | None:
-    """Why names can't pick anything of values of this type, or None if they may."""
-    if says_nothing(annotation):
-        return None
+def classes_of(annotation: Any) -> Iterator[type]:
+    """The classes of the objects that values of this type are, or are lists of."""
     for member in members_of(unaliased(annotation)):
-        kind: Any = _element_type(unaliased(member)) or unaliased(member)
-        if is_array(kind):
-            return f"`{kind.__name__}` is sent as an array, which has no names"
-    return None
+        member = unaliased(member)
+        inner = _element_type(member)
+        if inner is not None:
+            yield from classes_of(inner)
+        elif isinstance(kind := typing.get_origin(member) or member, type):
+            yield kind
 
 
 def is_array(kind: Any) -> bool:

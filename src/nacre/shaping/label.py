@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from nacre.media import parse_media_type
 from nacre.response import Response
 from nacre.shaping.charset import encode_pieces, is_same_charset, with_charset
-from nacre.media import parse_media_type
 from nacre.shaping.options import ResponseOptions
 
 
@@ -40,8 +40,8 @@ class Label:
 
     def _encode(self, response: Response, value: Any, content_type: str) -> str:
         """Encode the body, if it is text, and return the content type with its charset."""
-        is_words = isinstance(value, str)
-        if not is_words and not content_type.startswith("text/"):
+        is_words, is_text = isinstance(value, str), content_type[:5].lower() == "text/"
+        if not is_words and not is_text:
             return content_type
         if not self._is_utf8 and not isinstance(value, bytes | bytearray | memoryview):
             if response.stream is not None:
@@ -50,6 +50,6 @@ class Label:
                 response.body = response.body.decode().encode(self._encoding)
         if self._charset is not None:
             return with_charset(content_type, self._charset)
-        if is_words and content_type.startswith("text/") and "charset=" not in content_type.lower():
+        if is_words and is_text and parse_media_type(content_type).charset is None:
             return with_charset(content_type, "utf-8")
         return content_type
