@@ -20,8 +20,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent / "src" / "nacre_openapi_ui"
-CHECKSUMS = PACKAGE / "CHECKSUMS"
+HERE = Path(__file__).parent
+CHECKSUMS = HERE / "CHECKSUMS"
+FILES = Path("src", "nacre_openapi_ui", "files")
+LICENSES = Path("licenses")
 
 
 @dataclass(frozen=True)
@@ -83,14 +85,14 @@ def fetch(source: Source) -> bytes:
 
 
 def contents(source: Source, tarball: bytes) -> Iterator[tuple[Path, bytes]]:
-    """The shipped files of a tarball, by their paths in the package, not compressed."""
+    """The shipped files of a tarball, by their paths here, not compressed."""
     with tarfile.open(fileobj=io.BytesIO(tarball)) as archive:
-        for folder, names in (("files", source.files), ("licenses", source.licenses)):
+        for folder, names in ((FILES, source.files), (LICENSES, source.licenses)):
             for ours, theirs in names.items():
                 member = archive.extractfile(f"package/{theirs}")
                 if member is None:
                     raise Mismatch(f"{theirs} of {source.name} {source.version} is no file")
-                yield Path(folder, ours), member.read()
+                yield folder / ours, member.read()
 
 
 def write(fetched: list[tuple[Source, dict[Path, bytes]]]) -> None:
@@ -98,13 +100,12 @@ def write(fetched: list[tuple[Source, dict[Path, bytes]]]) -> None:
     for source, files in fetched:
         lines.append(f"# npm {source.name} {source.version} {source.integrity}")
         for path, content in files.items():
-            if path.parts[0] == "files":
-                # Without a time the same content gives the same file.
-                path, content = path.with_name(f"{path.name}.gz"), gzip.compress(content, 9, mtime=0)
-            target = PACKAGE / path
+            # Without a time the same content gives the same file.
+            content = gzip.compress(content, 9, mtime=0) if is_compressed(path) else content
+            target = HERE / shipped(path)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-            lines.append(f"{hashlib.sha256(content).hexdigest()}  {path.as_posix()}")
+            lines.append(f"{hashlib.sha256(content).hexdigest()}  {shipped(path).as_posix()}")
     CHECKSUMS.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
@@ -112,11 +113,17 @@ def check(fetched: list[tuple[Source, dict[Path, bytes]]]) -> None:
     """Compare what lies here, as it is when decompressed: another zlib may compress the same content differently."""
     for source, files in fetched:
         for path, content in files.items():
-            shipped = path.parts[0] == "files"
-            target = PACKAGE / (path.with_name(f"{path.name}.gz") if shipped else path)
-            found = target.read_bytes()
-            if (gzip.decompress(found) if shipped else found) != content:
-                raise Mismatch(f"{target.relative_to(PACKAGE)} differs from {source.name} {source.version}")
+            found = (HERE / shipped(path)).read_bytes()
+            if (gzip.decompress(found) if is_compressed(path) else found) != content:
+                raise Mismatch(f"{shipped(path)} differs from {source.name} {source.version}")
+
+
+def is_compressed(path: Path) -> bool:
+    return path.parent == FILES
+
+
+def shipped(path: Path) -> Path:
+    return path.with_name(f"{path.name}.gz") if is_compressed(path) else path
 
 
 def main() -> int:

@@ -19,13 +19,13 @@ from nacre.chain.pipeline import Pipeline, bound, guard, wrap_django
 from nacre.chain.stage import Stage
 from nacre.collector import Collected, Collector, Scope
 from nacre.errors import ConfigurationError, Location, MethodNotAllowed, NotFound, Problem
-from nacre.groups import METHODS, HookDeclaration, MountDeclaration, Slashes
+from nacre.groups import METHODS, HookDeclaration, MountDeclaration, RouteDeclaration, Slashes
 from nacre.mounts import enter_mount
 from nacre.ordering import check_order
 from nacre.placement import Placement, names_nothing, words_of
 from nacre.request import Request
 from nacre.response import Response
-from nacre.results import Converter, return_annotation
+from nacre.results import Converter, Results
 from nacre.route import Route
 from nacre.routing import (
     ANY_METHOD,
@@ -34,6 +34,7 @@ from nacre.routing import (
     RouteEntry,
     Router,
 )
+from nacre.shaping import compile_converter
 from nacre.sites import Sites
 from nacre.urls import decode_segment, encode_path
 
@@ -195,7 +196,7 @@ class Compiler:
 
     def _endpoint_of(self, collected: Collected, boundary: ErrorBoundary, site: Site) -> Endpoint:
         declaration, owner = collected.declaration, collected.scopes[-1].owner
-        convert = owner.tools.results.compile(return_annotation(declaration.endpoint))
+        convert = self._converter_of(declaration, owner.tools.results)
         if collected.foreign is not None:
             return self._endpoint(collected, boundary, collected.foreign, convert, None)
         inline = declaration.inline
@@ -211,6 +212,12 @@ class Compiler:
             self._bindings.append((label, bound))
             call = bound.call(owner.tools.threads, inline=bool(inline))
         return self._endpoint(collected, boundary, call, convert, site)
+
+    def _converter_of(self, declaration: RouteDeclaration, results: Results) -> Converter:
+        endpoint, given = declaration.endpoint, declaration.response
+        where = Location.of(endpoint) or declaration.where
+        name = f"handler {describe(endpoint)}"
+        return self._attempt(lambda: compile_converter(results, endpoint, given, name, where)) or results.convert
 
     def _endpoint(
         self, collected: Collected, boundary: ErrorBoundary, call: Call, convert: Converter, site: Site | None
@@ -338,7 +345,11 @@ class Compiler:
             owner,
             next((limit for limit in reversed(limits) if limit is not None), None),
             fallback,
-            tuple(dict.fromkeys([*((f"layer `{layer.name}`", one) for _, layer in layers for one in layer.bounds), *self._bindings])),
+            tuple(
+                dict.fromkeys(
+                    [*((f"layer `{layer.name}`", one) for _, layer in layers for one in layer.bounds), *self._bindings]
+                )
+            ),
         )
         self.chains.append(chain)
         return chain
@@ -412,17 +423,17 @@ class Compiler:
         self, declared: HookDeclaration, make: Callable[[], Bound | list[Problem]], label: str
     ) -> Bound | None:
         """Bind a hook or an error handler once for the chain that is being built."""
-        for known, bound in self._hooks:
+        for known, already in self._hooks:
             if known is declared:
-                return bound
+                return already
         made = make()
-        if isinstance(made, list):
-            self.problems += made
-            made = None
-        else:
+        if isinstance(made, Bound):
             self._bindings.append((label, made))
-        self._hooks.append((declared, made))
-        return made
+        else:
+            self.problems += made
+        bound = made if isinstance(made, Bound) else None
+        self._hooks.append((declared, bound))
+        return bound
 
     def _boundary(self, scopes: Sequence[Scope], site: Site, last: ErrorBoundary | None = None) -> ErrorBoundary:
         owner = scopes[-1].owner

@@ -106,6 +106,14 @@ class InputDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class BinderDescription:
+    """The written function that gives a handler, layer or hook (`by`) what it asks for."""
+
+    by: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResultDescription:
     """What a handler answers: the type of a plain value, `inspect.Signature.empty` if it isn't annotated."""
 
@@ -137,6 +145,7 @@ class ChainDescription:
     runs_inline: bool
     inputs: tuple[InputDescription, ...] = ()
     result: ResultDescription | None = None
+    binders: tuple[BinderDescription, ...] = ()
     validation: Validation = Validation()
 
 
@@ -307,6 +316,7 @@ def describe_chain(compiled: Compiled, chain: Chain) -> ChainDescription:
         chain.pipeline.inline is not None and not compiled.raw_layers,
         tuple(_input(by, one) for by, bound in chain.bounds for one in bound.plan.inputs),
         ResultDescription(return_annotation(chain.route.endpoint)) if chain.route else None,
+        tuple(BinderDescription(by, bound.source) for by, bound in chain.bounds if bound.source is not None),
         next((bound.plan.validation for _, bound in chain.bounds), Validation()),
     )
 

@@ -15,6 +15,7 @@ from nacre.chain.boundary import ErrorKey
 from nacre.declare import DeclaredRoute, records_of
 from nacre.documentation import DOCUMENTATION_OPTIONS, Documentation, document
 from nacre.errors import ConfigurationError, Location, Problem
+from nacre.shaping import RESPONSE_OPTIONS
 
 F = TypeVar("F", bound=Callable[..., Any])
 Slashes = Literal["strict", "redirect", "ignore"]
@@ -116,6 +117,7 @@ class RouteDeclaration:
     inline: bool | None = None
     max_body: int | None = None
     documentation: Documentation = Documentation()
+    response: Mapping[str, Any] = field(default_factory=dict[str, Any])
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     order: int = 0
 
@@ -204,8 +206,9 @@ class Group:
         Options: `name` (for `url_for`), `tags`, `middlewares`, `error_handlers` (a dict by status or class), `host`,
         `defaults` (path variables' values when the pattern lacks them), `slashes`, `inline` (a plain function that
         never blocks, run on the event loop), `max_body` (bytes). For the OpenAPI document: `summary`, `description` (the
-        docstring says both unless given), `operation_id`, `deprecated`, `hidden`, `responses` and `security`. All others
-        are kept in `request.route.options`.
+        docstring says both unless given), `operation_id`, `deprecated`, `hidden`, `responses` and `security`. For what
+        the function returns, if that is no `Response`: `status_code`, `response_type` and the others of
+        `nacre.shaping.ResponseKeywords`. All others are kept in `request.route.options`.
         """
 
         def record(endpoint: F) -> F:
@@ -402,6 +405,7 @@ def declare_route(
     others = {name: value for name, value in options.items() if name not in _ROUTE_OPTIONS}
     _refuse_misspelt(others, where)
     middlewares = known.pop("middlewares", ())
+    response = {name: known.pop(name) for name in RESPONSE_OPTIONS if name in known}
     told = {name: known.pop(name) for name in DOCUMENTATION_OPTIONS if name in known}
     for key in known.get("error_handlers", ()):
         if not is_error_key(key):
@@ -424,6 +428,7 @@ def declare_route(
             where,
             middlewares=shared,
             documentation=document(function, told, f"route `{path}`", where),
+            response=response,
             options=others,
             order=next(_order),
             **known,
@@ -444,6 +449,7 @@ def _refuse_misspelt(options: Mapping[str, Any], where: Location) -> None:
 _ROUTE_OPTIONS = (
     *("name", "tags", "middlewares", "error_handlers", "host", "defaults", "slashes", "inline", "max_body"),
     *DOCUMENTATION_OPTIONS,
+    *RESPONSE_OPTIONS,
 )
 
 

@@ -16,7 +16,6 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
-from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
@@ -27,6 +26,7 @@ from nacre.response import Response, StreamingResponse, ready_response
 Converter = Callable[[Any], Response]
 
 _STREAM_ORIGINS = (AsyncIterable, AsyncIterator, AsyncGenerator, Iterator, Generator, Iterable)
+_ANY_CONTENT = (inspect.Signature.empty, Any, object, types.NoneType, types.UnionType)
 
 
 class Results:
@@ -109,11 +109,11 @@ class Results:
         origin = typing.get_origin(kind) or kind
         if origin in _STREAM_ORIGINS[:-1]:
             return self._bytes[1] if bytes in typing.get_args(kind) else self._text[1]
-        if not isinstance(origin, type) or origin in (inspect.Signature.empty, object, types.NoneType, types.UnionType):
+        if not isinstance(origin, type) or origin in _ANY_CONTENT:
             return None
         if issubclass(origin, bytes | bytearray | memoryview):
             return self._bytes[1]
-        return self._text[1] if issubclass(origin, str) and not issubclass(origin, Enum) else self._json[1]
+        return self._text[1] if issubclass(origin, str) else self._json[1]
 
     # One method per kind of value; subclasses override these.
 

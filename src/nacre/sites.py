@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nacre.binding import Site, Validation
+from nacre.binding import DEFAULT, Site
 from nacre.collector import Collected, Scope
 
 
@@ -23,7 +23,7 @@ class Sites:
         groups = [scope.group for scope in scopes if scope.group is not None]
         key = tuple(map(id, groups))
         if key not in self._shared:
-            validation = next((one.validation for one in reversed(groups) if one.validation is not None), Validation())
+            validation = next((one.validation for one in reversed(groups) if one.validation is not None), DEFAULT)
             self._shared[key] = Site(validation=validation, has_route=False)
         return self._shared[key]
 
@@ -31,7 +31,7 @@ class Sites:
         """What one route gives."""
         shared = self.of_scopes(collected.scopes)
         variables = _variables(collected)
-        lacking = [names for names in self._variables[id(collected.declaration.endpoint)]]
+        elsewhere = self._variables[id(collected.declaration.endpoint)]
         return Site(
             variables,
             shared.providers,
@@ -39,7 +39,7 @@ class Sites:
             shared.validation,
             method,
             collected.path,
-            frozenset(name for name in variables if any(name not in names for names in lacking)),
+            frozenset(name for name in variables if any(name not in names for names in elsewhere)),
         )
 
     def key_of(self, site: Site) -> Any:

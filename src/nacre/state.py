@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
-from typing import Any, Generic, TypeVar
-
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
 
+if TYPE_CHECKING:
 
-class Key(str, Generic[T]):
-    """A typed name for something that a layer leaves in the state."""
+    class Key(Generic[T]):
+        """A typed name for what a layer leaves in the state: `USER: Key[User] = Key("user")`.
+
+        A layer that sets it (`request.state[USER] = user`) says so with `provides=USER`; whoever takes it, by
+        `user: Annotated[User, USER]` or `user: User = Provide(USER)`, needs such a layer, which is checked at startup.
+        """
+
+        def __init__(self, name: str, /) -> None: ...
+
+else:
+    # It is the name itself, so the state holds ordinary names. Type checkers are not told, since to them a text is a
+    # key for anything, and `request.state[USER] = 3` would pass.
+    class Key(str, Generic[T]):
+        __slots__ = ()
 
 
 class State(MutableMapping[str, Any]):
@@ -27,14 +39,38 @@ class State(MutableMapping[str, Any]):
     def __init__(self, items: MutableMapping[str, Any] | None = None) -> None:
         object.__setattr__(self, "_items", {} if items is None else items)
 
-    def __getitem__(self, name: str) -> Any:
+    @overload
+    def __getitem__(self, name: Key[T], /) -> T: ...
+    @overload
+    def __getitem__(self, name: str, /) -> Any: ...
+    def __getitem__(self, name: Any, /) -> Any:
         return self._items[name]
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    @overload
+    def __setitem__(self, name: Key[T], value: T, /) -> None: ...
+    @overload
+    def __setitem__(self, name: str, value: Any, /) -> None: ...
+    def __setitem__(self, name: Any, value: Any, /) -> None:
         self._items[name] = value
 
-    def __delitem__(self, name: str) -> None:
-        del self._items[name]
+    @overload
+    def get(self, name: Key[T], default: None = None, /) -> T | None: ...
+    @overload
+    def get(self, name: Key[T], default: T, /) -> T: ...
+    @overload
+    def get(self, name: str, default: Any = None, /) -> Any: ...
+    def get(self, name: Any, default: Any = None, /) -> Any:
+        return self._items.get(name, default)
+
+    @overload
+    def pop(self, name: Key[T], default: T = ..., /) -> T: ...
+    @overload
+    def pop(self, name: str, default: Any = ..., /) -> Any: ...
+    def pop(self, *arguments: Any) -> Any:
+        return self._items.pop(*arguments)
+
+    def __delitem__(self, name: str | Key[Any], /) -> None:
+        del self._items[name]  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)

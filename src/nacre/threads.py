@@ -84,7 +84,7 @@ class Visit:
             except BaseException:  # cancelled, or the coroutine is being closed
                 self._abandon(turn)
                 raise
-            _adopt(context, tokens)
+            adopt(context, tokens)
             if kind == "done":
                 return value
             if kind == "failed":
@@ -191,7 +191,7 @@ class Visit:
     def _work(self) -> Any:
         while True:
             kind, value, turn, context = self._inbox.get()
-            _adopt(context, self._tokens)
+            adopt(context, self._tokens)
             if kind in ("done", "handed over"):
                 return value
             if kind == "failed":
@@ -324,7 +324,7 @@ def _runs_event_loop() -> bool:
     return True
 
 
-def _adopt(context: Context, tokens: Tokens) -> None:
+def adopt(context: Context, tokens: Tokens) -> None:
     """Take over the context variables that were changed on the other side; `tokens` belong to this side."""
     for variable, value in context.items():
         if variable.get(_MISSING) is not value:

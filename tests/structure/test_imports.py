@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).parents[2] / "src" / "nacre"
 LEVELS: dict[str, list[str]] = {
     "wire": ["errors headers cookies urls media codecs lazy forms multipart"],
     "messages": ["types state body request response route documentation streams threads callables"],
-    "core": ["routing", "binding", "results", "chain"],
+    "core": ["routing", "binding", "results shaping", "chain"],
     "edges": ["transports", "files"],  # each feature module will be a string of its own
     "app": ["app groups declare collector compiler sites mounts placement ordering lifespan describe server pages"],
     "package": ["__init__"],

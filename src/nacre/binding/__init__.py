@@ -5,11 +5,12 @@ from nacre.binding.inputs import Input
 from nacre.binding.marks import MISSING, Body, Constraints, Cookie, File, Form, Header, Path, Query, Source
 from nacre.binding.plan import Site
 from nacre.binding.signature import MARKERS, Parameter, read_parameters
-from nacre.binding.validation import Validation
+from nacre.binding.validation import DEFAULT, Validation
 from nacre.binding.writer import BINDER
 
 __all__ = [
     "BINDER",
+    "DEFAULT",
     "MARKERS",
     "MISSING",
     "Body",

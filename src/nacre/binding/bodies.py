@@ -1,11 +1,16 @@
-"""Which media types a bound body may have (RFC 9110 §8.3)."""
+"""Bodies: which media types one may have (RFC 9110 §8.3), and how those that aren't JSON are read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
-from nacre.errors import UnsupportedMediaType
+from nacre.binding.marks import Constraints
+from nacre.binding.parser import Parser
+from nacre.binding.scalars import text_parser
+from nacre.errors import ErrorItem, UnsupportedMediaType
+from nacre.forms import FormData
 from nacre.media import parse_media_type
 from nacre.request import Request
 
@@ -32,9 +37,48 @@ def refuse_untyped(accepted: Sequence[str]) -> None:
         raise UnsupportedMediaType(f"the body has no Content-Type; it must be {_listed(accepted)}")
 
 
+async def read_form(request: Request) -> FormData:
+    """The form of a request; an empty one if it has no body at all."""
+    if request.headers.get("content-type") is None and not await request.body_reader.read():
+        return FormData()
+    return await request.form()
+
+
 def is_json(essence: str) -> bool:
     """Whether a media type is JSON: `application/json`, or one that ends in `+json` (RFC 6839)."""
     return essence == "application/json" or essence.endswith("+json")
+
+
+def is_form(content_type: str) -> bool:
+    """Whether a media type is one of the two that browsers send forms in."""
+    return content_type in ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+RAW = Parser(lambda raw: raw, lambda raw: [], "{raw}")
+"""Bytes, and uploaded files, as they came."""
+
+FILES = {
+    False: Parser(lambda file: file.data, lambda raw: []),
+    True: Parser(lambda files: [file.data for file in files], lambda raw: []),
+}
+"""The bytes of an uploaded file, and (True) of several."""
+
+
+def text_body(kind: Any, constraints: Constraints) -> Parser:
+    """The parser of a body that is text."""
+    inner = text_parser(kind, constraints)
+
+    def parse(raw: bytes) -> Any:
+        return inner.parse(raw.decode())
+
+    def explain(raw: bytes) -> list[ErrorItem]:
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            return [{"loc": [], "msg": "is not valid UTF-8 text", "type": "string_unicode"}]
+        return inner.explain(text)
+
+    return Parser(parse, explain)
 
 
 @lru_cache(maxsize=256)

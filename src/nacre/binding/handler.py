@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from nacre.binding.inputs import BODY_SOURCES
-from nacre.binding.plan import Plan, Planner, Site
+from nacre.binding.plan import Plan, Site
+from nacre.binding.planner import Planner
 from nacre.binding.writer import Kind, Written, must_wait, write
 from nacre.callables import Call, is_async, prepare_call
 from nacre.errors import Problem
@@ -35,9 +36,7 @@ class Bound:
         if not must_wait(self.plan):
             asynchronous = self.kind == "async" or self.loop.is_async
             either = self.kind in ("either", "stream") and not asynchronous
-            return prepare_call(
-                self.function, threads, inline=not plain, asynchronous=asynchronous, either=either
-            )
+            return prepare_call(self.function, threads, inline=not plain, asynchronous=asynchronous, either=either)
         in_thread = None
         if self.kind in ("plain", "lazy") and not self._has_async_provider:
             in_thread = _as_coroutine(self.blocking.call)

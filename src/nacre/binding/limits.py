@@ -27,7 +27,7 @@ MAX_ERRORS: Final = 100
 _MAX_LISTED = 20
 _MAX_NUMBER = 1000  # characters of a limit that a message shows
 
-Family = Literal["number", "text", "items"]
+Family = Literal["number", "text", "items", "bytes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +164,7 @@ def _limits(name: str, value: Any, families: set[Family]) -> list[Limit]:
     if name == "pattern":
         return [_pattern(value)] if "text" in families else []
     if name in ("min_length", "max_length"):
-        texts = [_length(name, value, "string_", str, "character")] if "text" in families else []
-        return texts + ([_length(name, value, "", _ITEMS, "item")] if "items" in families else [])
+        return [_length(name, value, *_LENGTHS[family]) for family in _LENGTHS if family in families]
     return [_number(name, value)] if "number" in families else []
 
 
@@ -180,10 +179,15 @@ def _check_value(name: str, value: Any) -> None:
         raise Unsupported(f"`{name}` can't be less than 0, and is {value!r}")
 
 
-_ITEMS = (list, tuple, set, frozenset, dict)
+# The beginning of the error's name, the types, what is counted.
+_LENGTHS: dict[Family, tuple[str, tuple[type, ...], str]] = {
+    "text": ("string_", (str,), "character"),
+    "items": ("", (list, tuple, set, frozenset, dict), "item"),
+    "bytes": ("bytes_", (bytes, bytearray, memoryview), "byte"),
+}
 
 
-def _length(name: str, value: int, prefix: str, types: type | tuple[type, ...], unit: str) -> Limit:
+def _length(name: str, value: int, prefix: str, types: tuple[type, ...], unit: str) -> Limit:
     units = f"{value} {unit}{'' if value == 1 else 's'}"
 
     def at_least(given: Sized) -> bool:

@@ -1,9 +1,326 @@
-"""PLACEHOLDER by the architect so that the package imports; H1 overwrites this file."""
-from typing import Any
+"""Parsers of models and other data: JSON bodies, Python values, and models that take all fields of a source.
+
+JSON is read strictly, as it has types of its own: the text `"1"` is no number, and 1 is not true. Of equal keys the last
+one counts, but the value of each must fit. Decimals are finite and bounded, like those of `scalars`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, get_args, get_origin
+
 import msgspec
-from nacre.binding.parser import Parser, GroupParser
-def json_parser(kind: Any, constraints: Any) -> Parser:
-    return Parser(msgspec.json.Decoder(kind).decode, lambda raw: [{"loc": [], "msg": "is wrong", "type": "value_error"}])
-value_parser = json_parser
-def group_parser(kind: Any, constraints: Any) -> GroupParser:
-    return GroupParser(lambda raw: msgspec.convert(raw, kind, strict=False), lambda raw: [])
+
+from nacre.binding.faults import BAD, INVALID, Node, TooLarge, collect, place_in, shorten, user_fault
+from nacre.binding.kinds import (
+    MAPPINGS,
+    field_types,
+    is_model,
+    is_named_tuple,
+    is_pydantic,
+    is_typed_dict,
+    kind_of,
+    members_of,
+    unwrap,
+)
+from nacre.binding.limits import Limit, bounded, check, constraints_of, families_of, fault, limits_of, passed
+from nacre.binding.marks import MISSING, Constraints
+from nacre.binding.parser import FAILURES, GroupField, GroupParser, Parser, Unsupported
+from nacre.binding.scalars import shown, text_parser, texts_parser
+from nacre.binding.trees import check_json, decimal_check, inspected, tree
+from nacre.errors import BadRequest, ErrorItem
+
+NOT_JSON: Final = "the body is not valid JSON"
+TOO_DEEP: Final = "the body is nested too deeply"
+
+
+def json_parser(type_: Any, constraints: Constraints) -> Parser:
+    """The parser of a JSON body.
+
+    Its `explain` raises BadRequest for a body that isn't JSON, or is nested too deeply. Raises Unsupported for a type
+    that JSON has no form for, and for a constraint that doesn't fit it.
+    """
+    if is_pydantic(type_):
+        from nacre.binding.pydantic_models import json_parser as pydantic_parser
+
+        return pydantic_parser(type_, constraints)
+    info = inspected(type_)
+    check_json(info)
+    decode = msgspec.json.Decoder(type_).decode
+    parse = _checked(decode, decimal_check(info), _outer_limits(type_, constraints))
+    return Parser(parse, _Explanation(parse, type_, constraints, decode_untyped))
+
+
+def value_parser(type_: Any, constraints: Constraints) -> Parser:
+    """The parser of a Python value, by the rules of `msgspec.convert`; an instance of the type is taken as it is.
+
+    Raises Unsupported for a type that msgspec doesn't know, and for a constraint that doesn't fit it.
+    """
+    if is_pydantic(type_):
+        from nacre.binding.pydantic_models import value_parser as pydantic_parser
+
+        return pydantic_parser(type_, constraints)
+    info = inspected(type_)
+    parse = _checked(
+        partial(msgspec.convert, type=type_, str_keys=True), decimal_check(info), _outer_limits(type_, constraints)
+    )
+    return Parser(parse, _Explanation(parse, type_, constraints, lambda value: value))
+
+
+def _outer_limits(type_: Any, constraints: Constraints) -> Sequence[Limit]:
+    """The limits of a marker, and those in the metadata of the annotation that msgspec doesn't look at."""
+    bare = unwrap(type_)
+    others = dataclasses.replace(bare, metadata=tuple(one for one in bare.metadata if type(one) is not msgspec.Meta))
+    return limits_of(families_of(bare.type), [*constraints_of(others), constraints], shown(bare.type))
+
+
+def _checked(
+    decode: Callable[[Any], Any], check_decimals: Callable[[Any], None] | None, limits: Sequence[Limit]
+) -> Callable[[Any], Any]:
+    """The decoder itself if nothing is left to check after it."""
+    if check_decimals is None and not limits:
+        return decode
+
+    def parse(raw: Any) -> Any:
+        value = decode(raw)
+        if check_decimals is not None:
+            check_decimals(value)
+        check(limits, value)
+        return value
+
+    return parse
+
+
+class _Explanation:
+    """What is wrong with a raw value; the tree that finds it is made when the first value is refused."""
+
+    def __init__(
+        self, parse: Callable[[Any], Any], type_: Any, constraints: Constraints, read: Callable[[Any], Any]
+    ) -> None:
+        self._parse = parse
+        self._type = type_
+        self._limits = _outer_limits(type_, constraints)
+        self._read = read
+        self._tree: Node | None = None
+
+    def __call__(self, raw: Any) -> list[ErrorItem]:
+        if self._tree is None:
+            self._tree = tree(inspected(self._type))
+        value = self._read(raw)
+        try:
+            found, made = collect(self._tree, value)
+        except RecursionError:
+            raise BadRequest(TOO_DEEP) from None
+        if not found and made is not BAD:
+            found = passed(self._limits, made)
+        return found or [self._unexplained(raw)]
+
+    def _unexplained(self, raw: Any) -> ErrorItem:
+        """What is known of a value that only the decoder finds wrong, such as the first of two equal keys."""
+        try:
+            self._parse(raw)
+        except RecursionError:
+            raise BadRequest(TOO_DEEP) from None
+        except FAILURES as error:
+            return {**INVALID, "loc": place_in(str(error))}
+        return INVALID
+
+
+# JSON that has been refused, once more without a type.
+
+# A text, which is left alone, or an integer that is longer than `int` takes.
+_LONG_INTEGER = re.compile(rb'("(?:[^"\\]|\\.)*+")|(?<![0-9.eE+-])(-?[0-9]{4301,}+)(?![0-9.eE])')
+_decode = msgspec.json.Decoder().decode
+
+
+def decode_untyped(data: bytes) -> Any:
+    """Decode JSON to plain data; numbers that no float or int holds become `TooLarge`.
+
+    Raises BadRequest if it isn't JSON, or is nested too deeply.
+    """
+    try:
+        return _decode(data)
+    except msgspec.ValidationError:
+        pass  # a number is out of range
+    except RecursionError:
+        raise BadRequest(TOO_DEEP) from None
+    except (msgspec.DecodeError, ValueError):
+        raise BadRequest(NOT_JSON) from None
+    try:
+        short = _LONG_INTEGER.sub(lambda found: found[1] or b"1e99999", bytes(data))
+        return msgspec.json.Decoder(float_hook=_float).decode(short)
+    except RecursionError:
+        raise BadRequest(TOO_DEEP) from None
+    except (msgspec.DecodeError, ValueError):
+        raise BadRequest(NOT_JSON) from None
+
+
+def _float(text: str) -> Any:
+    value = float(text)
+    return TooLarge(text) if value in (float("inf"), float("-inf")) else value
+
+
+# Models that take all fields of a source.
+
+
+def group_parser(type_: Any, constraints: Constraints) -> GroupParser:
+    """The parser of a model, or dict, that takes all fields of a source; each is read by the rules of `scalars`.
+
+    Fields go by the names that are sent (msgspec's `rename`). Fields that the model doesn't have are ignored, unless it
+    forbids them. `dict`, `dict[str, X]` and `dict[str, list[X]]` take every field. Raises Unsupported for a field that
+    texts can't hold.
+    """
+    bare = unwrap(type_)
+    members = members_of(bare.type)
+    model = unwrap(members[0]).type if len(members) == 1 else bare.type
+    if is_pydantic(model):
+        from nacre.binding.pydantic_models import group_parser as pydantic_parser
+
+        return pydantic_parser(model, constraints)
+    limits = limits_of(families_of(model), [*constraints_of(bare), constraints], shown(model))
+    cls = get_origin(model) or model
+    if cls in MAPPINGS:
+        return _dict_group(get_args(model), limits)
+    if not is_model(cls):
+        raise Unsupported(f"{shown(model)} has no fields that could take those of a request")
+    group = _Group(model)
+    return GroupParser(group.parse, group.explain, fields=group.fields)
+
+
+class _Group:
+    """A model whose fields are read one by one."""
+
+    def __init__(self, model: Any) -> None:
+        cls = get_origin(model) or model
+        self.fields = _fields(model)
+        self._readers = [(field, _field_parser(cls, field)) for field in self.fields]
+        self._build = _builder(model)
+        config = getattr(cls, "__struct_config__", None)
+        self._known = {field.key for field in self.fields} if getattr(config, "forbid_unknown_fields", False) else None
+
+    def parse(self, raw: Mapping[str, Any]) -> Any:
+        values: dict[str, Any] = {}
+        for field, parser in self._readers:
+            one = raw.get(field.key)
+            if one is not None:
+                values[field.name] = _parse_field(field, parser, one)
+        if self._known is not None and not self._known.issuperset(raw):
+            raise ValueError
+        return self._build(values)
+
+    def explain(self, raw: Mapping[str, Any]) -> list[ErrorItem]:
+        found: list[ErrorItem] = []
+        values: dict[str, Any] = {}
+        for field, parser in self._readers:
+            one = raw.get(field.key)
+            try:
+                if one is not None:
+                    values[field.name] = _parse_field(field, parser, one)
+                elif field.required:
+                    found.append({"loc": [field.key], "msg": "is missing", "type": "missing"})
+            except FAILURES:
+                found += [{**item, "loc": [field.key, *item["loc"]]} for item in _explain_field(field, parser, one)]
+        for key in raw if self._known is not None else ():
+            if key not in self._known:
+                found.append({**fault("extra_forbidden", "is not a known field"), "loc": [shorten(key)]})
+        return bounded(found) or [self._built(values)]
+
+    def _built(self, values: dict[str, Any]) -> ErrorItem:
+        try:
+            self._build(values)
+        except FAILURES as error:
+            return user_fault(error)
+        return INVALID
+
+
+def _fields(model: Any) -> tuple[GroupField, ...]:
+    info: Any = inspected(model)
+    types = field_types(model)
+    return tuple(
+        GroupField(
+            one.name,
+            one.encode_name,
+            types.get(one.name, Any),
+            kind_of(types.get(one.name, Any)) == "texts",
+            one.required,
+            MISSING if one.default is msgspec.NODEFAULT else one.default,
+        )
+        for one in info.fields
+    )
+
+
+def _field_parser(cls: Any, field: GroupField) -> Parser:
+    try:
+        return (texts_parser if field.many else text_parser)(field.type, Constraints())
+    except Unsupported as error:
+        raise Unsupported(f"its field `{cls.__qualname__}.{field.name}`: {error}") from None
+
+
+def _builder(model: Any) -> Callable[[dict[str, Any]], Any]:
+    """How an instance is made of parsed values, by the names of the fields; what is left out is the model's to fill in."""
+    cls = get_origin(model) or model
+    if is_typed_dict(cls):
+        required = cls.__required_keys__
+        return partial(_whole, required)
+    if issubclass(cls, msgspec.Struct) or is_named_tuple(cls):
+        return lambda values: cls(**values)
+    return partial(msgspec.convert, type=model)
+
+
+def _whole(required: frozenset[str], values: dict[str, Any]) -> dict[str, Any]:
+    if not required <= values.keys():
+        raise ValueError
+    return values
+
+
+def _parse_field(field: GroupField, parser: Parser, raw: Any) -> Any:
+    """Parse what a field has; a path's converter may have made a value of its text already."""
+    if isinstance(raw, str) and not field.many:
+        return parser.parse(raw)
+    if field.many:
+        return parser.parse(raw if isinstance(raw, list) else [raw])
+    return msgspec.convert(raw, field.type)
+
+
+def _explain_field(field: GroupField, parser: Parser, raw: Any) -> list[ErrorItem]:
+    if field.many:
+        return parser.explain(raw if isinstance(raw, list) else [raw])
+    return parser.explain(raw) if isinstance(raw, str) else [INVALID]
+
+
+def _dict_group(args: Sequence[Any], limits: Sequence[Limit]) -> GroupParser:
+    """The parser of a dict with all fields; a field of a `dict[str, X]` is its first value, and that of a dict without
+    a type its text, or a list of them where it is repeated."""
+    key, item = args or (str, Any)
+    if unwrap(key).type not in (str, Any):
+        raise Unsupported(f"the keys of a dict with all fields are texts, not {shown(key)}")
+    kind = kind_of(item)
+    if unwrap(item).type is Any:
+        read = Parser(lambda raw: raw if len(raw) > 1 else raw[0], lambda raw: [])
+    elif kind == "text":
+        one = text_parser(item, Constraints())
+        read = Parser(lambda raw: one.parse(raw[0]), lambda raw: one.explain(raw[0]))
+    elif kind == "texts":
+        read = texts_parser(item, Constraints())
+    else:
+        raise Unsupported(f"{shown(item)} can't be read from a text")
+
+    def parse(raw: Mapping[str, Any]) -> dict[str, Any]:
+        made = {key: read.parse(one if isinstance(one, list) else [one]) for key, one in raw.items()}
+        check(limits, made)
+        return made
+
+    def explain(raw: Mapping[str, Any]) -> list[ErrorItem]:
+        found: list[ErrorItem] = []
+        for key, one in raw.items():
+            texts = one if isinstance(one, list) else [one]
+            try:
+                read.parse(texts)
+            except FAILURES:
+                found += [{**item, "loc": [shorten(key), *item["loc"]]} for item in read.explain(texts)]
+        return bounded(found + passed(limits, dict(raw)))
+
+    return GroupParser(parse, explain)

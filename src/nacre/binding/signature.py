@@ -68,13 +68,14 @@ def read_parameters(function: Callable[..., Any]) -> list[Parameter] | Problem:
 
 
 def _read(parameter: inspect.Parameter, globals_: dict[str, Any], locals_: Mapping[str, Any]) -> Parameter:
-    annotation, unresolved = parameter.annotation, None
+    annotation: Any = parameter.annotation
+    unresolved: str | None = None
     if isinstance(annotation, str):
         try:
             annotation = eval(annotation, globals_, dict(locals_))  # noqa: S307 - the user's own annotation
         except Exception:
             # A name that exists for type checkers only, or a class made inside another function.
-            annotation, unresolved = inspect.Parameter.empty, annotation
+            unresolved, annotation = annotation, inspect.Parameter.empty
     markers: tuple[Marker, ...] = ()
     if typing.get_origin(annotation) is Annotated:
         markers = tuple(one for one in annotation.__metadata__ if isinstance(one, MARKERS))
@@ -95,7 +96,7 @@ def _namespaces(function: Any) -> tuple[dict[str, Any], Mapping[str, Any]]:
     while hasattr(inner, "func") and hasattr(inner, "keywords"):  # functools.partial
         inner = inspect.unwrap(inner.func)
     if isinstance(inner, type):
-        inner = inner.__init__
+        inner = vars(inner).get("__init__", inner)
     elif not inspect.isroutine(inner):
         inner = getattr(type(inner), "__call__", inner)  # noqa: B004 - its annotations are what is wanted
     inner = getattr(inner, "__func__", inner)

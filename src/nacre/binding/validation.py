@@ -22,3 +22,6 @@ class Validation:
     def error(self, errors: Sequence[ErrorItem]) -> ValidationError:
         """The exception for these errors."""
         return ValidationError(errors, status=self.status, shape=self.shape)
+
+
+DEFAULT = Validation()

@@ -18,7 +18,7 @@ from functools import lru_cache, partial
 from types import CodeType
 from typing import Any, Literal
 
-from nacre.binding.bodies import check_body, refuse_untyped
+from nacre.binding.bodies import check_body, read_form, refuse_untyped
 from nacre.binding.injection import answer
 from nacre.binding.inputs import CookieFields, FormFiles, FormTexts, Input, Raws, read_group
 from nacre.binding.marks import MISSING
@@ -68,7 +68,8 @@ class _Writer:
         self.plan = plan
         self.kind = kind
         self.blocking = blocking
-        self.is_async = not blocking and (must_wait(plan) or (kind == "async" and (plan.injects or self._has_teardown())))
+        goes_on = kind == "async" and (plan.injects or self._has_teardown())  # after the call
+        self.is_async = not blocking and (must_wait(plan) or goes_on)
         self.inputs = {id(one): index for index, one in enumerate(plan.inputs)}
         self.lines: list[str] = []
         self.names: dict[str, Any] = {
@@ -83,6 +84,7 @@ class _Writer:
             "explain": partial(_explain, plan),
             "function": plan.call.function,
             "isawaitable": inspect.isawaitable,
+            "read_form": read_form,
             "read_group": read_group,
             "wait": wait,
         }
@@ -120,18 +122,18 @@ class _Writer:
                 "    refuse_untyped()",
             )
         elif sources & {"form", "file"}:
-            self._emit(f"form = {self._await('request.form()')}")
+            self._emit(f"form = {self._await('read_form(request)')}")
 
     # Inputs.
 
     def _parse(self) -> None:
-        inputs = [one for one in self.plan.inputs]
+        inputs = self.plan.inputs
         if not inputs:
             return
         self._emit("try:")
-        for source, line in _FIELDS.items():
+        for source, (name, line) in _FIELDS.items():
             if any(one.source == source for one in inputs):
-                self._emit(f"    {source} = {line}")
+                self._emit(f"    {name} = {line}")
         for one in inputs:
             self._emit(*(f"    {line}" for line in self._input(one)))
         body = "body" if any(one.source == "body" for one in inputs) else "None"
@@ -157,12 +159,12 @@ class _Writer:
             if one.source == "path":
                 return "path"
             self.names[f"fields{index}"] = getattr(one.parser, "fields", ())
-            return f"read_group({one.source}, fields{index})" + ("" if one.required else " or None")
+            return f"read_group({_FIELDS[one.source][0]}, fields{index})" + ("" if one.required else " or None")
         if one.source == "path":
             return f"path[{one.key!r}]"
         if one.many:
-            return f"{one.source}.getlist({one.key!r}) or None"
-        return f"{one.source}.get({one.key!r})"
+            return f"{_FIELDS[one.source][0]}.getlist({one.key!r}) or None"
+        return f"{_FIELDS[one.source][0]}.get({one.key!r})"
 
     def _default(self, one: Input, index: int) -> str:
         if one.default_factory is not None:
@@ -242,13 +244,14 @@ class _Writer:
 
 
 _FIELDS = {
-    "path": "request.path_params",
-    "query": "request.query",
-    "header": "request.headers",
-    "cookie": "CookieFields(request.cookies)",
-    "form": "FormTexts(form)",
-    "file": "FormFiles(form)",
+    "path": ("path", "request.path_params"),
+    "query": ("query", "request.query"),
+    "header": ("headers", "request.headers"),
+    "cookie": ("cookies", "CookieFields(request.cookies)"),
+    "form": ("texts", "FormTexts(form)"),
+    "file": ("files", "FormFiles(form)"),
 }
+"""For each source the name of its fields in a binder, and where they come from."""
 
 
 @lru_cache(maxsize=4096)

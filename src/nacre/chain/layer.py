@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import itertools
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
@@ -24,7 +24,8 @@ from nacre.chain.wsgi import WSGILayer
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.request import Request
 from nacre.response import Response
-from nacre.results import Results
+from nacre.results import Converter, Results
+from nacre.shaping import compile_converter
 from nacre.state import Key
 from nacre.threads import Threads
 
@@ -57,6 +58,10 @@ class Layer:
     requires: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    responses: Mapping[int, str] = field(default_factory=dict[int, str])
+    """What the layer itself may answer: a description for each status."""
+    security: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The security schemes it asks for by their names; a scheme that is declared elsewhere is None."""
     wrap: Callable[[Stage], Stage] | None = None
     hooks: HookLayer | None = None
     django: DjangoLayer | None = None
@@ -97,6 +102,8 @@ def adapt(item: object, where: Location, tools: Tools) -> Layer:
         requires=_promise(target, marks, "requires"),
         before=_promise(target, marks, "before"),
         after=_promise(target, marks, "after"),
+        responses=_responses(target, declared),
+        security=_security(target, declared),
     )
     _ADAPTERS[style](layer, declared, target, tools)
     layer.codes = codes_of(target)
@@ -122,9 +129,43 @@ def _promise(target: Any, marks: dict[str, Any], mark: str) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value or ())
 
 
+def _responses(target: Any, declared: Middleware) -> Mapping[int, str]:
+    marked = declared.marks.get("responses")
+    value = getattr(target, "responses", None) if marked is None else marked
+    if isinstance(value, Mapping) and all(
+        isinstance(status, int) and 100 <= status <= 599 and isinstance(text, str) for status, text in value.items()
+    ):
+        return dict(value)
+    if marked is not None:
+        fix = "map statuses to descriptions, e.g. {401: 'no valid token'}"
+        raise ConfigurationError(Problem(f"`responses` of a layer can't be {marked!r}", declared.where, fix))
+    return {}  # an attribute of that name which means something else
+
+
+def _security(target: Any, declared: Middleware) -> Mapping[str, Any]:
+    marked = declared.marks.get("security")
+    value = marked or getattr(target, "security", None)
+    if isinstance(value, list | tuple | set | frozenset):
+        value = dict.fromkeys(value)
+    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+        return dict(value)
+    if marked:
+        fix = "name schemes, or map their names to schemes, e.g. {'token': {'type': 'http', 'scheme': 'bearer'}}"
+        raise ConfigurationError(Problem(f"`security` of a layer can't be {marked!r}", declared.where, fix))
+    return {}  # an attribute of that name which means something else
+
+
+def _converter(layer: Layer, tools: Tools, marks: dict[str, Any]) -> Converter:
+    given = marks.get("response")
+    if not given:
+        return tools.results.convert
+    returns = marks["returns"]
+    function = returns.__call__ if isinstance(returns, type) else returns
+    return compile_converter(tools.results, function, given, f"layer `{layer.name}`", layer.where)
+
+
 def _finisher(layer: Layer, tools: Tools, marks: dict[str, Any]) -> Finish:
-    convert = tools.results.convert
-    content_type, status = marks.get("content_type"), marks.get("status")
+    convert = _converter(layer, tools, marks)
 
     def finish(request: Request, result: Any) -> Response:
         if isinstance(result, Response):
@@ -136,10 +177,6 @@ def _finisher(layer: Layer, tools: Tools, marks: dict[str, Any]) -> Finish:
         except (TypeError, ValueError) as error:
             kind = type(result).__name__
             raise TypeError(f"{layer.label} returned a {kind} that makes no response: {error}") from error
-        if content_type is not None:
-            response.headers.set("content-type", content_type)
-        if status is not None:
-            response.status = status
         return adopt(request, response)
 
     return finish
@@ -184,9 +221,7 @@ def _adapt_hooks(layer: Layer, declared: Middleware, target: Hooks, tools: Tools
             layer.name = _name_of(function)
 
 
-def _bind_hooks(
-    layer: Layer, declared: Middleware, target: Hooks, tools: Tools, site: Site
-) -> Layer | list[Problem]:
+def _bind_hooks(layer: Layer, declared: Middleware, target: Hooks, tools: Tools, site: Site) -> Layer | list[Problem]:
     made = replace(layer, bind=None)
     problems: list[Problem] = []
     calls: list[Call | None] = []

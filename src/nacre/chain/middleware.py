@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, overload
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, Unpack, overload
 
 from nacre.errors import Location
+from nacre.shaping import RESPONSE_OPTIONS, ResponseKeywords, unknown_option
 
 P = ParamSpec("P")
 Style = Literal["onion", "django", "asgi", "wsgi", "hooks"]
@@ -96,15 +97,21 @@ def middleware(
     requires: Where = (),
     before: Where = (),
     after: Where = (),
-    content_type: str | None = None,
-    status: int | None = None,
+    responses: Mapping[int, str] | None = None,
+    security: Mapping[str, Any] | Sequence[str] = (),
+    **response: Unpack[ResponseKeywords],
 ) -> Any:
     """Make a layer of a function, with options: `@middleware` or `@middleware(…)`.
 
     `provides` and `requires` are names of what a layer leaves for those inside it and needs from those outside;
-    `before` and `after` name layers it must stand outside or inside of. All four are checked at startup. `content_type`
-    and `status` apply when the layer itself returns a plain value, never to a `Response`.
+    `before` and `after` name layers it must stand outside or inside of. All four are checked at startup. `responses`
+    (status → description) and `security` (scheme's name → scheme, or names alone) say what the layer itself may answer
+    and what it asks for; they are for the OpenAPI document. All others are those of `ResponseKeywords`: they apply when
+    the layer itself returns a plain value, never to a `Response`.
     """
+    for option in response:
+        if option not in RESPONSE_OPTIONS:
+            raise unknown_option(option, (*_PLACING, *RESPONSE_OPTIONS), Location.of_caller())
 
     def place(function: Callable[..., Any]) -> Middleware:
         layer = Middleware(function, only=only, skip=skip, name=name)
@@ -114,12 +121,17 @@ def middleware(
             "requires": _words(requires),
             "before": _words(before),
             "after": _words(after),
-            "content_type": content_type,
-            "status": status,
+            "responses": responses,
+            "security": security,
+            "response": response,
+            "returns": function,
         }
         return layer
 
     return place if function is None else place(function)
+
+
+_PLACING = ("name", "only", "skip", "provides", "requires", "before", "after", "responses", "security")
 
 
 def _words(value: Where) -> tuple[str, ...]:

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
+from nacre.binding import MISSING
 from nacre.cli.tables import echo_table, heading, size
 from nacre.describe import (
     AppDescription,
     ChainDescription,
     Explanation,
     HookDescription,
+    InputDescription,
     LayerDescription,
     Outcome,
     RouteDescription,
@@ -27,14 +29,16 @@ _STATUSES: dict[Outcome, str] = {
 }
 
 
-def echo_explanation(explanation: Explanation) -> None:
-    """Print what one request comes to and passes through."""
+def echo_explanation(explanation: Explanation, *, source: bool = False) -> None:
+    """Print what one request comes to and passes through; with `source` also the code that was written for it."""
     host = f" on {explanation.host}" if explanation.host else ""
     click.echo(heading(f"{explanation.method} {explanation.path}{host}"))
     for line in _outcome(explanation):
         click.echo(line)
     click.echo()
     _echo_chain(explanation.chain)
+    for binder in explanation.chain.binders if source else ():
+        _echo_part(f"binder of {binder.by}", binder.source.splitlines())
 
 
 def _outcome(explanation: Explanation) -> Iterator[str]:
@@ -67,6 +71,11 @@ def _path(route: RouteDescription) -> str:
 def _echo_chain(chain: ChainDescription) -> None:
     rows = [*_layer_rows(chain), *_inner_rows(chain)]
     echo_table(("", "LAYER", "STYLE", "SCOPE", "DECLARED", "WHY"), rows)
+    if chain.inputs:
+        click.echo()
+        click.echo(heading("takes of the request"))
+        rows = [(one.source, one.key, type_name(one.type), _needed(one), one.by) for one in chain.inputs]
+        echo_table(("FROM", "NAME", "TYPE", "", "FOR"), rows)
     if chain.finalizers:
         _echo_part("finalizers, in the order they run", map(_hook_words, chain.finalizers))
     hooks = [hook for hook in chain.hooks if hook.kind == "after_error"]
@@ -81,6 +90,17 @@ def _echo_chain(chain: ChainDescription) -> None:
     click.echo()
     click.echo(f"body limit: {size(chain.max_body)}")
     click.echo(f"under WSGI: {loop}")
+
+
+def _needed(one: InputDescription) -> str:
+    if one.required:
+        return "required"
+    return "optional" if one.default is MISSING else f"default {one.default!r}"
+
+
+def type_name(kind: object) -> str:
+    """An annotation as it may be written."""
+    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
 
 
 def _echo_part(title: str, lines: Iterable[str]) -> None:

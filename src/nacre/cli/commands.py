@@ -155,8 +155,9 @@ def _rows(route: RouteDescription) -> list[tuple[str, ...]]:
 @click.argument("method", required=False)
 @click.argument("url", metavar="[URL]", required=False)
 @click.option("--app", metavar="MODULE:APP", help=_APP_HELP)
+@click.option("--source", is_flag=True, help="Show the code that was written to bind parameters, too.")
 @_as_json
-def chain(method: str | None, url: str | None, app: str | None, *, as_json: bool) -> None:
+def chain(method: str | None, url: str | None, app: str | None, *, source: bool, as_json: bool) -> None:
     """Show what a request passes through, in order, and why.
 
     METHOD is GET if only a path is given. The path is a concrete one, such as /users/42; with a whole URL its host
@@ -181,7 +182,7 @@ def chain(method: str | None, url: str | None, app: str | None, *, as_json: bool
     if as_json:
         echo_json(explanation.as_dict())
     else:
-        echo_explanation(explanation)
+        echo_explanation(explanation, source=source)
 
 
 def _is_target(text: str) -> bool:

@@ -13,25 +13,34 @@ from nacre.openapi.schema import Schema
 _LOWEST = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 _HIGHEST = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _STRICTER: dict[str, Callable[..., Any]] = {**dict.fromkeys(_LOWEST, min), **dict.fromkeys(_HIGHEST, max)}
+_OF_TEXTS = ("pattern", "minLength", "maxLength")
 _LENGTHS = {"array": "Items", "object": "Properties"}
 
 
 def constrain(schema: Schema, constraints: Constraints) -> Schema:
     """A schema with a marker's constraints; where the type has its own, the stricter holds.
 
-    Lengths of a list count its items; all else is said of each item.
+    Lengths of a list count its items; all else is said of each item. Of a union each member takes what fits it.
     """
     if not constraints:
         return schema
-    if "anyOf" in schema:
-        return {**schema, "anyOf": [constrain(one, constraints) if not _is_null(one) else one for one in schema["anyOf"]]}
+    options = schema.get("anyOf")
+    if options is not None:
+        return {**schema, "anyOf": [_limited(one, _fitting(one, constraints)) for one in options]}
+    kind = str(schema.get("type"))
+    limits, lengths = _values(constraints), _lengths(constraints, _LENGTHS.get(kind, "Length"))
+    if kind != "array":
+        return _limited(schema, {**limits, **lengths})
+    narrowed = _limited(schema, lengths)
+    return {**narrowed, "items": _limited(narrowed.get("items", {}), limits)} if limits else narrowed
+
+
+def _fitting(schema: Schema, constraints: Constraints) -> Schema:
     kind = schema.get("type")
-    limits = _values(constraints)
-    lengths = _lengths(constraints, _LENGTHS.get(str(kind), "Length"))
-    if kind == "array":
-        narrowed = _limited(schema, lengths)
-        return {**narrowed, "items": _limited(narrowed.get("items", {}), limits)} if limits else narrowed
-    return _limited(schema, {**limits, **lengths})
+    limits = {**_values(constraints), **_lengths(constraints, "Length")}
+    if kind in ("integer", "number"):
+        return {key: value for key, value in limits.items() if key not in _OF_TEXTS}
+    return {key: value for key, value in limits.items() if key in _OF_TEXTS} if kind == "string" else {}
 
 
 def _values(constraints: Constraints) -> Schema:
@@ -66,24 +75,20 @@ def _limited(schema: Schema, limits: Schema) -> Schema:
     return narrowed
 
 
-def _is_null(schema: Schema) -> bool:
-    return schema.get("type") == "null"
-
-
 def without_null(schema: Schema) -> Schema:
     """A schema for a place where null can't be written, such as a query: it is left out there."""
-    values = schema.get("enum")
-    if isinstance(values, list) and None in values:
-        kinds = [kind for kind in schema.get("type", ()) if kind != "null"] if isinstance(schema.get("type"), list) else []
-        rest = {key: value for key, value in schema.items() if key != "type"}
-        kind: Schema = {"type": kinds[0]} if len(kinds) == 1 else {"type": kinds} if kinds else {}
-        return {**kind, **rest, "enum": [value for value in values if value is not None]}
-    options = schema.get("anyOf")
-    if not options or not any(map(_is_null, options)):
-        return schema
-    options = [one for one in options if not _is_null(one)]
-    rest = {key: value for key, value in schema.items() if key != "anyOf"}
-    return {**options[0], **rest} if len(options) == 1 else {**rest, "anyOf": options}
+    found = dict(schema)
+    if isinstance(found.get("type"), list):
+        kinds = [kind for kind in found["type"] if kind != "null"]
+        found["type"] = kinds[0] if len(kinds) == 1 else kinds
+    if "enum" in found:
+        found["enum"] = [value for value in found["enum"] if value is not None]
+    options = found.get("anyOf", ())
+    rest = [one for one in options if one.get("type") != "null"]
+    if len(rest) == len(options):
+        return found
+    del found["anyOf"]
+    return {**rest[0], **found} if len(rest) == 1 else {**found, "anyOf": rest}
 
 
 def both(first: Schema, second: Schema) -> Schema:

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import inspect as shapes
 
 from nacre.binding import MISSING
+from nacre.binding.kinds import is_pydantic
 
 Schema: TypeAlias = dict[str, Any]
 Mode = Literal["input", "output"]
@@ -54,8 +55,17 @@ class Schemas:
             maker = self._makers[_key(kind, mode)] = self._plan(kind, mode)
         return maker() if self._is_settled else {}
 
+    def properties(self, kind: Any) -> dict[str, Schema]:
+        """The properties of a model that is read, by their names on the wire; none for what isn't an object."""
+        schema = self.of(kind, "input")
+        found = self.components.get(str(schema.get("$ref", "")).removeprefix(_REF), schema)
+        properties: dict[str, Schema] = found.get("properties", {})
+        return copy.deepcopy(properties)
+
     def add(self, name: str, schema: Schema) -> Schema:
         """Put a schema of our own among the components, under this name if no type has it; returns a reference."""
+        if not self._is_settled:
+            return {}
         while self.components.setdefault(name, schema) != schema:
             name += "_"
         return {"$ref": _REF + name}
@@ -67,10 +77,10 @@ class Schemas:
             return dict
         if is_upload(kind):
             return lambda: dict(FILE)
-        if _is_pydantic(kind) and _pydantic().knows(kind):
+        if is_pydantic(kind) and _pydantic().knows(kind):
             token = self._add_model(kind, mode)
             return lambda: self._named({"$ref": token})
-        if not _is_pydantic(kind) and not holds_upload(kind) and _is_known(kind):
+        if not holds_upload(kind) and _is_known(kind):
             token = f"type:{len(self._leaves)}"
             self._leaves.append(kind)
             return lambda: self._named({"$ref": token})
@@ -138,7 +148,7 @@ class Schemas:
         """For a class within another one that msgspec leaves to the application."""
         if is_upload(cls):
             return dict(FILE)
-        if _is_pydantic(cls) and _pydantic().knows(cls):
+        if is_pydantic(cls) and _pydantic().knows(cls):
             return {"$ref": self._add_model(cls, "input")}
         return {"$comment": _ANYTHING}  # an empty one would be an error
 
@@ -181,18 +191,6 @@ def is_upload(kind: Any) -> bool:
 def holds_upload(kind: Any) -> bool:
     """Whether a type is that of an uploaded file, or of several."""
     return is_upload(kind) or any(map(holds_upload, typing.get_args(kind)))
-
-
-def _is_pydantic(kind: Any) -> bool:
-    """Whether pydantic has to describe a type; asked without importing it."""
-    if "pydantic" not in sys.modules:
-        return False
-    if isinstance(kind, type) and hasattr(kind, "__get_pydantic_core_schema__"):
-        return True
-    if type(kind).__module__.partition(".")[0] == "pydantic":  # `Field()` in an `Annotated`
-        return True
-    inner = (kind.__origin__, *kind.__metadata__) if typing.get_origin(kind) is Annotated else typing.get_args(kind)
-    return any(map(_is_pydantic, inner))
 
 
 def _pydantic() -> Any:
@@ -263,8 +261,15 @@ def _parts_of(info: Any) -> Iterator[Any]:
     yield from (one.type for one in getattr(info, "fields", ()))
 
 
+# With an exponent, since that is how Python writes the large ones.
+_DECIMAL = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
+
+
 def _add_formats(schema: Schema, info: Any) -> None:
-    """Say `date-time` and `time` for values with or without a zone, where msgspec says it for those with one only."""
+    """Say `date-time` and `time` for values with or without a zone, where msgspec says it for those with one only.
+
+    A decimal gets a pattern, since `format: decimal` is nothing that JSON Schema knows.
+    """
     match info:
         case shapes.Metadata():
             _add_formats(schema, info.type)
@@ -272,6 +277,8 @@ def _add_formats(schema: Schema, info: Any) -> None:
             schema.setdefault("format", "date-time")
         case shapes.TimeType(tz=None):
             schema.setdefault("format", "time")
+        case shapes.DecimalType():
+            schema.setdefault("pattern", _DECIMAL)
         case shapes.UnionType():
             for option, one in _pairs(schema, info):
                 _add_formats(option, one)
@@ -294,10 +301,11 @@ def _add_formats(schema: Schema, info: Any) -> None:
 
 def _pairs(schema: Schema, info: shapes.UnionType) -> Iterator[tuple[Schema, Any]]:
     """The options of a union beside their descriptions: it has one text and one array at most, and one plain dict."""
-    kinds = {"string": (shapes.DateTimeType, shapes.TimeType), "array": shapes.CollectionType, "object": shapes.DictType}
+    texts = (shapes.DateTimeType, shapes.TimeType, shapes.DecimalType)
+    kinds = {"string": texts, "array": shapes.CollectionType, "object": shapes.DictType}
     for option in schema.get("anyOf", ()):
-        kind = kinds.get(option.get("type"))
-        for one in info.types if kind is not None else ():
+        kind: Any = kinds.get(option.get("type"), ())
+        for one in info.types:
             if isinstance(one.type if isinstance(one, shapes.Metadata) else one, kind):
                 yield option, one
 

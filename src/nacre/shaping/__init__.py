@@ -6,7 +6,7 @@ its values. The steps of a value are: `conversion.py` makes it fit its type, `se
 """
 
 from nacre.shaping.converter import Promise, compile_converter, promise_of
-from nacre.shaping.options import RESPONSE_OPTIONS, ResponseKeywords, ResponseOptions
+from nacre.shaping.options import RESPONSE_OPTIONS, ResponseKeywords, ResponseOptions, unknown_option
 
 __all__ = [
     "RESPONSE_OPTIONS",
@@ -15,4 +15,5 @@ __all__ = [
     "ResponseOptions",
     "compile_converter",
     "promise_of",
+    "unknown_option",
 ]

@@ -10,8 +10,9 @@ from typing import Any, Never
 from nacre.errors import Location, Problem
 from nacre.shaping.annotations import EMPTY, members_of, says_nothing
 from nacre.shaping.charset import is_same_charset
-from nacre.shaping.fields import classes_of, fields_of, is_array, meant_for_each, unknown_names
+from nacre.shaping.fields import classes_of, fields_of, is_array
 from nacre.shaping.models import is_pydantic
+from nacre.shaping.names import meant_for_each, unknown_names
 from nacre.shaping.options import ResponseOptions
 
 _NO_BODY = (204, 205, 304)
@@ -24,7 +25,7 @@ class Checks:
     options: ResponseOptions
     kind: Any
     streams: bool
-    subject: str
+    name: str
     where: Location | None
 
     def problems(self) -> list[Problem]:
@@ -35,7 +36,7 @@ class Checks:
         return found
 
     def _problem(self, what: str, fix: str) -> Problem:
-        return Problem(f"{self.subject} {what}", self.where, fix)
+        return Problem(f"{self.name} {what}", self.where, fix)
 
     def _validation(self) -> Iterator[Problem]:
         if self.options.response_validate and self.kind is EMPTY:
@@ -55,8 +56,9 @@ class Checks:
             what = f"returns a value, and a {self.options.status_code} response can't have a body"
             yield self._problem(what, "give another status_code, or return None")
         charset, content_type = self.options.charset, self.options.content_type or ""
-        is_json = any(fields_of(kind) is not None or is_pydantic(kind) for kind in classes_of(self.kind))
-        if charset and is_json and not content_type.lower().startswith("text/") and not is_same_charset(charset, "utf-8"):
+        has_fields = any(fields_of(kind) is not None or is_pydantic(kind) for kind in classes_of(self.kind))
+        is_json = has_fields and not content_type.lower().startswith("text/")
+        if is_json and charset is not None and not is_same_charset(charset, "utf-8"):
             what = f"has charset={charset!r}, and JSON is always UTF-8"
             yield self._problem(what, "leave the charset out, or give a content_type that is text/…")
 

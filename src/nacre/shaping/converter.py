@@ -18,6 +18,7 @@ from nacre.shaping.label import Label
 from nacre.shaping.options import ResponseOptions, read_options
 from nacre.shaping.selection import Selection
 
+
 @dataclass(frozen=True, slots=True)
 class Promise:
     """What a function says that it answers with a plain value.
@@ -42,26 +43,26 @@ def promise_of(results: Results, function: Callable[..., Any], given: Mapping[st
 
 
 def compile_converter(
-    results: Results, function: Callable[..., Any], given: Mapping[str, Any], subject: str, where: Location | None
+    results: Results, function: Callable[..., Any], given: Mapping[str, Any], name: str, where: Location | None
 ) -> Converter:
     """Compile the converter of what a function returns, with the response options that were given for it.
 
     Without options it is the one that `results` has for the return annotation. Raises ConfigurationError for all that
-    is wrong; `subject` names the function there and in errors of the running application.
+    is wrong; `name` and `where` say there, and in errors of the running application, which function it is.
     """
     if not given:
         return results.compile(return_annotation(function))
-    options = read_options(given, subject, where)
+    options = read_options(given, name, where)
     kind = _value_type(function, options)
     streams = is_stream_type(kind) or makes_stream(function)
-    problems = Checks(options, kind, streams, subject, where).problems()
+    problems = Checks(options, kind, streams, name, where).problems()
     conversion = None
     if not problems and _validates(options):
         try:
-            conversion = compile_conversion(kind, subject)
+            conversion = compile_conversion(kind, f"{name} ({where})" if where else name)
         except TypeError as error:
             fix = "give a response_type that can be checked, or leave validation out"
-            problems = [Problem(f"{subject} can't have its results validated: {error}", where, fix)]
+            problems = [Problem(f"{name} can't have its results validated: {error}", where, fix)]
     if problems:
         raise ConfigurationError(problems)
     rules = results.variant(_json_encoder(results, options, conversion))

@@ -1,26 +1,19 @@
-"""Classes with fields, and the names by which users pick some of them."""
+"""Classes with fields: what the fields are, and what classes an annotation is about."""
 
 from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar, is_typeddict
+from typing import Any, TypeVar, is_typeddict
 
 import msgspec
 
 from nacre.shaping.annotations import members_of, unaliased
 from nacre.shaping.models import is_pydantic
 
-Names: TypeAlias = Iterable[str] | Mapping[str, Any]
-"""What users write: names, or a mapping from names to True (the whole field) or to names further in."""
-
-Tree: TypeAlias = dict[str, "Tree | None"]
-"""What they are read to: None is the whole field."""
-
-EACH = "__all__"
-"""Stands for every item of a list and every value of a dict; names alone hold for the items of a list too."""
+C = TypeVar("C")
 
 _WITHOUT_FIELDS = (None, type(None), str, bytes, int, float, bool)
 _PURE_FACTORIES = (list, dict, set, tuple, frozenset, bytearray)
@@ -37,33 +30,6 @@ class Field:
     def is_default(self, value: Any) -> bool:
         """Whether a value is the default one."""
         return self.default is not msgspec.NODEFAULT and (value is self.default or bool(value == self.default))
-
-
-def parse_names(value: Any) -> Tree:
-    """Read names as users write them. Raises TypeError for anything else."""
-    tree = _parse(value)
-    if tree is None:
-        raise TypeError(f"it is a set of names, or a mapping from names to those further in, not {value!r}")
-    return tree
-
-
-def _parse(value: Any) -> Tree | None:
-    if value is True or value is ...:
-        return None
-    if isinstance(value, Mapping):
-        items = value.items()
-    elif isinstance(value, set | frozenset | list | tuple):
-        items = ((name, True) for name in value)
-    elif isinstance(value, str):
-        raise TypeError(f"{value!r} is a str; write {{{value!r}}}")
-    else:
-        raise TypeError(f"names are given in a set or a mapping, not as {value!r}")
-    tree: Tree = {}
-    for name, below in items:
-        if not isinstance(name, str):
-            raise TypeError(f"{name!r} is no name; {EACH!r} stands for each item of a list")
-        tree[str.__str__(name)] = _parse(below)
-    return tree
 
 
 def fields_of(kind: type) -> tuple[Field, ...] | None:
@@ -96,29 +62,7 @@ def _default(default: Any, factory: Any) -> Any:
     return default
 
 
-def unknown_names(tree: Tree, annotation: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The names in a tree that no value of this type has, each with the names there are."""
-    known = _names_of(annotation)
-    for name, below in tree.items():
-        if name == EACH:
-            inner = _item_type(annotation)
-            if below is not None and inner is not None:
-                yield from unknown_names(below, inner)
-        elif known is not None and name not in known:
-            yield name, tuple(known)
-        elif known is not None and below is not None:
-            yield from unknown_names(below, known[name])
-
-
-def meant_for_each(tree: Tree, annotation: Any) -> Iterator[str]:
-    """The names given for the keys of a dict that are names of its values' fields."""
-    annotation = unaliased(annotation)
-    origin = typing.get_origin(annotation)
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        yield from (name for name in tree if name in (_names_of(_item_type(annotation)) or ()))
-
-
-def _names_of(annotation: Any) -> dict[str, Any] | None:
+def names_of(annotation: Any) -> dict[str, Any] | None:
     """The fields, with their types, that values of this type have between them; None if that isn't known."""
     found: dict[str, Any] = {}
     for member in members_of(unaliased(annotation)):
@@ -126,7 +70,7 @@ def _names_of(annotation: Any) -> dict[str, Any] | None:
         if member in _WITHOUT_FIELDS:
             continue
         inner = _element_type(member)
-        names = _types_of(member) if inner is None else _names_of(inner)
+        names = _types_of(member) if inner is None else names_of(inner)
         if names is None:
             return None
         found |= {name: Any if name in found else kind for name, kind in names.items()}
@@ -139,10 +83,15 @@ def _types_of(kind: Any) -> dict[str, Any] | None:
         return None
     if is_pydantic(kind) and hasattr(kind, "model_fields"):
         models: Any = kind
-        computed = {name: Any for name in models.model_computed_fields}
+        computed = dict.fromkeys(models.model_computed_fields, Any)
         return {name: one.annotation for name, one in models.model_fields.items()} | computed
-    has_fields = fields_of(kind) is not None or is_typeddict(kind)
-    return _hints(kind) if has_fields else None
+    if is_typeddict(kind):
+        return _hints(kind)
+    fields = fields_of(kind)
+    if fields is None:
+        return None
+    hints = _hints(kind)
+    return {field.name: hints.get(field.name, Any) for field in fields}
 
 
 def _hints(kind: type) -> dict[str, Any]:
@@ -161,16 +110,13 @@ def _element_type(annotation: Any) -> Any:
     return unaliased(arguments[0]) if issubclass(origin, Iterable) and not is_pydantic(origin) else None
 
 
-def _item_type(annotation: Any) -> Any:
-    """The type that `EACH` stands for; None if that isn't known."""
+def item_type(annotation: Any) -> Any:
+    """The type of the items of a list, or of the values of a dict; None if that isn't known."""
     annotation = unaliased(annotation)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if isinstance(origin, type) and issubclass(origin, Mapping) and len(arguments) == 2:
         return arguments[1]
     return _element_type(annotation)
-
-
-C = TypeVar("C")
 
 
 def nearest(kinds: Mapping[type, C], kind: type) -> C | None:

@@ -12,7 +12,7 @@ from nacre.errors import ConfigurationError, Location, Problem
 from nacre.headers import check_value
 from nacre.media import parse_media_type
 from nacre.shaping.charset import is_charset, is_same_charset
-from nacre.shaping.fields import Names, Tree, parse_names
+from nacre.shaping.names import Names, Tree, parse_names
 
 TypeEncoders = Mapping[type, Callable[[Any], Any]]
 JSONEncoder = Callable[[Any], str | bytes]
@@ -35,7 +35,7 @@ class ResponseKeywords(TypedDict, total=False):
     `exclude_none` what is None.
 
     `custom_encoder` makes values of some types into what JSON holds; the class that is nearest by inheritance counts.
-    `json_encoder` makes JSON of plain data (dict, list, str, numbers, bool, None), instead of the application's encoder.
+    `json_encoder` makes JSON of plain data (dict, list, str, numbers, bool, None), as the application's would else.
 
     `zlib_executor`, and `zlib_executor_size` in bytes, are kept on the response for a layer that compresses.
     """
@@ -104,18 +104,18 @@ _ABOUT_FIELDS = (
 )
 
 
-def read_options(given: Mapping[str, Any], subject: str, where: Location | None) -> ResponseOptions:
+def read_options(given: Mapping[str, Any], name: str, where: Location | None) -> ResponseOptions:
     """Check each option by itself. Raises ConfigurationError for all that are wrong; None leaves an option out."""
     values: dict[str, Any] = {}
     problems: list[Problem] = []
-    for name, value in given.items():
+    for option, value in given.items():
         if value is None:
             continue
         try:
-            values[name] = _READERS[name](value)
+            values[option] = _READERS[option](value)
         except (TypeError, ValueError) as error:
-            problems.append(Problem(f"{subject} has a `{name}` that can't be used: {error}", where))
-    problems += _conflicts(values, subject, where)
+            problems.append(Problem(f"{name} has a `{option}` that can't be used: {error}", where))
+    problems += _conflicts(values, name, where)
     if problems:
         raise ConfigurationError(problems)
     return ResponseOptions(**values)
@@ -128,12 +128,12 @@ def unknown_option(name: str, known: Iterable[str], where: Location) -> Configur
     return ConfigurationError(Problem(f"middleware has no option `{name}`", where, fix))
 
 
-def _conflicts(values: Mapping[str, Any], subject: str, where: Location | None) -> list[Problem]:
+def _conflicts(values: Mapping[str, Any], name: str, where: Location | None) -> list[Problem]:
     content_type, charset = values.get("content_type"), values.get("charset")
     named = parse_media_type(content_type).charset if content_type else None
     if named is None or charset is None or is_same_charset(named, charset):
         return []
-    what = f"{subject} has charset={charset!r}, and a content type that names {named!r}"
+    what = f"{name} has charset={charset!r}, and a content type that names {named!r}"
     return [Problem(what, where, "name one charset, in one of the two")]
 
 

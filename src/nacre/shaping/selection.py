@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from nacre.shaping.fields import EACH, Field, Tree, fields_of, is_array, nearest
+from nacre.shaping.fields import Field, fields_of, is_array, nearest
 from nacre.shaping.models import is_pydantic, type_adapter
+from nacre.shaping.names import EACH, Tree
 from nacre.shaping.options import ResponseOptions, TypeEncoders
 
 Rule = Callable[[Any, Tree | None, Tree | None], Any]
@@ -167,9 +168,9 @@ class _Models:
             return dumped | {
                 key: self._encoded(item, dumped[key]) for key, item in self._items_of(value) if key in dumped
             }
-        if isinstance(dumped, list) and isinstance(value, list | tuple | set | frozenset):
-            if len(dumped) == len(value):
-                return [self._encoded(item, one) for item, one in zip(value, dumped, strict=True)]
+        is_list = isinstance(dumped, list) and isinstance(value, list | tuple | set | frozenset)
+        if is_list and len(dumped) == len(value):
+            return [self._encoded(item, one) for item, one in zip(value, dumped, strict=True)]
         return dumped
 
     def _items_of(self, value: Any) -> Iterable[tuple[str, Any]]:

@@ -11,7 +11,7 @@ async def apologise(request, call_next):
         return "<p>sorry</p>"
 
 
-@middleware(content_type="text/html; charset=utf-8", status=418)
+@middleware(content_type="text/html; charset=utf-8", status_code=418)
 async def give_up(request, call_next):
     try:
         return await call_next(request)

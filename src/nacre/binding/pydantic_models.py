@@ -1,0 +1,169 @@
+"""Parsers of types that pydantic validates, its models and types that hold them; imported only where one is annotated.
+
+pydantic's own rules hold, which are laxer about texts than those of `scalars`, and its own words, except for one message
+that quotes what the client sent. Bodies must be JSON by RFC 8259, so that NaN and Infinity are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, get_origin
+
+import msgspec
+from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+from pydantic.fields import FieldInfo
+
+from nacre.binding.faults import INVALID, shorten
+from nacre.binding.kinds import kind_of, members_of, unwrap
+from nacre.binding.limits import MAX_ERRORS, bounded
+from nacre.binding.marks import MISSING, Constraints
+from nacre.binding.parser import FAILURES, GroupField, GroupParser, Parser, Unsupported
+from nacre.errors import BadRequest, ErrorItem
+
+_NOT_JSON: Final = "the body is not valid JSON"
+# Reads over a JSON text without making anything of it.
+_skim = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def json_parser(type_: Any, constraints: Constraints) -> Parser:
+    """The parser of a JSON body; its `explain` raises BadRequest for what isn't JSON."""
+    validate = _adapter(type_, constraints).validate_json
+    strict = constraints.strict or None
+
+    def parse(raw: bytes) -> Any:
+        _skim(raw)
+        return validate(raw, strict=strict)
+
+    def explain(raw: bytes) -> list[ErrorItem]:
+        try:
+            _skim(raw)
+        except FAILURES:
+            raise BadRequest(_NOT_JSON) from None
+        return _explained(parse, raw)
+
+    return Parser(parse, explain)
+
+
+def value_parser(type_: Any, constraints: Constraints) -> Parser:
+    """The parser of a Python value."""
+    validate = _adapter(type_, constraints).validate_python
+    return _parser(validate, constraints)
+
+
+def text_parser(type_: Any, constraints: Constraints) -> Parser:
+    """The parser of one text."""
+    if kind_of(type_) != "text":
+        raise Unsupported(f"`{type_}` can't be read from a text")
+    return _parser(_adapter(type_, constraints).validate_strings, constraints)
+
+
+def texts_parser(type_: Any, constraints: Constraints) -> Parser:
+    """The parser of a list of texts."""
+    if kind_of(type_) != "texts":
+        raise Unsupported(f"`{type_}` can't be read from a list of texts")
+    return _parser(_adapter(type_, constraints).validate_python, constraints)
+
+
+def group_parser(type_: Any, constraints: Constraints) -> GroupParser:
+    """The parser of a model that takes all fields of a source, by their aliases, and by name where the model allows it.
+
+    Raises Unsupported for a model with a field that texts can't hold, and for one without fields of its own.
+    """
+    fields = tuple(_fields(type_))
+    plain = _parser(_adapter(type_, constraints).validate_python, Constraints())
+    return GroupParser(plain.parse, plain.explain, fields=fields)
+
+
+def _adapter(type_: Any, constraints: Constraints) -> TypeAdapter[Any]:
+    limits = {name: getattr(constraints, name) for name in Constraints.__slots__ if name != "strict"}
+    given = {name: value for name, value in limits.items() if value is not None}
+    try:
+        return TypeAdapter(Annotated[type_, Field(**given)] if given else type_)
+    except (PydanticSchemaGenerationError, PydanticUserError) as error:
+        raise Unsupported(error.message) from error
+    except (TypeError, ValueError, NameError) as error:
+        raise Unsupported(str(error)) from error
+
+
+def _parser(validate: Callable[..., Any], constraints: Constraints) -> Parser:
+    if not constraints.strict:
+        return Parser(validate, lambda raw: _explained(validate, raw))
+
+    def parse(raw: Any) -> Any:
+        return validate(raw, strict=True)
+
+    return Parser(parse, lambda raw: _explained(parse, raw))
+
+
+def _explained(parse: Callable[[Any], Any], raw: Any) -> list[ErrorItem]:
+    try:
+        parse(raw)
+    except ValidationError as error:
+        if error.error_count() and error.errors()[0]["type"] == "json_invalid" and not error.errors()[0]["loc"]:
+            raise BadRequest(_NOT_JSON) from None
+        listed = error.errors(include_url=False, include_input=False)
+        return bounded([_item(one) for one in listed[: MAX_ERRORS + 1]])
+    except FAILURES:
+        pass
+    return [INVALID]
+
+
+def _item(error: Mapping[str, Any]) -> ErrorItem:
+    loc: list[str | int] = [shorten(one) if isinstance(one, str) else one for one in error["loc"]]
+    item: ErrorItem = {"loc": loc, "msg": error["msg"], "type": error["type"]}
+    ctx = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
+    if error["type"] == "union_tag_invalid":
+        # The only message that quotes the input.
+        ctx.pop("tag", None)
+        item["msg"] = f"Input tag does not match any of the expected tags: {ctx.get('expected_tags', '')}"
+    if ctx:
+        item["ctx"] = ctx
+    return item
+
+
+def _plain(value: Any) -> Any:
+    """A value that any JSON encoder takes."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float) and value == value and abs(value) != float("inf"):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(one) for one in value]
+    return str(value)
+
+
+# The fields of a group.
+
+
+def _fields(type_: Any) -> list[GroupField]:
+    members = members_of(unwrap(type_).type)
+    model = unwrap(members[0]).type
+    cls: Any = get_origin(model) or model
+    fields: Mapping[str, FieldInfo] | None = getattr(model, "__pydantic_fields__", None)
+    if len(members) != 1 or fields is None or getattr(cls, "__pydantic_root_model__", False):
+        raise Unsupported(f"`{type_}` has no fields that could take those of a request")
+    config: Mapping[str, Any] = getattr(cls, "model_config", None) or getattr(cls, "__pydantic_config__", None) or {}
+    found: list[GroupField] = []
+    for name, field in fields.items():
+        kind = kind_of(field.annotation)
+        if kind not in ("text", "texts"):
+            raise Unsupported(f"its field `{cls.__qualname__}.{name}` can't be read from a text")
+        keys = _keys(name, field, config)
+        default = MISSING if field.is_required() or field.default_factory is not None else field.default
+        for key in keys:
+            required = field.is_required() and len(keys) == 1
+            found.append(GroupField(name, key, field.annotation, kind == "texts", required, default))
+    return found
+
+
+def _keys(name: str, field: FieldInfo, config: Mapping[str, Any]) -> list[str]:
+    """The names under which a field may be sent."""
+    alias = field.validation_alias
+    choices = alias.choices if isinstance(alias, AliasChoices) else [] if alias is None else [alias]
+    keys = [choice for choice in choices if isinstance(choice, str)]
+    by_alias = config.get("validate_by_alias", True) is not False
+    by_name = config.get("populate_by_name") or config.get("validate_by_name")
+    if not by_alias or not keys:
+        return [name]
+    return list(dict.fromkeys([*keys, name])) if by_name else keys

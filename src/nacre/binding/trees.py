@@ -1,0 +1,260 @@
+"""The tree of `faults` for a type, and the check of decoded decimals, made from what msgspec knows of the type."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, get_origin
+
+from msgspec import inspect
+
+from nacre.binding.faults import ListNode, MappingNode, Node, ObjectNode, RowNode, UnionNode
+from nacre.binding.leaves import InstanceNode, find_leaf
+from nacre.binding.limits import Limit, is_bounded, limits_of
+from nacre.binding.marks import Constraints
+from nacre.binding.parser import Unsupported
+
+# PERF: going over a body once for each level of its collections would take quadratic time.
+_RUNS = 4
+
+_CONTAINERS: dict[type[inspect.Type], type] = {
+    inspect.ListType: list,
+    inspect.SetType: set,
+    inspect.FrozenSetType: frozenset,
+    inspect.VarTupleType: tuple,
+}
+_DICTS = (inspect.DictType, inspect.FrozenDictType)
+_CLASSES = (inspect.StructType, inspect.TypedDictType, inspect.DataclassType, inspect.NamedTupleType)
+
+
+def inspected(type_: Any) -> inspect.Type:
+    """What msgspec knows of a type; raises Unsupported, saying why, for one that it can't decode."""
+    try:
+        return inspect.type_info(type_)
+    except NameError as error:
+        raise Unsupported(
+            f"the name `{error.name}` in an annotation can't be found where its class is defined"
+        ) from error
+    except Exception as error:  # a user's class may fail in any way when it is looked at
+        raise Unsupported(str(error) or type(error).__name__) from error
+
+
+def parts_of(info: inspect.Type) -> dict[str, inspect.Type]:
+    """The types in a type, each with its place in words."""
+    match info:
+        case inspect.Metadata():
+            return {"": info.type}
+        case inspect.UnionType():
+            return {str(index): one for index, one in enumerate(info.types)}
+        case inspect.TupleType():
+            return {f"[{index}]": one for index, one in enumerate(info.item_types)}
+        case inspect.CollectionType():
+            return {"[…]": info.item_type}
+        case inspect.DictType() | inspect.FrozenDictType():
+            return {"the keys": info.key_type, "[…]": info.value_type}
+        case inspect.StructType() | inspect.TypedDictType() | inspect.DataclassType() | inspect.NamedTupleType():
+            return {f"`{_name(info.cls)}.{one.name}`": one.type for one in info.fields}
+        case _:
+            return {}
+
+
+def _name(cls: Any) -> str:
+    return str((get_origin(cls) or cls).__qualname__)
+
+
+def check_json(info: inspect.Type) -> None:
+    """Raise Unsupported if there is a type in this one that JSON has no form for; names the field that has it."""
+    seen: set[int] = set()
+    open_: list[tuple[str, inspect.Type]] = [("", info)]
+    while open_:
+        place, one = open_.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, inspect.CustomType | inspect.ExtType):
+            what = f"`{_name(one.cls)}`" if isinstance(one, inspect.CustomType) else "`Ext`"
+            raise Unsupported(f"JSON has no form for {what}{f', the type of {place}' if place else ''}")
+        open_ += [(name if name.startswith("`") else place, part) for name, part in parts_of(one).items()]
+
+
+def has_decimals(info: inspect.Type, seen: set[int] | None = None) -> bool:
+    """Whether there may be a decimal in a value of this type."""
+    seen = set() if seen is None else seen
+    if id(info) in seen:
+        return False
+    seen.add(id(info))
+    return isinstance(info, inspect.DecimalType) or any(has_decimals(one, seen) for one in parts_of(info).values())
+
+
+# Nodes.
+
+
+def tree(info: inspect.Type) -> Node:
+    """The node for a type."""
+    return _Tree().node(info)
+
+
+class _Tree:
+    """Nodes that are made already, by class: a class may have itself in its fields."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Node] = {}
+
+    def node(self, info: inspect.Type) -> Node:
+        leaf = find_leaf(info)
+        if leaf is not None:
+            return leaf
+        match info:
+            case inspect.Metadata():
+                return self.node(info.type)
+            case inspect.UnionType():
+                return UnionNode([self.node(one) for one in info.types])
+            case inspect.TupleType():
+                return self._tuple(info)
+            case inspect.CollectionType():
+                return self._collection(info)
+            case inspect.DictType() | inspect.FrozenDictType():
+                return MappingNode(self.node(info.key_type), self.node(info.value_type), _counts(info))
+            case inspect.CustomType():
+                return InstanceNode(info.cls)
+            case inspect.StructType() | inspect.TypedDictType() | inspect.DataclassType() | inspect.NamedTupleType():
+                return self._known.get(id(info)) or self._class(info)
+            case _:
+                raise Unsupported(f"JSON has no form for `{type(info).__name__}`")
+
+    def _tuple(self, info: inspect.TupleType) -> Node:
+        items = [self.node(one) for one in info.item_types]
+        type_: Any = tuple
+        row = RowNode(type_[tuple(item.type for item in items)])
+        row.items, row.required = items, len(items)
+        return row
+
+    def _collection(self, info: inspect.CollectionType) -> Node:
+        make = _CONTAINERS[type(info)]
+        # msgspec takes decimals that we don't.
+        runs = 0 if has_decimals(info.item_type) else _RUNS
+        leaf = find_leaf(info.item_type) is not None
+        return ListNode(self.node(info.item_type), make, _counts(info), 10**9 if leaf and runs else runs)
+
+    def _class(
+        self, info: inspect.StructType | inspect.TypedDictType | inspect.DataclassType | inspect.NamedTupleType
+    ) -> Node:
+        struct = info if isinstance(info, inspect.StructType) else None
+        if isinstance(info, inspect.NamedTupleType) or (struct is not None and struct.array_like):
+            row = RowNode(info.cls, struct.tag if struct is not None else None)
+            self._known[id(info)] = row
+            row.items = [self.node(one.type) for one in info.fields]
+            row.required = sum(one.required for one in info.fields)
+            row.is_open = struct is not None and not struct.forbid_unknown_fields
+            return row
+        made = ObjectNode(info.cls, struct.tag_field if struct else None, struct.tag if struct else None)
+        self._known[id(info)] = made
+        made.is_closed = struct is not None and struct.forbid_unknown_fields
+        made.fields = {one.encode_name: (self.node(one.type), one.required) for one in info.fields}
+        return made
+
+
+def _counts(info: Any) -> tuple[Limit, ...]:
+    return limits_of({"items"}, [Constraints(min_length=info.min_length, max_length=info.max_length)], "")
+
+
+# Decimals.
+
+DecimalCheck = Callable[[Any], None]
+"""Raises ValueError if a decimal in a decoded value is not finite, or larger than arithmetic can bear."""
+
+
+def decimal_check(info: inspect.Type) -> DecimalCheck | None:
+    """The check for values of a type; None if there is no decimal in them."""
+    return _Decimals({}).check(info)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decimals:
+    """Checks that are made already, by class: a class may have itself in its fields."""
+
+    known: dict[int, DecimalCheck]
+
+    def check(self, info: inspect.Type) -> DecimalCheck | None:
+        if not has_decimals(info):
+            return None
+        match info:
+            case inspect.DecimalType():
+                return _check_decimal
+            case inspect.DictType() | inspect.FrozenDictType():
+                return self._mapping(info.key_type, info.value_type)
+            case inspect.CollectionType():
+                return self._items(info.item_type)
+            case inspect.TupleType():
+                return _each(
+                    {operator.itemgetter(at): self.check(one) for at, one in enumerate(info.item_types)}, tuple
+                )
+            case inspect.StructType() | inspect.TypedDictType() | inspect.DataclassType() | inspect.NamedTupleType():
+                return self.known.get(id(info)) or self._class(info)
+            case _:
+                return _all(self.check(one) for one in parts_of(info).values())
+
+    def _items(self, info: inspect.Type) -> DecimalCheck:
+        check = self.check(info)
+        assert check is not None
+
+        def run(value: Any) -> None:
+            if isinstance(value, list | tuple | set | frozenset):
+                for one in value:
+                    check(one)
+
+        return run
+
+    def _mapping(self, key: inspect.Type, value: inspect.Type) -> DecimalCheck:
+        both = self.check(key), self.check(value)
+
+        def run(mapping: Any) -> None:
+            if isinstance(mapping, Mapping):
+                for check, parts in zip(both, (mapping.keys(), mapping.values()), strict=True):
+                    for one in parts if check is not None else ():
+                        check(one)  # type: ignore[misc]
+
+        return run
+
+    def _class(
+        self, info: inspect.StructType | inspect.TypedDictType | inspect.DataclassType | inspect.NamedTupleType
+    ) -> DecimalCheck:
+        checks: dict[Callable[[Any], Any], DecimalCheck | None] = {}
+        run = _each(checks, dict if isinstance(info, inspect.TypedDictType) else get_origin(info.cls) or info.cls)
+        self.known[id(info)] = run
+        for one in info.fields:
+            if has_decimals(one.type):
+                get = _get(one.name) if isinstance(info, inspect.TypedDictType) else operator.attrgetter(one.name)
+                checks[get] = self.check(one.type)
+        return run
+
+
+def _check_decimal(value: Any) -> None:
+    if isinstance(value, Decimal) and not is_bounded(value):
+        raise ValueError("a decimal is not finite or too large")
+
+
+def _get(key: str) -> Callable[[Any], Any]:
+    return lambda value: value.get(key)
+
+
+def _each(checks: Mapping[Callable[[Any], Any], DecimalCheck | None], cls: type) -> DecimalCheck:
+    def run(value: Any) -> None:
+        if isinstance(value, cls):
+            for get, check in checks.items():
+                if check is not None:
+                    check(get(value))
+
+    return run
+
+
+def _all(checks: Iterable[DecimalCheck | None]) -> DecimalCheck:
+    known = [check for check in checks if check is not None]
+
+    def run(value: Any) -> None:
+        for check in known:
+            check(value)
+
+    return run
