@@ -17,7 +17,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check check-format check-lint check-mypy check-pyright format bench docs lock clean
+.PHONY: help demo test check check-format check-lint check-mypy check-pyright check-planted format bench docs lock clean
 
 help:
 	@echo "make demo    a tour of the framework on http://127.0.0.1:$(PORT) (PORT=...)"
@@ -35,9 +35,13 @@ demo: $(VENV)/.runtime-stamp
 test: $(VENV)/.test-stamp
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: check-format check-lint check-mypy check-pyright
+check: check-format check-lint check-mypy check-pyright check-planted
 
-check-format: $(VENV)/.check-stamp
+check-check-planted: $(VENV)/.check-stamp $(VENV)/.test-stamp
+	@echo "planted type errors: mypy, pyright, ty"
+	@$(BIN)/python tests/typing/check.py
+
+format: $(VENV)/.check-stamp
 	@echo "ruff format --check"
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff --quiet .; echo "make format repairs this"; exit 1; }
 

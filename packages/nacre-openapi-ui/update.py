@@ -1,8 +1,8 @@
 """Fetch the pinned npm packages and write the files that are shipped; with `--check` only compare.
 
 It needs `npm`, which fetches; what it fetched is compared with the hash below, and nothing of it is run. For a newer
-release, change `version` and `integrity` (`npm view NAME@VERSION dist.integrity`), the version in pyproject.toml and,
-when tests/browser shows refused styles, the hashes in the package.
+release, change `version` and `integrity` (`npm view NAME@VERSION dist.integrity`) here and the version in
+pyproject.toml; tests/browser shows whether the page's policy still suits it.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """Nacre: a web framework in which a request passes through layers, all decided before the first request."""
 
 from nacre.app import Nacre
-from nacre.binding import Body, Cookie, File, Form, Header, Path, Query, Validation
+from nacre.binding import Body, Cookie, File, Form, Header, Path, Provide, Query, Validation
 from nacre.chain.hooks import Hooks
 from nacre.chain.middleware import ASGIMiddleware, DjangoMiddleware, Middleware, WSGIMiddleware, middleware
 from nacre.declare import DeclaredRoute, delete, get, head, options, patch, post, put, route
 from nacre.errors import ConfigurationError, HTTPError, ValidationError, abort
+from nacre.forms import UploadFile
 from nacre.groups import Group
 from nacre.request import CallNext, Request
 from nacre.response import (
@@ -17,6 +18,7 @@ from nacre.response import (
     StreamingResponse,
 )
 from nacre.results import Results
+from nacre.state import Key
 from nacre.threads import wait
 
 __version__ = "0.1.0.dev0"
@@ -37,16 +39,19 @@ __all__ = [
     "Header",
     "Hooks",
     "JSONResponse",
+    "Key",
     "Middleware",
     "Nacre",
     "Path",
     "PlainTextResponse",
+    "Provide",
     "Query",
     "RedirectResponse",
     "Request",
     "Response",
     "Results",
     "StreamingResponse",
+    "UploadFile",
     "Validation",
     "ValidationError",
     "WSGIMiddleware",

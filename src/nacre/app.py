@@ -8,18 +8,23 @@ import inspect
 import logging
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
+from nacre.binding import MISSING
+from nacre.binding.providers import Override, override_of, ready_provider
+from nacre.binding.singletons import Singletons
 from nacre.chain.layer import Tools
 from nacre.chain.pipeline import Pipeline
 from nacre.chain.trace import layer_of
 from nacre.compiler import Chain, Compiled, Compiler, Fallback
 from nacre.describe import AppDescription, Explanation, describe_app, describe_failure, explain_request
-from nacre.errors import BadRequest, ConfigurationError, HTTPError, InternalServerError, NotFound
+from nacre.errors import BadRequest, ConfigurationError, HTTPError, InternalServerError, Location, NotFound
 from nacre.groups import Group, Slashes
 from nacre.lifespan import Lifespan, LifespanHook, LifespanTask, foreign_lifespan, lived, serve_lifespan
+from nacre.overrides import check_override
 from nacre.pages import debug_page, error_page, unknown_path_page
 from nacre.request import Request
 from nacre.response import Response
@@ -69,10 +74,13 @@ class Nacre(Group):
         inline: bool = False,
         threads: int = 40,
         results: Results | None = None,
+        providers: Iterable[Any] = (),
     ) -> None:
         self._compiled: Compiled | None = None
+        self._is_ready = False
+        """Whether it is compiled, and the providers that live as long as it does are made."""
         self._plain_http: ASGIApp | None = None
-        """What serves HTTP over ASGI, once that is known to be compiled and without layers at the head."""
+        """What serves HTTP over ASGI, once that is ready and known to have no layers at the head."""
         self._lock = threading.Lock()
         self._starting = threading.Lock()
         self.debug = debug
@@ -84,6 +92,8 @@ class Nacre(Group):
         self.converters = Converters()
         self.tools = Tools(self, results or Results(), Threads(threads))
         self.adapted: dict[Any, Any] = {}
+        self.overrides: list[Override] = []
+        self.singletons = Singletons(self.tools.threads, self._settle)
         self.stopper: Callable[[], object] | None = None
         self._beside = LoopThread()
         self._wsgi_lifespan: LifespanTask | None = None
@@ -96,6 +106,7 @@ class Nacre(Group):
             slashes=slashes,
             max_body=max_body,
             inline=inline,
+            providers=providers,
         )
         if sys.version_info < (3, 12):
             # COMPAT: until 3.11 is no longer supported. Servers look at `app.__call__` to tell ASGI from WSGI, and 3.11
@@ -116,8 +127,13 @@ class Nacre(Group):
 
     def _use(self, compiled: Compiled) -> None:
         self._raw.build(compiled.raw_layers)
-        self._plain_http = self._asgi_http if self._raw.app is None else None
+        self.singletons.expect(compiled.singletons)
         self._compiled = compiled
+        self._settle()
+
+    def _settle(self) -> None:
+        self._is_ready = self._compiled is not None and self.singletons.are_made
+        self._plain_http = self._asgi_http if self._is_ready and self._raw.app is None else None
 
     def _ready(self) -> Compiled:
         compiled = self._compiled
@@ -180,6 +196,33 @@ class Nacre(Group):
         """
         self.converters.register(name, parser, pattern=pattern, format=format)
 
+    @contextmanager
+    def override(self, target: Any, replacement: Any = MISSING, /, *, value: Any = MISSING) -> Iterator[None]:
+        """Within `with app.override(get_session, fake):`, ask another provider instead, as tests do.
+
+        `target` is a provider's function or class, or the type that it provides; `replacement` is one too, or what
+        `Provide` makes of it, and `value` is taken as it is. It holds for this application's own routes, not for those
+        of applications mounted in it. Overrides may be nested; of two for one target the inner one counts. Raises
+        ConfigurationError if nothing asks for the target.
+        """
+        if (replacement is MISSING) is (value is MISSING):
+            raise TypeError("override() takes either another provider or `value=…`")
+        where = Location.of_caller()
+        override = override_of(target, ready_provider(value) if replacement is MISSING else replacement, where)
+        check_override(override, self._ready().chains, self, where)
+        self.overrides.append(override)
+        self._tell(lambda: self.overrides.remove(override))
+        try:
+            yield
+        finally:
+            self.overrides.remove(override)
+            self._declared()
+
+    @property
+    def workers(self) -> Threads:
+        """The worker threads for plain code."""
+        return self.tools.threads
+
     # Lifespan.
 
     def on_startup(self, hook: F) -> F:
@@ -214,7 +257,7 @@ class Nacre(Group):
 
     async def _serve_first(self, scope: Scope, receive: Any, send: Any) -> None:
         try:
-            self.compile()
+            self._ready()
         except ConfigurationError as error:
             if scope["type"] != "lifespan":
                 raise
@@ -222,11 +265,14 @@ class Nacre(Group):
             await receive()
             await send({"type": "lifespan.startup.failed", "message": f"ConfigurationError: {error}"})
         else:
-            await self._serve_asgi(scope, receive, send)
+            if scope["type"] != "lifespan":
+                await self.singletons.made()
+            await self._serve_ready(scope, receive, send)
 
     def _serve_asgi(self, scope: Scope, receive: Any, send: Any) -> Awaitable[None]:
-        if self._compiled is None:
-            return self._serve_first(scope, receive, send)
+        return (self._serve_ready if self._is_ready else self._serve_first)(scope, receive, send)
+
+    def _serve_ready(self, scope: Scope, receive: Any, send: Any) -> Awaitable[None]:
         if self._raw.app is not None:
             return self._raw.app(enter(scope, self), receive, send)
         if scope["type"] == "http":
@@ -248,6 +294,8 @@ class Nacre(Group):
         self._ready()
         if self._wsgi_lifespan is None and self._has_lifespan():
             self._start_wsgi_lifespan()
+        elif not self._is_ready:
+            self._make_beside()
         if self._raw.app is not None:
             return serve_wsgi(self._raw.dispatch, self.tools.threads, self.report, self._beside)(
                 environ, start_response
@@ -268,8 +316,14 @@ class Nacre(Group):
             self._wsgi_lifespan = self._beside.run(self.live())
             _before_exit(self.close)
 
+    def _make_beside(self) -> None:
+        """Make the providers that were declared, or put in the place of others, since the lifespan began."""
+        with self._starting:
+            if not self._is_ready:
+                self._beside.run(self.singletons.make())
+
     def _has_lifespan(self) -> bool:
-        hooks = self.startup_hooks or self.shutdown_hooks
+        hooks = self.startup_hooks or self.shutdown_hooks or self.singletons.are_wanted
         return bool(self.lifespan or hooks or self.mounted_apps() or self._raw.app is not None)
 
     def close(self) -> None:
@@ -288,9 +342,16 @@ class Nacre(Group):
         """Serve RSGI."""
         if scope.proto != "http":
             return _refuse(protocol)
+        if not self._is_ready:
+            return self._rsgi_first(scope, protocol)
         if self._raw.app is not None:
             return serve_rsgi(self._raw.dispatch, self.tools.threads, self.report)(scope, protocol)
         return self._rsgi_http(scope, protocol)
+
+    async def _rsgi_first(self, scope: Any, protocol: Any) -> None:
+        self._ready()
+        await self.singletons.made()
+        await self.__rsgi__(scope, protocol)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start up, when a RSGI server has made its loop."""
@@ -405,6 +466,8 @@ class Nacre(Group):
 
     def report(self, request: Request, error: Exception) -> Response | None:
         """Log an exception nobody handled, once, with its route and layer; in debug mode answer with a page of it."""
+        if request.failure is None and request.after_callbacks is not None:
+            request.failure = error
         route = f" (route {request.route.path})" if request.route is not None else ""
         chain = self._chain_of(request)
         layer = layer_of(error, [layer for _, layer in chain.layers]) if chain is not None else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from nacre.binding import Bound, Site, bind
+from nacre.binding.singletons import Singleton
 from nacre.callables import Call, describe, prepare_call
 from nacre.chain.boundary import ErrorBoundary, ErrorPage, Handlers, asks_by_mark, bind_error_handler
 from nacre.chain.django import DjangoLayer
@@ -21,7 +22,7 @@ from nacre.collector import Collected, Collector, Scope
 from nacre.errors import ConfigurationError, Location, MethodNotAllowed, NotFound, Problem
 from nacre.groups import METHODS, HookDeclaration, MountDeclaration, RouteDeclaration, Slashes
 from nacre.mounts import enter_mount
-from nacre.ordering import check_order
+from nacre.ordering import Requirement, check_order
 from nacre.placement import Placement, names_nothing, words_of
 from nacre.request import Request
 from nacre.response import Response
@@ -60,6 +61,8 @@ class Chain:
     """What answers at this route's path for other methods; None in a fallback itself."""
     bounds: tuple[tuple[str, Bound], ...] = ()
     """Who asks for what: the layers, hooks, error handlers and the handler that are given more than their style."""
+    requires: tuple[Requirement, ...] = ()
+    """What the handler, hooks and error handlers need of the layers around them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +76,8 @@ class Compiled:
     fallbacks: tuple[tuple[str, Fallback], ...]
     raw_layers: tuple[Layer, ...]
     mounted: tuple[MountDeclaration, ...]
+    singletons: tuple[Singleton, ...] = ()
+    """What the chains take of the application itself, each after what it takes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +101,8 @@ class Compiler:
         self.chains: list[Chain] = []
         self.used_words: set[tuple[Layer, str]] = set()
         self._fallbacks: dict[tuple[Scope, ...], Fallback] = {}
-        self._sites = Sites()
+        self._sites = Sites(app)
+        self._scopes: Sequence[Scope] = ()
         self._bindings: list[tuple[str, Bound]] = []
         self._hooks: list[tuple[HookDeclaration, Bound | None]] = []
         self._bound_layers: dict[Any, Layer | list[Problem]] = {}
@@ -105,7 +111,7 @@ class Compiler:
         """Compile. Raises one ConfigurationError for all problems."""
         found = self.found
         found.collect()
-        self._sites = Sites(found.collected)
+        self._sites = Sites(self.app, found.collected)
         layers_are_known = not self.problems
         entries = [self._entry(route, method) for route in found.collected for method in route.route.methods]
         fallbacks = [(prefix, self._fallback(scopes)) for prefix, scopes in found.prefixes.items()]
@@ -126,6 +132,11 @@ class Compiler:
             tuple(sorted(fallbacks, key=lambda pair: -len(pair[0]))),
             tuple(found.raw_layers),
             tuple(found.mounted),
+            tuple(
+                dict.fromkeys(
+                    single for chain in self.chains for _, bound in chain.bounds for single in bound.plan.singles.values()
+                )
+            ),
         )
 
     # Check.
@@ -225,29 +236,29 @@ class Compiler:
         """The innermost step of a route; a `site` is where its hooks are bound, None for one without hooks."""
         endpoint, owner = collected.declaration.endpoint, collected.scopes[-1].owner
         where = Location.of(endpoint) or collected.declaration.where
-        hooks = site is not None
-        groups = [scope.group for scope in collected.scopes if scope.group is not None]
-        befores = [hook for group in groups for hook in group.before_hooks] if hooks else []
-        afters = [hook for group in reversed(groups) for hook in group.after_hooks] if hooks else []
+        groups = [] if site is None else [(scope, scope.group) for scope in collected.scopes if scope.group is not None]
+        befores = [(scope, hook) for scope, group in groups for hook in group.before_hooks]
+        afters = [(scope, hook) for scope, group in reversed(groups) for hook in group.after_hooks]
         return Endpoint(
             call=call,
             convert=convert,
             label=f"handler {describe(endpoint)} ({where})",
             view=endpoint,
             views=(),
-            befores=[self._hook(hook, owner, ("request",), site) for hook in befores],
-            afters=[self._hook(hook, owner, ("request", "response"), site) for hook in afters],
+            befores=[self._hook(hook, scope, ("request",), site) for scope, hook in befores],
+            afters=[self._hook(hook, scope, ("request", "response"), site) for scope, hook in afters],
             boundary=boundary,
             threads=owner.tools.threads,
             prepare_hook=lambda function: prepare_call(function, owner.tools.threads),
         )
 
-    def _hook(self, hook: HookDeclaration, owner: Any, given: Sequence[str], site: Site | None) -> Call:
+    def _hook(self, hook: HookDeclaration, scope: Scope, given: Sequence[str], site: Site | None) -> Call:
+        owner = scope.owner
         call: Call | None = owner.adapted.get(hook)
         if call is not None:
             return call
         if site is not None and asks_for_more(hook.function, len(given)):
-            label = f"hook {describe(hook.function)}"
+            label, site = f"hook {describe(hook.function)}", self._site_at(scope, site)
             bound = self._bind_once(hook, lambda: bind(hook.function, given, site, label), label)
             if bound is not None:
                 return bound.call(owner.tools.threads, inline=hook.inline)
@@ -308,7 +319,7 @@ class Compiler:
         """Compile one chain: pick the layers that apply, then build from the handler outwards."""
         picked: list[tuple[Scope, list[Layer]]] = []
         skipped = []
-        self._bindings, self._hooks = [], []
+        self._scopes, self._bindings, self._hooks = scopes, [], []
         for scope in scopes:
             here: list[Layer] = []
             if scope.mount is not None:
@@ -317,7 +328,7 @@ class Compiler:
                 if route is not None:
                     self.used_words.update((layer, word) for word in words_of(layer) if placement.matches(word))
                 reason = placement.skips(layer)
-                bound = None if reason is not None else self._bind_layer(layer, site)
+                bound = None if reason is not None else self._bind_layer(layer, self._site_at(scope, site))
                 if bound is not None:
                     here.append(bound)
                 else:
@@ -350,9 +361,14 @@ class Compiler:
                     [*((f"layer `{layer.name}`", one) for _, layer in layers for one in layer.bounds), *self._bindings]
                 )
             ),
+            tuple(Requirement(need, by, one.plan.where) for by, one in self._bindings for need in one.plan.needed_names),
         )
         self.chains.append(chain)
         return chain
+
+    def _site_at(self, scope: Scope, site: Site) -> Site:
+        """The site of the chain that is being built, as one of its scopes sees it."""
+        return self._sites.of_scope(site, self._scopes, scope)
 
     def _bind_layer(self, layer: Layer, site: Site) -> Layer | None:
         """The layer as it is on one route; None, where no route answers, if it needs a route's path variables."""
@@ -409,6 +425,7 @@ class Compiler:
     def _handlers(self, scope: Scope, site: Site) -> Handlers:
         """The error handlers of a scope, those bound that ask for more than the request and the error."""
         handlers = dict(scope.handlers)
+        site = self._site_at(scope, site)
         for key, declared in scope.error_handlers.items():
             if key in handlers and asks_by_mark(declared.function):
                 label = f"error handler {describe(declared.function)}"
@@ -437,11 +454,12 @@ class Compiler:
 
     def _boundary(self, scopes: Sequence[Scope], site: Site, last: ErrorBoundary | None = None) -> ErrorBoundary:
         owner = scopes[-1].owner
-        groups = [scope.group for scope in reversed(scopes) if scope.group is not None]
+        groups = [(scope, scope.group) for scope in reversed(scopes) if scope.group is not None]
+        after_error = [(scope, hook) for scope, group in groups for hook in group.error_hooks]
         page: ErrorPage = owner.error_page
         return ErrorBoundary(
             [self._handlers(scope, site) for scope in reversed(scopes) if scope.handlers],
-            [self._hook(hook, owner, ("request", "response"), site) for group in groups for hook in group.error_hooks],
+            [self._hook(hook, scope, ("request", "response"), site) for scope, hook in after_error],
             owner.tools.results,
             page,
             owner.report,

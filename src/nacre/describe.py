@@ -38,8 +38,8 @@ class LayerDescription:
 
     `scope` is where it was declared ("app", "group /shop", "route"), `where` the place in the source. `parts` are what
     it has besides being called: `before`, `after`, `process_view`, `process_exception`, `finalize`. A `raw` layer
-    stands outside of routing. `skipped` is the word that keeps it out of this chain, or None. `responses` are what it may
-    answer itself, `security` the schemes of which it asks for one.
+    stands outside of routing. `skipped` is the word that keeps it out of this chain, or None. `responses` are what it
+    may answer itself, `security` the schemes of which it asks for one.
     """
 
     name: str
@@ -97,7 +97,7 @@ class InputDescription:
     default: Any = MISSING
     many: bool = False
     group: bool = False
-    constraints: Constraints = Constraints()
+    constraints: Constraints = field(default_factory=Constraints)
     description: str | None = None
     examples: tuple[Any, ...] = ()
     deprecated: bool = False
@@ -146,7 +146,7 @@ class ChainDescription:
     inputs: tuple[InputDescription, ...] = ()
     result: ResultDescription | None = None
     binders: tuple[BinderDescription, ...] = ()
-    validation: Validation = Validation()
+    validation: Validation = field(default_factory=Validation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +162,8 @@ class VariableDescription:
 class RouteDescription:
     """One route with its chains, one per method.
 
-    `name` is the one `url_for` takes, with the names of its groups. `template` is the path with its variables as `{name}`
-    and its text percent-encoded.
+    `name` is the one `url_for` takes, with the names of its groups. `template` is the path with its variables as
+    `{name}` and its text percent-encoded.
     """
 
     path: str
@@ -179,7 +179,7 @@ class RouteDescription:
     options: Mapping[str, Any] = field(default_factory=dict)
     chains: tuple[ChainDescription, ...] = ()
     template: str = ""
-    documentation: Documentation = Documentation()
+    documentation: Documentation = field(default_factory=Documentation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -536,8 +536,8 @@ def _layer(scope: str, layer: Layer, *, raw: bool = False, skipped: str | None =
         tuple(_parts(layer)),
         raw,
         skipped,
-        MappingProxyType(dict(getattr(layer, "responses", {}))),
-        MappingProxyType(dict(getattr(layer, "security", {}))),
+        MappingProxyType(dict(layer.responses)),
+        MappingProxyType(dict(layer.security)),
     )
 
 

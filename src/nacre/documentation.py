@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -16,10 +17,10 @@ Answer: TypeAlias = "str | tuple[str, Any] | tuple[str, Any, str]"
 Responses: TypeAlias = Mapping[int, Answer]
 """What may be answered, by status."""
 
-Security: TypeAlias = Mapping[str, Mapping[str, Any]]
+Security: TypeAlias = Mapping[str, Mapping[str, Any] | None]
 """Security Scheme Objects of the OpenAPI Specification by name: each one alone opens the way.
 
-A scheme may hold `scopes`, the list of those that are needed.
+A scheme may hold `scopes`, the list of those that are needed. One that is declared elsewhere is None.
 """
 
 
@@ -50,8 +51,10 @@ def document(endpoint: Callable[..., Any], options: Mapping[str, Any], owner: st
     Raises ConfigurationError, which calls the route `owner`, for options that mean nothing.
     """
     summary, description = split_docstring(docstring_of(endpoint))
-    given = {"summary": summary, "description": description, **options}
+    given: dict[str, Any] = {"summary": summary, "description": description, **options}
     check_responses(given.get("responses", {}), owner, where)
+    if isinstance(given.get("security"), list | tuple | set | frozenset):
+        given["security"] = dict.fromkeys(given["security"])
     if given.get("security") is not None:
         check_security(given["security"], owner, where)
     return Documentation(**given)
@@ -59,7 +62,7 @@ def document(endpoint: Callable[..., Any], options: Mapping[str, Any], owner: st
 
 def docstring_of(endpoint: Callable[..., Any]) -> str | None:
     """What the author wrote on a handler; a partial's is that of its function."""
-    while hasattr(endpoint, "func") and hasattr(endpoint, "keywords"):  # functools.partial
+    while isinstance(endpoint, functools.partial):
         endpoint = endpoint.func
     return inspect.getdoc(endpoint)
 
@@ -111,10 +114,12 @@ _SCHEME_FIELDS: Mapping[Any, tuple[str, ...]] = {
 
 def check_security(security: Any, owner: str, where: Location | None) -> None:
     """Raise ConfigurationError unless this is `Security`; `owner` says in messages whose it is."""
-    fix = 'write security={"bearer": {"type": "http", "scheme": "bearer"}}'
+    fix = 'write security={"bearer": {"type": "http", "scheme": "bearer"}}, or ["bearer"] for one declared elsewhere'
     if not isinstance(security, Mapping):
         raise ConfigurationError(Problem(f"{owner} has `security` that is a {type(security).__name__}", where, fix))
     for name, scheme in security.items():
+        if scheme is None:
+            continue
         kind = scheme.get("type") if isinstance(scheme, Mapping) else None
         wanted = _SCHEME_FIELDS.get(kind) if isinstance(kind, str) else None
         if wanted is None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self, TypeVar, overload
 
 from nacre.binding import MARKERS, Validation
+from nacre.binding.providers import Provide, Provider, Scope, registered_provider
 from nacre.callables import describe
 from nacre.chain.boundary import ErrorKey
 from nacre.declare import DeclaredRoute, records_of
@@ -116,7 +117,7 @@ class RouteDeclaration:
     slashes: Slashes | None = None
     inline: bool | None = None
     max_body: int | None = None
-    documentation: Documentation = Documentation()
+    documentation: Documentation = field(default_factory=Documentation)
     response: Mapping[str, Any] = field(default_factory=dict[str, Any])
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     order: int = 0
@@ -163,7 +164,8 @@ class Group:
     A group may be included several times and in other groups; including it changes nothing in it, and what is declared
     in it later is seen by all applications that hold it. `middlewares` run inside those of the group or application
     around it. `host`, `slashes` (trailing slash: "strict", "redirect" with 308, or "ignore"), `max_body` (bytes) and
-    `tags` hold for all routes in it that don't say otherwise.
+    `tags` hold for all routes in it that don't say otherwise. `providers` are functions, classes or what `Provide`
+    makes of them; a parameter annotated with what one returns is taken from it, inner groups' before outer ones'.
     """
 
     def __init__(
@@ -179,6 +181,7 @@ class Group:
         max_body: int | None = None,
         inline: bool | None = None,
         validation: Validation | None = None,
+        providers: Iterable[Any] = (),
     ) -> None:
         self.where = Location.of_caller()
         self.prefix = _checked_prefix(prefix, self.where)
@@ -196,6 +199,8 @@ class Group:
         self.error_hooks: list[HookDeclaration] = []
         self.error_handlers: dict[ErrorKey, HookDeclaration] = {}
         self.holders: list[Group] = []
+        self.providers: list[Provider] = []
+        self._add_providers(providers, self.where)
         self.extend_routes(routes)
 
     # Routes.
@@ -346,6 +351,49 @@ class Group:
             )
         return record
 
+    # Providers.
+
+    @overload
+    def provider(self, target: F, /) -> F: ...
+    @overload
+    def provider(self, *, scope: Scope = ..., inline: bool = ...) -> Callable[[F], F]: ...
+    def provider(self, target: Any = None, /, *, scope: Scope = "request", inline: bool = False) -> Any:
+        """Give what the decorated function returns, or yields, to parameters annotated with that type.
+
+        See `Provide` for the options. Inner groups' providers come before outer ones'.
+        """
+
+        def record(function: F) -> F:
+            where = Location.of(function) or Location.of_caller()
+            self._add_providers([Provide(function, scope=scope, inline=inline)], where)
+            return function
+
+        return record if target is None else record(target)
+
+    def _add_providers(self, targets: Iterable[Any], where: Location) -> None:
+        added: list[Provider] = []
+        problems: list[Problem] = []
+        for target in targets:
+            try:
+                provider = registered_provider(target, where)
+            except ConfigurationError as error:
+                problems += error.problems
+                continue
+            known = next((one for one in (*self.providers, *added) if one.provides == provider.provides), None)
+            if known is not None:
+                what = f"{known.label} and {provider.label} both provide {_named_type(provider.provides)}"
+                problems.append(Problem(what, where, "keep one of them, or register one for an inner group"))
+            added.append(provider)
+        if problems:
+            raise ConfigurationError(problems)
+
+        def undo() -> None:
+            for provider in added:
+                self.providers.remove(provider)
+
+        self.providers += added
+        self._tell(undo)
+
     def all_groups(self) -> Iterator[Group]:
         """This group and all that are included or mounted in it, at any depth."""
         yield self
@@ -493,6 +541,10 @@ def _check_hook(kind: str, hook: HookDeclaration, arguments: Sequence[str]) -> N
         raise ConfigurationError(Problem(what, hook.where, fix)) from None
     except ValueError:
         pass  # a builtin without a signature
+
+
+def _named_type(kind: Any) -> str:
+    return f"`{kind.__qualname__ if isinstance(kind, type) else kind}`"
 
 
 def _restore(changed: dict[ErrorKey, HookDeclaration], before: dict[ErrorKey, HookDeclaration]) -> None:

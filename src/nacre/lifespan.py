@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol
 
+from nacre.binding.singletons import Singletons
 from nacre.callables import is_async
 from nacre.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,16 +31,26 @@ class Lived(Protocol):
     shutdown_hooks: list[LifespanHook]
     lifespan_state: dict[str, Any]
 
+    @property
+    def singletons(self) -> Singletons: ...
+
     def mounted_apps(self) -> list[Any]: ...
 
 
 @asynccontextmanager
 async def lived(app: Lived) -> AsyncGenerator[dict[str, Any]]:
-    """Live an application: its lifespan outermost, then those mounted in it, then its startup functions.
+    """Live an application: its lifespan outermost, then those mounted in it, its startup functions, its providers.
 
     The way out is the reverse, and what was entered is left also when something after it failed to start. Yields the
     state that all lifespans yielded, which each request gets a copy of.
     """
+    # Those mounted take their providers' values from the application that is served.
+    async with _lived(app) as state, app.singletons.living():
+        yield state
+
+
+@asynccontextmanager
+async def _lived(app: Lived) -> AsyncGenerator[dict[str, Any]]:
     everything_mounted = app.mounted_apps()  # compiles: nothing is started for a configuration that is wrong
     async with AsyncExitStack() as stack:
         state: dict[str, Any] = {}
@@ -47,7 +58,7 @@ async def lived(app: Lived) -> AsyncGenerator[dict[str, Any]]:
             yielded = await stack.enter_async_context(_with_app(app.lifespan, app)())
             state.update(yielded if isinstance(yielded, Mapping) else {})
         for mounted in everything_mounted:
-            inner = lived(mounted) if hasattr(mounted, "startup_hooks") else foreign_lifespan(mounted)
+            inner = _lived(mounted) if hasattr(mounted, "startup_hooks") else foreign_lifespan(mounted)
             for name, value in (await stack.enter_async_context(inner)).items():
                 state.setdefault(name, value)
         stack.push_async_callback(_run_all, app, list(reversed(app.shutdown_hooks)))

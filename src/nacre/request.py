@@ -18,6 +18,7 @@ from nacre.media import MediaType, best_match, parse_media_type
 from nacre.response import Response
 from nacre.route import Route
 from nacre.state import State
+from nacre.threads import Threads
 from nacre.types import Address, Scope
 from nacre.urls import URL, QueryParams, parse_host
 
@@ -39,6 +40,9 @@ class Application(Protocol):
 
     state: State
     lifespan_state: dict[str, Any]
+
+    @property
+    def workers(self) -> Threads: ...
 
     def url_for(self, name: str, /, **values: object) -> str: ...
 
@@ -99,6 +103,12 @@ class Request:
     visit: Any = None
     _json: Any = _MISSING
     _form: FormData | None = None
+    provided: dict[Any, Any] | None = None
+    """What providers gave for this request, by their functions."""
+
+    failure: BaseException | None = None
+    """What the request failed with, if it did; the teardown of providers is told."""
+
     client_left = False
     allowed_methods: tuple[str, ...] = ()
     other_path = ""

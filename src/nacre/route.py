@@ -48,7 +48,7 @@ class Route:
     options: Mapping[str, Any] = field(default_factory=dict)
     host: str | None = None
     where: Location | None = None
-    documentation: Documentation = Documentation()
+    documentation: Documentation = field(default_factory=Documentation)
 
     def matches(self, scope: Scope) -> tuple[RouteMatch, dict[str, Any]]:
         """Say whether a scope is this route's: NONE, PARTIAL (other method) or FULL.

@@ -3,43 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from nacre.binding import DEFAULT, Site
+from nacre.binding.providers import Provider, ready_provider
 from nacre.collector import Collected, Scope
+from nacre.groups import Group
 
 
 class Sites:
     """The sites of one compilation."""
 
-    def __init__(self, collected: Sequence[Collected] = ()) -> None:
+    def __init__(self, app: Any, collected: Sequence[Collected] = ()) -> None:
+        self._app = app
         self._shared: dict[tuple[int, ...], Site] = {}
+        self._registered: dict[tuple[int, ...], dict[Any, Provider]] = {}
         self._variables: dict[int, list[frozenset[str]]] = {}
         for one in collected:
             self._variables.setdefault(id(one.declaration.endpoint), []).append(frozenset(_variables(one)))
 
     def of_scopes(self, scopes: Sequence[Scope]) -> Site:
         """What holds in these scopes, whatever the route."""
+        owner = scopes[-1].owner
         groups = [scope.group for scope in scopes if scope.group is not None]
-        key = tuple(map(id, groups))
+        key = id(owner), *map(id, groups)
         if key not in self._shared:
             validation = next((one.validation for one in reversed(groups) if one.validation is not None), DEFAULT)
-            self._shared[key] = Site(validation=validation, has_route=False)
+            self._shared[key] = Site(
+                providers=self._providers([scope for scope in scopes if scope.owner is owner]),
+                overrides=tuple(owner.overrides),
+                validation=validation,
+                single=self._app.singletons.of,
+                has_route=False,
+            )
         return self._shared[key]
+
+    def _providers(self, scopes: Sequence[Scope]) -> dict[Any, Provider]:
+        """Those registered by type in scopes of one application, inner before outer ones, and that itself."""
+        owner = scopes[-1].owner
+        groups = [scope.group for scope in scopes if scope.group is not None and scope.group.providers]
+        key = id(owner), *map(id, groups)
+        if key not in self._registered:
+            itself = ready_provider(owner)
+            found: dict[Any, Provider] = {
+                cls: itself for cls in type(owner).__mro__ if issubclass(cls, Group) and cls is not Group
+            }
+            found |= {one.provides: one for group in groups for one in group.providers}
+            self._registered[key] = found
+        return self._registered[key]
+
+    def of_scope(self, site: Site, scopes: Sequence[Scope], scope: Scope) -> Site:
+        """A site as one of the scopes around it sees it: each application has providers and overrides of its own."""
+        if scope.owner is scopes[-1].owner:
+            return site
+        shared = self.of_scopes([one for one in scopes if one.owner is scope.owner])
+        return replace(site, providers=shared.providers, overrides=shared.overrides)
 
     def of_route(self, collected: Collected, method: str) -> Site:
         """What one route gives."""
         shared = self.of_scopes(collected.scopes)
         variables = _variables(collected)
         elsewhere = self._variables[id(collected.declaration.endpoint)]
-        return Site(
-            variables,
-            shared.providers,
-            shared.replaced,
-            shared.validation,
-            method,
-            collected.path,
-            frozenset(name for name in variables if any(name not in names for names in elsewhere)),
+        return replace(
+            shared,
+            variables=variables,
+            method=method,
+            path=collected.path,
+            optional=frozenset(name for name in variables if any(name not in names for names in elsewhere)),
+            has_route=True,
         )
 
     def key_of(self, site: Site) -> Any:

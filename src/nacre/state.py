@@ -53,7 +53,7 @@ class State(MutableMapping[str, Any]):
     def __setitem__(self, name: Any, value: Any, /) -> None:
         self._items[name] = value
 
-    @overload
+    @overload  # pyright: ignore[reportIncompatibleMethodOverride]
     def get(self, name: Key[T], default: None = None, /) -> T | None: ...
     @overload
     def get(self, name: Key[T], default: T, /) -> T: ...
@@ -62,7 +62,7 @@ class State(MutableMapping[str, Any]):
     def get(self, name: Any, default: Any = None, /) -> Any:
         return self._items.get(name, default)
 
-    @overload
+    @overload  # pyright: ignore[reportIncompatibleMethodOverride]
     def pop(self, name: Key[T], default: T = ..., /) -> T: ...
     @overload
     def pop(self, name: str, default: Any = ..., /) -> Any: ...

@@ -194,11 +194,9 @@ async def test_option_leaves_out_what_it_says(diver, gear, annotation, typed, op
 
     if typed == "annotated":
         one.__annotations__["return"], many.__annotations__["return"] = annotation, list[annotation]
-    kinds = (
-        ({"response_type": annotation}, {"response_type": list[annotation]}) if typed == "response_type" else ({}, {})
-    )
-    app.add_route("/one", one, **options, **kinds[0])
-    app.add_route("/many", many, **options, **kinds[1])
+    kinds = (annotation, list[annotation]) if typed == "response_type" else (None, None)
+    app.add_route("/one", one, **options, response_type=kinds[0])
+    app.add_route("/many", many, **options, response_type=kinds[1])
     async with TestClient(app) as client:
         assert by_names((await client.get("/one")).json()) == left
         assert [by_names(item) for item in (await client.get("/many")).json()] == [left, left]

@@ -122,7 +122,7 @@ def build() -> Nacre:
 
     @app.post("/lamps")
     async def add_lamp(request):
-        return JSONResponse({"kept": await request.json()}, status=201)
+        return JSONResponse({"kept": (await request.json())["name"]}, status=201)
 
     @app.get("/picture")
     async def get_picture(request):

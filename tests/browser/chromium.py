@@ -170,7 +170,7 @@ class Page:
     def fill(self, selector: str, text: str) -> None:
         """Replace what stands in a field, as a keyboard does."""
         self.click(selector)
-        self.wait_for(f"document.activeElement === document.querySelector({json.dumps(selector)})")
+        self.wait_for(f"(() => {{ {FIND} return document.activeElement === {_call('find', selector, '')}; }})()")
         self.evaluate("document.activeElement.select()")
         self.command("Input.insertText", text=text)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers.process import Server, started
 
 from browser.chromium import NAMES, Chromium, find_executable, running
-from servers.process import Server, started
 
 APPLICATION = Path(__file__).with_name("application.py")
 

@@ -29,6 +29,9 @@ BAD: Final = object()
 INVALID: Final = fault("value_error", "is not valid")
 """What is said where nothing better is known."""
 
+NOT_JSON: Final = "the body is not valid JSON"
+TOO_DEEP: Final = "the body is nested too deeply"
+
 _LONGEST_KEY = 100
 _LONGEST_TEXT = 300
 _RUN = 500  # items that are tried at a time
@@ -126,7 +129,7 @@ class ListNode:
     words = "a list"
 
     def __init__(self, item: Node, make: Any, limits: Sequence[Limit], runs: int) -> None:
-        self.type: Any = make[item.type, ...] if make is tuple else make[item.type]
+        self.type: Any = GenericAlias(make, (item.type, ...) if make is tuple else (item.type,))
         self._run: Any = GenericAlias(list, (item.type,))
         self._runs = runs
         self._item = item
@@ -270,7 +273,7 @@ class ObjectNode:
         if not isinstance(value, Mapping):
             found.add(place, fault("model_type", "is not an object"))
             return BAD
-        if self.tag_field in value and value[self.tag_field] != self.tag:
+        if self.tag_field is not None and value.get(self.tag_field, self.tag) != self.tag:
             found.add((place, self.tag_field), _wrong_tag([self.tag]))
             return BAD
         before = len(found.items)
@@ -342,7 +345,7 @@ class UnionNode:
 
     def __init__(self, members: Sequence[Node]) -> None:
         self.type: Any = Union[tuple(member.type for member in members)]  # noqa: UP007 - made at run time
-        self.kinds = frozenset(kind for member in members for kind in member.kinds)
+        self.kinds: frozenset[JSONKind] = frozenset(kind for member in members for kind in member.kinds)
         self.words = " or ".join(dict.fromkeys(member.words for member in members))
         self._members = members
 

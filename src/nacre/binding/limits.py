@@ -55,6 +55,11 @@ def is_bounded(value: Decimal) -> bool:
     return value.is_finite() and abs(value.adjusted()) <= MAX_DIGITS
 
 
+def within(key: str | int, items: Iterable[ErrorItem]) -> list[ErrorItem]:
+    """The errors of a part, as errors of the whole that has it at this key."""
+    return [{**item, "loc": [key, *item["loc"]]} for item in items]
+
+
 def bounded(found: list[ErrorItem], more: bool = False) -> list[ErrorItem]:
     """The first `MAX_ERRORS` errors, and one that says so if there are more."""
     if len(found) <= MAX_ERRORS and not more:
@@ -169,7 +174,8 @@ def _limits(name: str, value: Any, families: set[Family]) -> list[Limit]:
 
 
 def _check_value(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, _VALUES[name]):
+    fits = isinstance(value, _VALUES[name])
+    if isinstance(value, bool) or not fits:
         raise Unsupported(f"`{name}` must be {'a text' if name == 'pattern' else 'a number'}, not {value!r}")
     if isinstance(value, float | Decimal) and not math.isfinite(value):
         raise Unsupported(f"`{name}` must be finite, not {value!r}")

@@ -1,7 +1,7 @@
 """Parsers of models and other data: JSON bodies, Python values, and models that take all fields of a source.
 
-JSON is read strictly, as it has types of its own: the text `"1"` is no number, and 1 is not true. Of equal keys the last
-one counts, but the value of each must fit. Decimals are finite and bounded, like those of `scalars`.
+JSON is read strictly, as it has types of its own: the text `"1"` is no number, and 1 is not true. Of equal keys the
+last one counts, but the value of each must fit. Decimals are finite and bounded, like those of `scalars`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,22 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import msgspec
 
-from nacre.binding.faults import BAD, INVALID, Node, TooLarge, collect, place_in, shorten, user_fault
+from nacre.binding.faults import (
+    BAD,
+    INVALID,
+    NOT_JSON,
+    TOO_DEEP,
+    Node,
+    TooLarge,
+    collect,
+    place_in,
+    shorten,
+    user_fault,
+)
 from nacre.binding.kinds import (
     MAPPINGS,
     field_types,
@@ -26,15 +37,13 @@ from nacre.binding.kinds import (
     members_of,
     unwrap,
 )
-from nacre.binding.limits import Limit, bounded, check, constraints_of, families_of, fault, limits_of, passed
+from nacre.binding.limits import Limit, bounded, check, constraints_of, families_of, fault, limits_of, passed, within
 from nacre.binding.marks import MISSING, Constraints
 from nacre.binding.parser import FAILURES, GroupField, GroupParser, Parser, Unsupported
-from nacre.binding.scalars import shown, text_parser, texts_parser
-from nacre.binding.trees import check_json, decimal_check, inspected, tree
+from nacre.binding.readings import shown
+from nacre.binding.scalars import text_parser, texts_parser
+from nacre.binding.trees import check_json, check_metadata, decimal_check, inspected, tree
 from nacre.errors import BadRequest, ErrorItem
-
-NOT_JSON: Final = "the body is not valid JSON"
-TOO_DEEP: Final = "the body is nested too deeply"
 
 
 def json_parser(type_: Any, constraints: Constraints) -> Parser:
@@ -49,6 +58,7 @@ def json_parser(type_: Any, constraints: Constraints) -> Parser:
         return pydantic_parser(type_, constraints)
     info = inspected(type_)
     check_json(info)
+    check_metadata(info)
     decode = msgspec.json.Decoder(type_).decode
     parse = _checked(decode, decimal_check(info), _outer_limits(type_, constraints))
     return Parser(parse, _Explanation(parse, type_, constraints, decode_untyped))
@@ -64,6 +74,7 @@ def value_parser(type_: Any, constraints: Constraints) -> Parser:
 
         return pydantic_parser(type_, constraints)
     info = inspected(type_)
+    check_metadata(info)
     parse = _checked(
         partial(msgspec.convert, type=type_, str_keys=True), decimal_check(info), _outer_limits(type_, constraints)
     )
@@ -222,10 +233,10 @@ class _Group:
                 elif field.required:
                     found.append({"loc": [field.key], "msg": "is missing", "type": "missing"})
             except FAILURES:
-                found += [{**item, "loc": [field.key, *item["loc"]]} for item in _explain_field(field, parser, one)]
-        for key in raw if self._known is not None else ():
-            if key not in self._known:
-                found.append({**fault("extra_forbidden", "is not a known field"), "loc": [shorten(key)]})
+                found += within(field.key, _explain_field(field, parser, one))
+        for key in raw:
+            if self._known is not None and key not in self._known:
+                found += within(shorten(key), [fault("extra_forbidden", "is not a known field")])
         return bounded(found) or [self._built(values)]
 
     def _built(self, values: dict[str, Any]) -> ErrorItem:
@@ -260,7 +271,7 @@ def _field_parser(cls: Any, field: GroupField) -> Parser:
 
 
 def _builder(model: Any) -> Callable[[dict[str, Any]], Any]:
-    """How an instance is made of parsed values, by the names of the fields; what is left out is the model's to fill in."""
+    """How an instance is made of parsed values, by the names of the fields; the model fills in what is left out."""
     cls = get_origin(model) or model
     if is_typed_dict(cls):
         required = cls.__required_keys__
@@ -320,7 +331,7 @@ def _dict_group(args: Sequence[Any], limits: Sequence[Limit]) -> GroupParser:
             try:
                 read.parse(texts)
             except FAILURES:
-                found += [{**item, "loc": [shorten(key), *item["loc"]]} for item in read.explain(texts)]
+                found += within(shorten(key), read.explain(texts))
         return bounded(found + passed(limits, dict(raw)))
 
     return GroupParser(parse, explain)

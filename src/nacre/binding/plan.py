@@ -9,7 +9,8 @@ from typing import Any
 
 from nacre.binding.inputs import Input
 from nacre.binding.marks import MISSING
-from nacre.binding.providers import Provider
+from nacre.binding.providers import Override, Provider
+from nacre.binding.singletons import Needs, Singleton
 from nacre.binding.validation import DEFAULT, Validation
 from nacre.errors import Location
 from nacre.state import Key
@@ -20,23 +21,26 @@ class Site:
     """The place where a function is bound: what a route gives it, and what its scopes say.
 
     `variables` are the path's, with the type their converter makes (None: not known). `providers` are those registered
-    by type, the innermost scope's where several have one. `replaced` are overridden providers.
+    by type, the innermost scope's where several have one. Of `overrides` the last one that covers a provider counts.
     """
 
     variables: Mapping[str, type | None] = field(default_factory=dict)
     providers: Mapping[Any, Provider] = field(default_factory=dict)
-    replaced: Mapping[Callable[..., Any], Provider] = field(default_factory=dict)
+    overrides: tuple[Override, ...] = ()
     validation: Validation = DEFAULT
     method: str = "*"
     path: str = ""
     optional: frozenset[str] = frozenset()
     """Variables that another route of the same function lacks, so that a default of theirs has a use."""
+    single: Callable[[Provider, Needs], Singleton] = Singleton
+    """Gives the one value of a provider of the application."""
     has_route: bool = True
     """False where no route answers (404): path variables are then missing without that being a mistake."""
 
     def settle(self, provider: Provider) -> Provider:
         """The provider that is asked in the place of this one: its override, or itself."""
-        return self.replaced.get(provider.function, provider)
+        override = next((one for one in reversed(self.overrides) if one.covers(provider)), None)
+        return provider if override is None else override.instead_of(provider)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ class Plan:
     where: Location | None
     validation: Validation
     steps: tuple[tuple[Provider, Call], ...] = ()
+    singles: Mapping[Provider, Singleton] = field(default_factory=dict)
+    """Where the values of those providers are that live as long as the application."""
 
     @property
     def values(self) -> Iterator[Value]:
@@ -106,6 +112,11 @@ class Plan:
     def keys(self) -> tuple[Key[Any], ...]:
         """The typed state that a layer must have left."""
         return tuple(dict.fromkeys(value.key for value in self.values if value.key and value.default is MISSING))
+
+    @property
+    def needed_names(self) -> tuple[str, ...]:
+        """The names of `keys`."""
+        return tuple(map(str, self.keys))
 
     @property
     def injects(self) -> bool:

@@ -11,7 +11,7 @@ import difflib
 import enum
 import inspect
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from nacre.binding.plan import Argument, Call, Plan, Site, Value
 from nacre.binding.providers import Provider
 from nacre.binding.scalars import text_parser, texts_parser
 from nacre.binding.signature import Parameter, read_parameters
+from nacre.binding.singletons import Needs, Singleton
 from nacre.callables import describe
 from nacre.errors import Location, Problem
 from nacre.headers import Headers
@@ -52,6 +53,7 @@ class Planner:
         self.where = Location.of(function)
         self.problems: list[Problem] = []
         self._steps: dict[Provider, Call] = {}
+        self._singles: dict[Provider, Singleton] = {}
         self._open: list[Provider] = []
         self._variables_used: set[str] = set()
         self._elsewhere = False
@@ -64,10 +66,11 @@ class Planner:
         Returns None if there are problems, or if it asks for what only routes have and this is a site without one.
         """
         call = self._call(self.function, self.label, passed, handler=handler)
-        steps = tuple(self._steps.items())
+        self._direct = {one.value.provider for one in call.arguments} if call is not None else set()
+        steps = tuple(self._steps_of_requests())
         if call is None or self.problems or self._elsewhere:
             return None
-        plan = Plan(call, tuple(given), self.label, self.where, self.site.validation, steps)
+        plan = Plan(call, tuple(given), self.label, self.where, self.site.validation, steps, self._singles)
         self._check_body(plan.inputs)
         if handler:
             self._check_variables(plan)
@@ -389,16 +392,30 @@ class Planner:
             self._open.pop()
             if call is None:
                 return None
-            self._check_scope(provider, call)
             self._steps[provider] = call
+            if provider.scope == "app":
+                self._singles[provider] = self.site.single(provider, self._needs(provider, call))
         return Value(provider=provider)
 
-    def _check_scope(self, provider: Provider, call: Call) -> None:
-        if provider.scope != "app":
-            return
+    def _steps_of_requests(self) -> Iterator[tuple[Provider, Call]]:
+        """The providers that a request asks; what only those of the application take has been made before."""
+        asked = {
+            value.value.provider
+            for provider, call in self._steps.items()
+            if provider.scope == "request"
+            for value in call.arguments
+        }
+        for provider, call in self._steps.items():
+            if provider.scope == "request" or provider in asked or provider in self._direct:
+                yield provider, call
+
+    def _needs(self, provider: Provider, call: Call) -> Needs:
+        """What a provider of the application takes: others that live as long."""
+        needs: list[tuple[str | None, Singleton]] = []
         for argument in call.arguments:
             needed = argument.value.provider
-            if needed is not None and needed.scope == "app":
+            if needed is not None and needed in self._singles:
+                needs.append((argument.name if argument.by_name else None, self._singles[needed]))
                 continue
             what = f"provider {describe(needed.function)} of the request" if needed else f"`{argument.name}`"
             self.problems.append(
@@ -408,6 +425,7 @@ class Planner:
                     'it may take other providers with scope="app"; or make it one of the request',
                 )
             )
+        return tuple(needs)
 
     # What is checked of a whole plan.
 

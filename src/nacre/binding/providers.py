@@ -84,6 +84,36 @@ def ready_provider(value: Any, provides: Any = None) -> Provider:
     return Provider(Ready(value), "plain", "app", True, provides)
 
 
+@dataclass(frozen=True, eq=False)
+class Override:
+    """A provider that stands in for others, those of one function or those that provide one type.
+
+    It lives as long as the one that it stands in for, unless `has_scope` says that its own scope was chosen.
+    """
+
+    target: Any
+    provider: Provider
+    has_scope: bool
+
+    def covers(self, provider: Provider) -> bool:
+        """Whether it stands in for this one."""
+        return bool(provider.function == self.target or provider.provides == self.target)
+
+    def instead_of(self, provider: Provider) -> Provider:
+        """What is asked in the place of a provider that it covers."""
+        return self.provider if self.has_scope else replace(self.provider, scope=provider.scope)
+
+
+def override_of(target: Any, replacement: Any, where: Location) -> Override:
+    """The override by a function, a class or what `Provide` makes of them. Raises ConfigurationError."""
+    has_scope = isinstance(replacement, Provider)
+    function = target.function if isinstance(target, Provider) else _without_context_manager(target)
+    return Override(function, provider_of(replacement, where=where), has_scope)
+
+
+# The order of the overloads is that of their precision: a function that returns anything fits the last one.
+
+
 @overload
 def Provide(target: Key[T], *, scope: Scope = ..., inline: bool = ...) -> T: ...
 @overload
@@ -114,7 +144,7 @@ def Provide(target: Any, *, scope: Scope = "request", inline: bool = False) -> A
     `inline` says that it never blocks.
     """
     if isinstance(target, Key):
-        return typing.cast("Key[Any]", target)
+        return target
     return provider_of(target, scope, inline=inline, where=Location.of_caller())
 
 
@@ -170,7 +200,7 @@ def _not_callable(target: Any, where: Location | None) -> Problem:
     return Problem(what, where, fix)
 
 
-_HELPERS = frozenset({contextmanager(lambda: iter(())).__code__, asynccontextmanager(lambda: aiter(())).__code__})  # type: ignore[attr-defined,arg-type,return-value]
+_HELPERS = frozenset({contextmanager(lambda: iter(())).__code__, asynccontextmanager(lambda: aiter(())).__code__})  # type: ignore[arg-type]
 """The code of the functions that contextlib's decorators make."""
 
 

@@ -1,27 +1,26 @@
 """Parsers of types that pydantic validates, its models and types that hold them; imported only where one is annotated.
 
-pydantic's own rules hold, which are laxer about texts than those of `scalars`, and its own words, except for one message
-that quotes what the client sent. Bodies must be JSON by RFC 8259, so that NaN and Infinity are refused.
+pydantic's own rules hold, which are laxer about texts than those of `scalars`, and its own words, except for one
+message that quotes what the client sent. Bodies must be JSON by RFC 8259, so that NaN and Infinity are refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, get_origin
+from typing import Annotated, Any, get_origin
 
 import msgspec
 from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic.fields import FieldInfo
 
-from nacre.binding.faults import INVALID, shorten
+from nacre.binding.faults import INVALID, NOT_JSON, TOO_DEEP, shorten
 from nacre.binding.kinds import kind_of, members_of, unwrap
 from nacre.binding.limits import MAX_ERRORS, bounded
 from nacre.binding.marks import MISSING, Constraints
 from nacre.binding.parser import FAILURES, GroupField, GroupParser, Parser, Unsupported
 from nacre.errors import BadRequest, ErrorItem
 
-_NOT_JSON: Final = "the body is not valid JSON"
 # Reads over a JSON text without making anything of it.
 _skim = msgspec.json.Decoder(msgspec.Raw).decode
 
@@ -38,8 +37,10 @@ def json_parser(type_: Any, constraints: Constraints) -> Parser:
     def explain(raw: bytes) -> list[ErrorItem]:
         try:
             _skim(raw)
+        except RecursionError:
+            raise BadRequest(TOO_DEEP) from None
         except FAILURES:
-            raise BadRequest(_NOT_JSON) from None
+            raise BadRequest(NOT_JSON) from None
         return _explained(parse, raw)
 
     return Parser(parse, explain)
@@ -78,8 +79,9 @@ def group_parser(type_: Any, constraints: Constraints) -> GroupParser:
 def _adapter(type_: Any, constraints: Constraints) -> TypeAdapter[Any]:
     limits = {name: getattr(constraints, name) for name in Constraints.__slots__ if name != "strict"}
     given = {name: value for name, value in limits.items() if value is not None}
+    annotation: Any = Annotated
     try:
-        return TypeAdapter(Annotated[type_, Field(**given)] if given else type_)
+        return TypeAdapter(annotation[type_, Field(**given)] if given else type_)
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
         raise Unsupported(error.message) from error
     except (TypeError, ValueError, NameError) as error:
@@ -100,9 +102,9 @@ def _explained(parse: Callable[[Any], Any], raw: Any) -> list[ErrorItem]:
     try:
         parse(raw)
     except ValidationError as error:
-        if error.error_count() and error.errors()[0]["type"] == "json_invalid" and not error.errors()[0]["loc"]:
-            raise BadRequest(_NOT_JSON) from None
         listed = error.errors(include_url=False, include_input=False)
+        if listed[0]["type"] == "json_invalid" and not listed[0]["loc"]:
+            raise BadRequest(NOT_JSON) from None
         return bounded([_item(one) for one in listed[: MAX_ERRORS + 1]])
     except FAILURES:
         pass

@@ -5,18 +5,18 @@ the names `function<index>` (the provider's function), `single<index>` (the `Sin
 `wait` and those in `NAMES`. What a request's provider gave is kept in `request.provided`, by function, so that it is
 asked once. The call that makes it:
 
-| kind            | on the loop                                                   | in a thread that may block            |
-|-----------------|---------------------------------------------------------------|---------------------------------------|
-| plain           | `await in_thread(request, function, …)`                       | `function(…)`                         |
-| plain, inline   | `function(…)`                                                 | `function(…)`                         |
-| async           | `await function(…)`                                           | `wait(function(…))`                   |
-| generator       | `await in_thread(request, open_plain, request, function(…))`  | `open_plain(request, function(…))`    |
-| generator, inline | `open_inline(request, function(…))`                         | `open_plain(request, function(…))`    |
-| async generator | `await open_async(request, function(…))`                      | `wait(open_async(request, function(…)))` |
-| any, scope "app" | `single.value`                                               | `single.value`                        |
+| kind               | on the loop                                                  | in a thread that may block |
+|--------------------|--------------------------------------------------------------|----------------------------|
+| plain              | `await in_thread(request, function, …)`                      | `function(…)`              |
+| plain, inline      | `function(…)`                                                | `function(…)`              |
+| async              | `await function(…)`                                          | `wait(function(…))`        |
+| generator          | `await in_thread(request, open_plain, request, function(…))` | `open_plain(request, …)`   |
+| generator, inline  | `open_inline(request, function(…))`                          | `open_plain(request, …)`   |
+| async generator    | `await open_async(request, function(…))`                     | `wait(open_async(…))`      |
+| any, of scope app  | `single.value`                                               | `single.value`             |
 
-An inline generator counts as waiting too: where it is opened decides where it is closed, so a plain handler is given the
-lines of a thread.
+An inline generator counts as waiting too: it is closed where it was opened, so a plain handler is given the lines for a
+thread.
 
 Teardown is an `after_response` callback, hence in reverse order, once, after the last byte or the client's departure.
 The failure of a request is in `request.failure`: the exception that a binder with generator providers saw, or one that
@@ -62,25 +62,24 @@ def emit(provider: Provider, arguments: str, index: int, *, blocking: bool) -> E
 
 
 def _made(provider: Provider, function: str, arguments: str, *, blocking: bool) -> tuple[str, bool]:
-    """The expression that asks a provider, and whether it waits."""
+    """The expression that asks a provider, and whether it waits on the loop."""
     called = f"{function}({arguments})"
     match provider.kind:
         case "async":
-            return (f"wait({called})" if blocking else f"await {called}"), True
+            return f"wait({called})" if blocking else f"await {called}", True
         case "async generator":
-            return (
-                f"wait(open_async(request, {called}))" if blocking else f"await open_async(request, {called})"
-            ), True
+            opened = f"open_async(request, {called})"
+            return f"wait({opened})" if blocking else f"await {opened}", True
         case "generator" if blocking:
             return f"open_plain(request, {called})", True
         case "generator" if provider.inline:
             return f"open_inline(request, {called})", True
         case "generator":
             return f"await in_thread(request, open_plain, request, {called})", True
-        case _ if blocking or provider.inline:
-            return called, not provider.inline
-        case _:
-            return f"await in_thread(request, {function}{', ' if arguments else ''}{arguments})", True
+        case "plain" if provider.inline:
+            return called, False
+        case "plain":
+            return called if blocking else f"await in_thread(request, {', '.join(filter(None, [function, arguments]))})", True
 
 
 async def in_thread(request: Request, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:

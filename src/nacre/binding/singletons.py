@@ -53,8 +53,8 @@ class Singleton:
                 self._finish = lambda: finish_async(generator)
             case "generator":
                 generator, context = ask(), copy_context()
-                self._set(await self._plain(partial(context.run, start, generator), threads))
-                self._finish = lambda: self._plain(partial(context.run, finish, generator), threads)
+                self._set(await self._plain(lambda: context.run(start, generator), threads))
+                self._finish = lambda: self._plain(lambda: context.run(finish, generator), threads)
             case "plain":
                 self._set(await self._plain(ask, threads))
 
@@ -166,7 +166,7 @@ class Singletons:
             raise failure
 
     def _forget(self) -> None:
-        """Drop what requests had made where no lifespan ran, on an event loop that is gone, and its teardown with it."""
+        """Drop what requests had made without a lifespan, on an event loop that is gone, and its teardown with it."""
         for single in self._made:
             single.forget()
         self._made.clear()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, get_origin
+from typing import Any, Literal, get_args, get_origin
 
+import msgspec
 from msgspec import inspect
 
 from nacre.binding.faults import ListNode, MappingNode, Node, ObjectNode, RowNode, UnionNode
+from nacre.binding.kinds import field_types, unwrap
 from nacre.binding.leaves import InstanceNode, find_leaf
-from nacre.binding.limits import Limit, is_bounded, limits_of
+from nacre.binding.limits import Limit, constraints_of, is_bounded, limits_of
 from nacre.binding.marks import Constraints
 from nacre.binding.parser import Unsupported
 
@@ -77,6 +79,38 @@ def check_json(info: inspect.Type) -> None:
             what = f"`{_name(one.cls)}`" if isinstance(one, inspect.CustomType) else "`Ext`"
             raise Unsupported(f"JSON has no form for {what}{f', the type of {place}' if place else ''}")
         open_ += [(name if name.startswith("`") else place, part) for name, part in parts_of(one).items()]
+
+
+def check_metadata(info: inspect.Type) -> None:
+    """Raise Unsupported for a field with a constraint that msgspec would pass over in silence, such as `Gt(0)`."""
+    seen: set[int] = set()
+    open_ = [info]
+    while open_:
+        one = open_.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        open_ += parts_of(one).values()
+        if isinstance(one, inspect.StructType | inspect.TypedDictType | inspect.DataclassType | inspect.NamedTupleType):
+            for name, type_ in _field_types(one.cls).items():
+                if _has_foreign_constraints(type_):
+                    what = f"the constraint on `{_name(one.cls)}.{name}` isn't msgspec's, which would ignore it"
+                    raise Unsupported(f"{what}; write it as `msgspec.Meta(…)`")
+
+
+def _field_types(cls: Any) -> Mapping[str, Any]:
+    try:
+        return field_types(cls)
+    except (NameError, TypeError):
+        return {}  # msgspec has found the names in another way
+
+
+def _has_foreign_constraints(type_: Any) -> bool:
+    bare = unwrap(type_)
+    foreign = tuple(one for one in bare.metadata if not isinstance(one, msgspec.Meta))
+    if foreign and constraints_of(replace(bare, metadata=foreign)):
+        return True
+    return get_origin(bare.type) is not Literal and any(map(_has_foreign_constraints, get_args(bare.type)))
 
 
 def has_decimals(info: inspect.Type, seen: set[int] | None = None) -> bool:
@@ -211,10 +245,10 @@ class _Decimals:
         both = self.check(key), self.check(value)
 
         def run(mapping: Any) -> None:
-            if isinstance(mapping, Mapping):
-                for check, parts in zip(both, (mapping.keys(), mapping.values()), strict=True):
-                    for one in parts if check is not None else ():
-                        check(one)  # type: ignore[misc]
+            for pair in mapping.items() if isinstance(mapping, Mapping) else ():
+                for check, one in zip(both, pair, strict=True):
+                    if check is not None:
+                        check(one)
 
         return run
 

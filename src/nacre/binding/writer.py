@@ -179,8 +179,9 @@ class _Writer:
 
     def _provide(self) -> None:
         for index, (provider, call) in enumerate(self.plan.steps):
-            self.names[f"provider{index}"] = provider
             self.names[f"function{index}"] = provider.function
+            if provider in self.plan.singles:
+                self.names[f"single{index}"] = self.plan.singles[provider]
             self._emit(*emit(provider, self._arguments(call), index, blocking=self.blocking).lines)
 
     def _call(self) -> None:

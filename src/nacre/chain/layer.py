@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
-from nacre.binding import MISSING, Bound, Parameter, Site, bind, read_parameters
+from nacre.binding import Bound, Parameter, Site, bind, read_parameters
 from nacre.callables import Call, prepare_call
 from nacre.chain.asgi import ASGILayer
 from nacre.chain.django import DjangoLayer
@@ -26,7 +26,6 @@ from nacre.request import Request
 from nacre.response import Response
 from nacre.results import Converter, Results
 from nacre.shaping import compile_converter
-from nacre.state import Key
 from nacre.threads import Threads
 
 _numbers = itertools.count(1)
@@ -189,7 +188,6 @@ def _adapt_onion(layer: Layer, declared: Middleware, target: Any, tools: Tools) 
     if not extras:
         layer.wrap = adapt_onion(call, _finisher(layer, tools, declared.marks), tools.threads)
         return
-    layer.requires += _required_keys(extras)
 
     def bind_onion(site: Site) -> Layer | list[Problem]:
         made = replace(layer, bind=None)
@@ -199,6 +197,7 @@ def _adapt_onion(layer: Layer, declared: Middleware, target: Any, tools: Tools) 
             return bound
         made.wrap = adapt_bound_onion(bound, _finisher(made, tools, declared.marks), tools.threads)
         made.bounds = (bound,)
+        made.requires += bound.plan.needed_names
         return made
 
     layer.bind = bind_onion
@@ -212,7 +211,6 @@ def _adapt_hooks(layer: Layer, declared: Middleware, target: Hooks, tools: Tools
     layer.hooks = HookLayer(prepare(target.before), prepare(target.after), finish)
     extras = [*_extras(target.before, 1), *_extras(target.after, 2)]
     if extras:
-        layer.requires += _required_keys(extras)
         layer.bind = lambda site: _bind_hooks(layer, declared, target, tools, site)
     layer.finalize = prepare(target.finalize)
     layer.finalizer_codes = codes_of(target.finalize)
@@ -231,6 +229,7 @@ def _bind_hooks(layer: Layer, declared: Middleware, target: Hooks, tools: Tools,
             problems += bound
         elif bound is not None:
             made.bounds += (bound,)
+            made.requires += bound.plan.needed_names
         calls.append(bound.call(tools.threads, inline=target.inline) if isinstance(bound, Bound) else None)
     if problems:
         return problems
@@ -250,13 +249,6 @@ def _extras(function: Callable[..., Any] | None, given: int) -> list[Parameter]:
 def asks_for_more(function: Callable[..., Any], given: int) -> bool:
     """Whether a function asks for more than the `given` first arguments, which the caller passes."""
     return bool(_extras(function, given))
-
-
-def _required_keys(extras: Sequence[Parameter]) -> tuple[str, ...]:
-    """The typed state that layers further out must leave."""
-    return tuple(
-        marker for one in extras for marker in one.markers if isinstance(marker, Key) and one.default is MISSING
-    )
 
 
 def _adapt_django(layer: Layer, declared: Middleware, target: Any, tools: Tools) -> None:

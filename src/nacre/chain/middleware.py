@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, Unpack, overload
+from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, Unpack, cast, overload
 
 from nacre.errors import Location
 from nacre.shaping import RESPONSE_OPTIONS, ResponseKeywords, unknown_option
+from nacre.state import Key
 
 P = ParamSpec("P")
 Style = Literal["onion", "django", "asgi", "wsgi", "hooks"]
+Left = str | Key[Any] | Iterable[str | Key[Any]]
+"""One or more names of what a layer leaves for others."""
+
 Where = str | Iterable[str]
 """One or more of: a path pattern (`/admin/*` covers all below it), a method (`POST`), a route's name or tag."""
 
@@ -86,6 +90,22 @@ class WSGIMiddleware(Middleware):
     style = "wsgi"
 
 
+@overload
+def middleware(function: Callable[..., Any], /) -> Middleware: ...
+@overload
+def middleware(
+    *,
+    name: str | None = None,
+    only: Where | None = None,
+    skip: Where = (),
+    provides: Left = (),
+    requires: Left = (),
+    before: Where = (),
+    after: Where = (),
+    responses: Mapping[int, str] | None = None,
+    security: Mapping[str, Any] | Sequence[str] = (),
+    **response: Unpack[ResponseKeywords],
+) -> Callable[[Callable[..., Any]], Middleware]: ...
 def middleware(
     function: Callable[..., Any] | None = None,
     /,
@@ -93,8 +113,8 @@ def middleware(
     name: str | None = None,
     only: Where | None = None,
     skip: Where = (),
-    provides: Where = (),
-    requires: Where = (),
+    provides: Left = (),
+    requires: Left = (),
     before: Where = (),
     after: Where = (),
     responses: Mapping[int, str] | None = None,
@@ -103,7 +123,7 @@ def middleware(
 ) -> Any:
     """Make a layer of a function, with options: `@middleware` or `@middleware(…)`.
 
-    `provides` and `requires` are names of what a layer leaves for those inside it and needs from those outside;
+    `provides` and `requires` are names, or typed keys, of what a layer leaves for those inside it and needs from those outside;
     `before` and `after` name layers it must stand outside or inside of. All four are checked at startup. `responses`
     (status → description) and `security` (scheme's name → scheme, or names alone) say what the layer itself may answer
     and what it asks for; they are for the OpenAPI document. All others are those of `ResponseKeywords`: they apply when
@@ -134,5 +154,6 @@ def middleware(
 _PLACING = ("name", "only", "skip", "provides", "requires", "before", "after", "responses", "security")
 
 
-def _words(value: Where) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _words(value: Left) -> tuple[str, ...]:
+    words = [value] if isinstance(value, str | Key) else value
+    return tuple(cast(str, word) for word in words)  # a key is its name

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nacre.describe import AppDescription
+from nacre.documentation import Security
 from nacre.openapi.answers import answers_of
 from nacre.openapi.bodies import body_of
 from nacre.openapi.operations import Operation, in_order, operations_of, place, servers_of, tags_of
 from nacre.openapi.parameters import parameters_of
 from nacre.openapi.schema import Schema, Schemas
-from nacre.openapi.security import SecuritySchemes, covered_by
+from nacre.openapi.security import SecuritySchemes
 
 VERSION = "3.1.0"
 
@@ -22,7 +23,8 @@ VERSION = "3.1.0"
 class Heading:
     """What a document says of the application as a whole, that the application doesn't know itself.
 
-    `info` has further fields of the Info Object, `servers` are URLs or Server Objects, `tags` describe tags by name.
+    `info` has further fields of the Info Object, `servers` are URLs or Server Objects, `tags` describe tags by name,
+    `security_schemes` are those that layers and routes only name.
     """
 
     title: str
@@ -31,16 +33,17 @@ class Heading:
     info: Mapping[str, Any] = field(default_factory=dict[str, Any])
     servers: tuple[str | Mapping[str, Any], ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    security_schemes: Security = field(default_factory=dict[str, Any])
 
 
 def draw_document(app: AppDescription, heading: Heading, *, prefix: str = "", root_path: str = "") -> Schema:
     """Draw the document of the routes under `prefix`, whose paths it has without it.
 
     `root_path` is where the server has the application, the prefix included; it stands in `servers`, unless the heading
-    has some.
+    has some. Raises ConfigurationError for security schemes that are wrong.
     """
     operations = operations_of(app, prefix)
-    schemas, schemes = Schemas(), SecuritySchemes()
+    schemas, schemes = Schemas(), SecuritySchemes(heading.security_schemes, app)
     drawing = _Drawing(schemas, schemes, root_path)
     drawing.paths(operations)
     schemas.settle()
@@ -93,7 +96,7 @@ class _Drawing:
         """The Operation Object of one route and method."""
         route, chain, told = one.route, one.chain, one.route.documentation
         security = self.schemes.requirements(chain, told.security)
-        covered = covered_by(security, self.schemes.schemes)
+        covered = self.schemes.covered(security)
         found: Schema = {
             "tags": list(route.tags),
             "summary": told.summary,

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from nacre.binding import MISSING
-from nacre.binding.kinds import members_of, unwrap
+from nacre.binding.kinds import MAPPINGS, is_pydantic, members_of, unwrap
 from nacre.binding.limits import constraints_of
 from nacre.binding.parser import GroupField
 from nacre.describe import InputDescription
@@ -54,9 +54,12 @@ def fields_of(one: InputDescription, schemas: Schemas) -> Iterator[Field]:
     )
 
 
+_TOLD_OF_FIELDS = ("title", "description", "deprecated")
+
+
 def _part(one: InputDescription, part: GroupField, known: Schema | None, schemas: Schemas) -> Field:
     told = known or _narrowed(part.type, schemas)
-    schema = {key: value for key, value in without_null(told).items() if key not in ("title", "description", "deprecated")}
+    schema = {key: value for key, value in without_null(told).items() if key not in _TOLD_OF_FIELDS}
     return Field(
         one.source,
         part.key,
@@ -77,7 +80,7 @@ def _narrowed(kind: Any, schemas: Schemas) -> Schema:
 
 
 def merged(fields: Iterable[Field]) -> list[Field]:
-    """The fields with those of one source and key made one: what the stricter reader takes, required if one needs it."""
+    """The fields with those of one source and key made one: required if one reader needs it, and as strict as both."""
     found: dict[tuple[str, str], Field] = {}
     for field in fields:
         place = field.source, field.key
@@ -110,12 +113,22 @@ def _merged(first: Field, second: Field) -> Field:
 def can_fail(one: InputDescription) -> bool:
     """Whether some request is refused for this input: what is required may be missing, what isn't text may not fit."""
     if one.group:
-        return any(part.required or _is_refusing(part.type) for part in one.fields)
+        return _checks_more(one.type) or any(part.required or _is_refusing(part.type) for part in one.fields)
     refuses = bool(one.constraints) or _is_refusing(one.type)
     if one.source == "path":
         return refuses  # without the variable it would be another path
     is_raw = one.source == "body" and "*/*" in one.content_types
     return one.required or (refuses and not is_raw)
+
+
+def _checks_more(model: Any) -> bool:
+    """Whether a model that takes a whole source may refuse fields that fit one by one."""
+    kind = unwrap(model).type
+    cls: Any = getattr(kind, "__origin__", kind)
+    if cls in MAPPINGS:
+        return any(map(_is_refusing, getattr(kind, "__args__", ())))
+    forbids = getattr(getattr(cls, "__struct_config__", None), "forbid_unknown_fields", False)
+    return forbids or hasattr(cls, "__post_init__") or is_pydantic(kind)
 
 
 def _is_refusing(kind: Any) -> bool:

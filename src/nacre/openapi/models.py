@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, PydanticJsonSchemaWarning
-from pydantic_core.core_schema import CoreSchema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 
 Schema = dict[str, Any]
 Mode = Literal["input", "output"]
 
-_MODES: dict[Mode, JsonSchemaMode] = {"input": "validation", "output": "serialization"}
+_MODES: Mapping[Mode, JsonSchemaMode] = {"input": "validation", "output": "serialization"}
 
 
 class _Generator(GenerateJsonSchema):
     """A field of a type that has no JSON form is any value, instead of an error; a default without one is left out."""
 
-    def handle_invalid_for_json_schema(self, schema: CoreSchema, error_info: str) -> JsonSchemaValue:
+    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
         return {}
 
     def emit_warning(self, kind: Any, detail: str) -> None:
@@ -39,9 +38,8 @@ def describe(wanted: Sequence[tuple[Any, Mode]], template: str) -> tuple[list[Sc
 
     A model that is read in another form than it is written in has two.
     """
-    adapters = [(number, _MODES[mode], TypeAdapter(kind)) for number, (kind, mode) in enumerate(wanted)]
-    schemas, definitions = TypeAdapter.json_schemas(
-        adapters, ref_template=template, schema_generator=_Generator
-    )
-    found = [schemas[number, mode] for number, mode, _ in adapters]
-    return found, definitions.get("$defs", {})
+    adapters: list[tuple[int, JsonSchemaMode, TypeAdapter[Any]]] = [
+        (number, _MODES[mode], TypeAdapter(kind)) for number, (kind, mode) in enumerate(wanted)
+    ]
+    schemas, definitions = TypeAdapter.json_schemas(adapters, ref_template=template, schema_generator=_Generator)
+    return [schemas[number, mode] for number, mode, _ in adapters], definitions.get("$defs", {})

@@ -148,5 +148,3 @@ def in_order(item: Schema) -> Schema:
     """A Path Item Object with its methods in the specification's order."""
     keys = [method.lower() for method in METHODS]
     return dict(sorted(item.items(), key=lambda pair: keys.index(pair[0]) if pair[0] in keys else len(keys)))
-
-

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -25,12 +26,23 @@ from nacre.response import HTMLResponse, Response
 UI = Literal["swagger", "elements"]
 """The user interfaces that a page can have: Swagger UI, Stoplight Elements."""
 
-# Scripts, styles and requests of this origin. `style` is what one interface needs beyond that; `blob:` is how both show
-# an image that an operation answered with, `data:` how they draw icons.
+# Scripts, styles and requests of this origin; `{style}` is what one interface adds to that. `blob:` is how both show an
+# image that an operation answered with, `data:` how they draw icons.
 _POLICY = (
-    "default-src 'none'; script-src 'self'; {style}; img-src 'self' data: blob:; media-src 'self'; connect-src 'self';"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'{style}; img-src 'self' data: blob:; media-src 'self';"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+# Columns of Markdown tables are aligned by style attributes, the only ones in Swagger UI's markup: `text-align:left`,
+# `text-align:center` and `text-align:right`.
+_SWAGGER_POLICY = (
+    "; style-src-attr 'unsafe-hashes' 'sha256-De7agAeYqm6ANIVvRRW6HFWi52AJW8inhFE0gSdgXnI='"
+    " 'sha256-kFAIUwypIt04FgLyVU63Lcmp2AQimPh/TdYjy04Flxs=' 'sha256-XzJlZKVo+ff9ozww9Sr2p/2TbJXITZuaWMZ9p53zN1U='"
+)
+
+# Elements makes style elements in its scripts, one of them with a text that differs each time. `_ELEMENTS_START` gives
+# them the nonce; those that markup brings have none and are refused.
+_ELEMENTS_POLICY = " 'nonce-{nonce}'"
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -68,6 +80,15 @@ _SWAGGER_STYLE = """body { margin: 0; }
 # a server as relative to the origin; OpenAPI says that it is relative to the document (3.1, "Server Object").
 _ELEMENTS_START = """"use strict";
 Object.defineProperty(window, "localStorage", { value: undefined });
+
+const { nonce } = document.currentScript;
+const createElement = document.createElement.bind(document);
+document.createElement = (name, ...rest) => {
+  const element = createElement(name, ...rest);
+  if (element.localName === "style") element.nonce = nonce;
+  return element;
+};
+
 const page = document.getElementById("documentation");
 const url = new URL(page.dataset.document, location.href).href;
 const absolute = (server) => (server.url.includes("{") ? server : { ...server, url: new URL(server.url, url).href });
@@ -95,6 +116,7 @@ a[href^="https://stoplight.io/"] { display: none !important; }
 class _View:
     """What a page of one interface consists of, by the names that `_File` has."""
 
+    policy: str
     element: str
     styles: tuple[str, ...]
     scripts: tuple[str, ...]
@@ -103,12 +125,14 @@ class _View:
 
 _VIEWS: Mapping[UI, _View] = {
     "swagger": _View(
+        _SWAGGER_POLICY,
         '<div id="documentation" data-document="{document}"></div>',
         ("swagger-ui.css", "swagger-page.css"),
         ("swagger-ui.js", "swagger-start.js"),
         "swagger-ui.png",
     ),
     "elements": _View(
+        _ELEMENTS_POLICY,
         '<elements-api id="documentation" data-document="{document}" router="hash"'
         ' tryItCredentialsPolicy="same-origin"></elements-api>',
         ("elements.css", "elements-page.css"),
@@ -147,7 +171,6 @@ class _File:
 class _Assets:
     files: Mapping[str, _File]
     by_url_name: Mapping[str, _File]
-    policies: Mapping[str, str]
 
 
 @lru_cache(maxsize=1)
@@ -164,8 +187,7 @@ def _assets() -> _Assets:
         # The digest is that of the text: how it is compressed may differ from one worker's machine to another's.
         digest = hashlib.sha256(text.encode()).hexdigest()
         files[name] = _File(name, gzip.compress(text.encode(), mtime=0), digest)
-    policies = {ui: _POLICY.format(style=style) for ui, style in nacre_openapi_ui.STYLE_POLICY.items()}
-    return _Assets(files, {file.url_name: file for file in files.values()}, policies)
+    return _Assets(files, {file.url_name: file for file in files.values()})
 
 
 def require_assets() -> None:
@@ -181,13 +203,13 @@ def page(title: str, spec_url: str, ui: UI, assets_url: str) -> HTMLResponse:
 
     URLs that are relative are so to the page's own. Raises MissingExtra as `require_assets` does.
     """
-    assets, view = _assets(), _VIEWS[ui]
+    assets, view, nonce = _assets(), _VIEWS[ui], secrets.token_urlsafe(16)
 
     def url(name: str) -> str:
         return escape(f"{assets_url.removesuffix('/')}/{assets.files[name].url_name}")
 
     styles = [f'<link rel="stylesheet" href="{url(name)}">' for name in view.styles]
-    scripts = [f'<script src="{url(name)}"></script>' for name in view.scripts]
+    scripts = [f'<script src="{url(name)}" nonce="{nonce}"></script>' for name in view.scripts]
     content = _PAGE.format(
         title=escape(title),
         icon=url(view.icon) if view.icon else "data:,",
@@ -196,7 +218,7 @@ def page(title: str, spec_url: str, ui: UI, assets_url: str) -> HTMLResponse:
         scripts="\n".join(scripts),
     )
     headers = {
-        "content-security-policy": assets.policies[ui],
+        "content-security-policy": _POLICY.format(style=view.policy.format(nonce=nonce)),
         "x-content-type-options": "nosniff",
         # What is executed from the page goes to this origin, whose own checks may look at the referrer.
         "referrer-policy": "same-origin",

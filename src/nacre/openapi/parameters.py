@@ -34,10 +34,12 @@ def parameters_of(
     in_path = {field.key: field for field in asked if field.source == "path"}
     found = [_parameter(_variable(one, in_path.get(one.name)), names[one.name]) for one in variables]
     hidden = {(source, key.lower()) for source, key in covered} | {("header", name) for name in _SAID_ELSEWHERE}
-    for field in asked:
-        if field.source != "path" and (field.source, field.key.lower()) not in hidden:
-            found.append(_parameter(field, _as_written(field)))
-    return [*found, *_open_queries(inputs)]
+    found += [
+        _parameter(field, _as_written(field))
+        for field in asked
+        if field.source != "path" and (field.source, field.key.lower()) not in hidden
+    ]
+    return [*found, *_open_queries(inputs, schemas)]
 
 
 def _as_written(field: Field) -> str:
@@ -58,12 +60,12 @@ def _parameter(field: Field, name: str) -> Schema:
     return {**found, "examples": examples} if examples else found
 
 
-def _open_queries(inputs: Iterable[InputDescription]) -> Iterator[Schema]:
+def _open_queries(inputs: Iterable[InputDescription], schemas: Schemas) -> Iterator[Schema]:
     """A mapping takes whatever the query holds: each property of the object is a field of it."""
     for one in inputs:
         if one.source == "query" and one.group and not one.fields:
             told = {"description": one.description} if one.description else {}
-            schema = {"type": "object", "additionalProperties": {"type": "string"}}
+            schema = schemas.of(one.type, "input")
             yield {"name": one.key, "in": "query", **told, "schema": schema, "style": "form", "explode": True}
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import inspect
 import re
-import sys
 import typing
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,8 +58,8 @@ class Schemas:
         """The properties of a model that is read, by their names on the wire; none for what isn't an object."""
         schema = self.of(kind, "input")
         found = self.components.get(str(schema.get("$ref", "")).removeprefix(_REF), schema)
-        properties: dict[str, Schema] = found.get("properties", {})
-        return copy.deepcopy(properties)
+        properties: dict[str, Schema] = copy.deepcopy(found.get("properties", {}))
+        return properties
 
     def add(self, name: str, schema: Schema) -> Schema:
         """Put a schema of our own among the components, under this name if no type has it; returns a reference."""
@@ -142,7 +141,8 @@ class Schemas:
             component = components[schema["$ref"]]
             classes[cls].schema = _rewritten(component, lambda name: {"$ref": tokens.get(name, name)})
         _add_formats(schemas[0], shapes.type_info(kind))
-        return _rewritten(schemas[0], lambda name: {"$ref": tokens.get(name, name)})
+        described: Schema = _rewritten(schemas[0], lambda name: {"$ref": tokens.get(name, name)})
+        return described
 
     def _describe_foreign(self, cls: type) -> Schema:
         """For a class within another one that msgspec leaves to the application."""
@@ -159,7 +159,7 @@ class Schemas:
             target = self._schemas.get(token)
             if target is None:
                 return {"$ref": token}
-            return copy.deepcopy(target) if token.startswith(("class:", "pydantic:")) else self._named(target)
+            return dict(target) if token.startswith(("class:", "pydantic:")) else self._named(target)
 
         named: Schema = _rewritten(schema, resolve)
         return named

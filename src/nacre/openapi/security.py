@@ -6,30 +6,44 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from nacre.describe import ChainDescription, InputDescription
-from nacre.documentation import Security
+from nacre.describe import AppDescription, ChainDescription, InputDescription, RouteDescription
+from nacre.documentation import Security, check_security
+from nacre.errors import ConfigurationError, Location, Problem
 from nacre.openapi.schema import Schema
 
 Requirement = dict[str, list[str]]
 
 
 class SecuritySchemes:
-    """The security schemes of one document; two that differ get different names."""
+    """The security schemes of one document; two that differ get different names.
 
-    def __init__(self) -> None:
+    `declared` are those that layers and routes need only name.
+    """
+
+    def __init__(self, declared: Security, app: AppDescription) -> None:
         self.schemes: dict[str, Schema] = {}
+        self._declared: dict[str, Schema] = {}
+        given = [declared, *(one for route in app.routes for one in _asked(route))]
+        for name, scheme in (pair for one in given for pair in one.items()):
+            if scheme is not None:
+                self._declared.setdefault(name, dict(scheme))
 
     def requirements(self, chain: ChainDescription, own: Security | None) -> list[Requirement] | None:
         """The Security Requirement Objects of an operation, each of which is enough; None if nobody asks for any.
 
-        `own` is what the route itself says; without any scheme it says that none is needed.
+        `own` is what the route itself says; without any scheme it says that none is needed. Raises ConfigurationError
+        for a scheme that is no scheme, or is declared nowhere.
         """
         if own is not None and not own:
             return []
-        asked = [layer.security for layer in chain.layers if layer.security]
-        asked += [own] if own else []
-        choices = [[self._requirement(name, scheme) for name, scheme in one.items()] for one in asked]
-        if not any(names_authorization(one) for one in asked):
+        choices: list[list[Requirement]] = []
+        is_authorization_said = False
+        for owner, where, security in _owners(chain, own):
+            check_security(security, owner, where)
+            schemes = {name: self._scheme(name, scheme, owner, where) for name, scheme in security.items()}
+            choices.append([self._requirement(name, scheme) for name, scheme in schemes.items()])
+            is_authorization_said |= any(map(_is_authorization, schemes.values()))
+        if not is_authorization_said:
             choices += self._undeclared(chain.inputs)
         if not choices:
             return None
@@ -40,7 +54,16 @@ class SecuritySchemes:
                 found.append(requirement)
         return found
 
-    def _requirement(self, name: str, scheme: Mapping[str, Any]) -> Requirement:
+    def _scheme(self, name: str, scheme: Mapping[str, Any] | None, owner: str, where: Location | None) -> Schema:
+        if scheme is not None:
+            return dict(scheme)
+        if name not in self._declared:
+            what = f"{owner} asks for the security scheme `{name}`, which is declared nowhere"
+            fix = f"write OpenAPI(…, security_schemes={{{name!r}: {{'type': 'http', 'scheme': 'bearer'}}}}) or the like"
+            raise ConfigurationError(Problem(what, where, fix))
+        return self._declared[name]
+
+    def _requirement(self, name: str, scheme: Schema) -> Requirement:
         plain = {key: value for key, value in scheme.items() if key != "scopes"}
         while self.schemes.setdefault(name, plain) != plain:
             name += "_"
@@ -51,9 +74,29 @@ class SecuritySchemes:
         readers = [one for one in inputs if (one.source, one.key.lower()) == ("header", "authorization")]
         if readers:
             pattern = next((one.constraints.pattern for one in readers if one.constraints.pattern), "")
-            name, scheme = _guess(pattern)
-            needed = self._requirement(name, scheme)
+            needed = self._requirement(*_guess(pattern))
             yield [needed] if any(one.required for one in readers) else [needed, {}]
+
+    def covered(self, requirements: Sequence[Requirement] | None) -> list[tuple[str, str]]:
+        """The fields that the schemes of an operation already speak of, so that they are no parameters besides."""
+        names = dict.fromkeys(name for one in requirements or () for name in one)
+        keys = (self.schemes[name] for name in names if self.schemes[name]["type"] == "apiKey")
+        return [(scheme["in"], scheme["name"].lower()) for scheme in keys]
+
+
+def _asked(route: RouteDescription) -> Iterator[Security]:
+    if route.documentation.security:
+        yield route.documentation.security
+    yield from (layer.security for chain in route.chains for layer in chain.layers)
+
+
+def _owners(chain: ChainDescription, own: Security | None) -> Iterator[tuple[str, Location | None, Security]]:
+    """Who asks for credentials: how messages call it, where it is, and what it asks for."""
+    for layer in chain.layers:
+        if layer.security:
+            yield f"layer `{layer.name}`", layer.where, layer.security
+    if own:
+        yield f"route `{chain.path}`", chain.where, own
 
 
 def _guess(pattern: str) -> tuple[str, Schema]:
@@ -65,22 +108,8 @@ def _guess(pattern: str) -> tuple[str, Schema]:
     return "authorization", {"type": "apiKey", "in": "header", "name": "Authorization"}
 
 
-def names_authorization(security: Security) -> bool:
-    """Whether one of the schemes is sent as `Authorization`."""
-    return any(
-        scheme["type"] in ("http", "oauth2", "openIdConnect") or ("header", "authorization") == place_of(scheme)
-        for scheme in security.values()
-    )
-
-
-def place_of(scheme: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Source and lower-case name of the field that holds an API key; None for schemes of other types."""
-    if scheme["type"] != "apiKey":
-        return None
-    return scheme["in"], scheme["name"].lower()
-
-
-def covered_by(requirements: Sequence[Requirement] | None, schemes: Mapping[str, Schema]) -> list[tuple[str, str]]:
-    """The fields that the schemes of an operation already speak of, so that they are no parameters besides."""
-    names = dict.fromkeys(name for one in requirements or () for name in one)
-    return [place for name in names if (place := place_of(schemes[name])) is not None]
+def _is_authorization(scheme: Mapping[str, Any]) -> bool:
+    """Whether a scheme's credentials are sent as `Authorization`."""
+    if scheme["type"] == "apiKey":
+        return (scheme["in"], scheme["name"].lower()) == ("header", "authorization")
+    return bool(scheme["type"] != "mutualTLS")
