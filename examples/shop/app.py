@@ -32,7 +32,7 @@ from examples.shop.models import (
     StatusChange,
     SubjectCount,
 )
-from examples.shop.store import Database, Refused, Store, Unknown
+from examples.shop.store import Database, Refused, Store, Stranger, Unknown
 
 from nacre import CallNext, Form, Group, Header, Key, Nacre, Path, Provide, Query, Request, Response, abort, middleware
 from nacre.openapi import OpenAPI
@@ -159,13 +159,10 @@ def sign_in(
     email: Annotated[str, Form(max_length=100)],
     password: Annotated[str, Form(max_length=100)],
     response: Response,
-) -> Session | tuple[Problem, int]:
+) -> Session:
     """Sign in with a form, for a token."""
-    token = store.sign_in(email, password)
-    if token is None:
-        return Problem("nobody has this address and password"), 403
     response.headers["cache-control"] = "no-store"
-    return Session(token)
+    return Session(store.sign_in(email, password))
 
 
 @accounts.delete("/sessions", middlewares=[signed_in])
@@ -329,6 +326,10 @@ def build(path: str = "") -> Nacre:
     @app.error_handler(Refused, inline=True)
     def refused(request: Request, error: Refused):
         return Problem(str(error)), 409
+
+    @app.error_handler(Stranger, inline=True)
+    def stranger(request: Request, error: Stranger):
+        return Problem(str(error)), 403
 
     for group in (catalogue, accounts, basket, orders, staff):
         app.include(group)

@@ -8,12 +8,12 @@ import inspect
 import logging
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
-from nacre.binding import MISSING
+from nacre.binding import MISSING, Validation
 from nacre.binding.providers import Override, override_of, ready_provider
 from nacre.binding.singletons import Singletons
 from nacre.chain.layer import Tools
@@ -75,6 +75,7 @@ class Nacre(Group):
         threads: int = 40,
         results: Results | None = None,
         providers: Iterable[Any] = (),
+        validation: Validation | None = None,
     ) -> None:
         self._compiled: Compiled | None = None
         self._is_ready = False
@@ -107,6 +108,7 @@ class Nacre(Group):
             max_body=max_body,
             inline=inline,
             providers=providers,
+            validation=validation,
         )
         if sys.version_info < (3, 12):
             # COMPAT: until 3.11 is no longer supported. Servers look at `app.__call__` to tell ASGI from WSGI, and 3.11
@@ -197,7 +199,7 @@ class Nacre(Group):
         self.converters.register(name, parser, pattern=pattern, format=format)
 
     @contextmanager
-    def override(self, target: Any, replacement: Any = MISSING, /, *, value: Any = MISSING) -> Iterator[None]:
+    def override(self, target: Any, replacement: Any = MISSING, /, *, value: Any = MISSING) -> Generator[None]:
         """Within `with app.override(get_session, fake):`, ask another provider instead, as tests do.
 
         `target` is a provider's function or class, or the type that it provides; `replacement` is one too, or what

@@ -225,6 +225,7 @@ class Collector:
             host,
             declaration.where,
             declaration.documentation,
+            declaration.response,
         )
         collected = Collected(declaration, (*scopes, here), path, host, route, pattern, host_pattern, foreign)
         self.collected.append(collected)

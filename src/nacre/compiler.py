@@ -64,6 +64,12 @@ class Chain:
     requires: tuple[Requirement, ...] = ()
     """What the handler, hooks and error handlers need of the layers around them."""
 
+    @property
+    def singles(self) -> Iterator[Singleton]:
+        """What is taken of the application itself, each after what it takes."""
+        for _, one in self.bounds:
+            yield from one.plan.singles.values()
+
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
@@ -132,11 +138,7 @@ class Compiler:
             tuple(sorted(fallbacks, key=lambda pair: -len(pair[0]))),
             tuple(found.raw_layers),
             tuple(found.mounted),
-            tuple(
-                dict.fromkeys(
-                    single for chain in self.chains for _, bound in chain.bounds for single in bound.plan.singles.values()
-                )
-            ),
+            tuple(dict.fromkeys(single for chain in self.chains for single in chain.singles)),
         )
 
     # Check.
@@ -361,7 +363,7 @@ class Compiler:
                     [*((f"layer `{layer.name}`", one) for _, layer in layers for one in layer.bounds), *self._bindings]
                 )
             ),
-            tuple(Requirement(need, by, one.plan.where) for by, one in self._bindings for need in one.plan.needed_names),
+            tuple(Requirement(need, by, one.plan.where) for by, one in self._bindings for need in one.plan.needs),
         )
         self.chains.append(chain)
         return chain

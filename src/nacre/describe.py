@@ -25,6 +25,7 @@ from nacre.errors import Location
 from nacre.groups import MountDeclaration
 from nacre.request import Request
 from nacre.results import return_annotation
+from nacre.route import Route
 from nacre.routing import PathPattern, RouteEntry, join
 from nacre.urls import quote_segment
 
@@ -315,9 +316,19 @@ def describe_chain(compiled: Compiled, chain: Chain) -> ChainDescription:
         chain.max_body,
         chain.pipeline.inline is not None and not compiled.raw_layers,
         tuple(_input(by, one) for by, bound in chain.bounds for one in bound.plan.inputs),
-        ResultDescription(return_annotation(chain.route.endpoint)) if chain.route else None,
+        _result(chain.route) if chain.route else None,
         tuple(BinderDescription(by, bound.source) for by, bound in chain.bounds if bound.source is not None),
         next((bound.plan.validation for _, bound in chain.bounds), Validation()),
+    )
+
+
+def _result(route: Route) -> ResultDescription:
+    options = route.response
+    kind = options.get("response_type")
+    return ResultDescription(
+        return_annotation(route.endpoint) if kind is None else kind,
+        options.get("status_code"),
+        options.get("content_type"),
     )
 
 

@@ -210,9 +210,9 @@ class Group:
 
         Options: `name` (for `url_for`), `tags`, `middlewares`, `error_handlers` (a dict by status or class), `host`,
         `defaults` (path variables' values when the pattern lacks them), `slashes`, `inline` (a plain function that
-        never blocks, run on the event loop), `max_body` (bytes). For the OpenAPI document: `summary`, `description` (the
-        docstring says both unless given), `operation_id`, `deprecated`, `hidden`, `responses` and `security`. For what
-        the function returns, if that is no `Response`: `status_code`, `response_type` and the others of
+        never blocks, run on the event loop), `max_body` (bytes). For the OpenAPI document: `summary`, `description`
+        (the docstring says both unless given), `operation_id`, `deprecated`, `hidden`, `responses` and `security`. For
+        what the function returns, if that is no `Response`: `status_code`, `response_type` and the others of
         `nacre.shaping.ResponseKeywords`. All others are kept in `request.route.options`.
         """
 
@@ -356,7 +356,7 @@ class Group:
     @overload
     def provider(self, target: F, /) -> F: ...
     @overload
-    def provider(self, *, scope: Scope = ..., inline: bool = ...) -> Callable[[F], F]: ...
+    def provider(self, /, *, scope: Scope = ..., inline: bool = ...) -> Callable[[F], F]: ...
     def provider(self, target: Any = None, /, *, scope: Scope = "request", inline: bool = False) -> Any:
         """Give what the decorated function returns, or yields, to parameters annotated with that type.
 

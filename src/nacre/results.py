@@ -97,11 +97,15 @@ class Results:
         """Whether a tuple is a body with a status or headers, for a function with this return annotation."""
         return annotation is not tuple and typing.get_origin(annotation) is not tuple
 
-    def variant(self, encode: Callable[[object], bytes]) -> Results:
-        """The same rules with another JSON encoder; `convert_body` may be set on it, for the bodies in tuples."""
+    def variant(self, encode: Callable[[object], bytes], data: Iterable[type] = ()) -> Results:
+        """The same rules with another JSON encoder, by which values of the types in `data` are data as well.
+
+        `convert_body` may be set on it, for the bodies in tuples.
+        """
         rules = copy.copy(self)
         rules.encode = encode
         rules._tabulate()
+        rules._by_type |= dict.fromkeys(data, rules.data)
         return rules
 
     def content_type_of(self, kind: Any) -> str | None:

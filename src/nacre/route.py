@@ -49,6 +49,8 @@ class Route:
     host: str | None = None
     where: Location | None = None
     documentation: Documentation = field(default_factory=Documentation)
+    response: Mapping[str, Any] = field(default_factory=dict)
+    """The options for what it returns; see `nacre.shaping.ResponseKeywords`."""
 
     def matches(self, scope: Scope) -> tuple[RouteMatch, dict[str, Any]]:
         """Say whether a scope is this route's: NONE, PARTIAL (other method) or FULL.

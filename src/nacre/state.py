@@ -7,22 +7,28 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
 
+# A key is its name, so the state holds ordinary names. Type checkers are not told, since to them a text is a key for
+# anything, and `request.state[USER] = 3` would pass.
 if TYPE_CHECKING:
 
-    class Key(Generic[T]):
-        """A typed name for what a layer leaves in the state: `USER: Key[User] = Key("user")`.
-
-        A layer that sets it (`request.state[USER] = user`) says so with `provides=USER`; whoever takes it, by
-        `user: Annotated[User, USER]` or `user: User = Provide(USER)`, needs such a layer, which is checked at startup.
-        """
-
-        def __init__(self, name: str, /) -> None: ...
+    class _Name: ...
 
 else:
-    # It is the name itself, so the state holds ordinary names. Type checkers are not told, since to them a text is a
-    # key for anything, and `request.state[USER] = 3` would pass.
-    class Key(str, Generic[T]):
-        __slots__ = ()
+    _Name = str
+
+
+class Key(_Name, Generic[T]):
+    """A typed name for what a layer leaves in the state: `USER: Key[User] = Key("user")`.
+
+    A layer that sets it (`request.state[USER] = user`) says so with `provides=USER`; whoever takes it, by
+    `user: Annotated[User, USER]` or `user: User = Provide(USER)`, needs such a layer, which is checked at startup.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(self, name: str, /) -> None: ...
 
 
 class State(MutableMapping[str, Any]):
@@ -53,20 +59,20 @@ class State(MutableMapping[str, Any]):
     def __setitem__(self, name: Any, value: Any, /) -> None:
         self._items[name] = value
 
-    @overload  # pyright: ignore[reportIncompatibleMethodOverride]
-    def get(self, name: Key[T], default: None = None, /) -> T | None: ...
     @overload
-    def get(self, name: Key[T], default: T, /) -> T: ...
+    def get(self, name: Key[T], /, default: None = None) -> T | None: ...
     @overload
-    def get(self, name: str, default: Any = None, /) -> Any: ...
-    def get(self, name: Any, default: Any = None, /) -> Any:
+    def get(self, name: Key[T], /, default: T) -> T: ...
+    @overload
+    def get(self, name: str, /, default: Any = None) -> Any: ...
+    def get(self, name: Any, /, default: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self._items.get(name, default)
 
-    @overload  # pyright: ignore[reportIncompatibleMethodOverride]
+    @overload
     def pop(self, name: Key[T], default: T = ..., /) -> T: ...
     @overload
     def pop(self, name: str, default: Any = ..., /) -> Any: ...
-    def pop(self, *arguments: Any) -> Any:
+    def pop(self, *arguments: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self._items.pop(*arguments)
 
     def __delitem__(self, name: str | Key[Any], /) -> None:

@@ -314,6 +314,17 @@ async def test_response_passes_whatever_the_type():
         assert (response.status, response.json()) == (202, [1])
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "body"), [(int | None, 404, b"404"), (tuple[int, int] | str, (1, 404), b"[1,404]")]
+)
+async def test_number_or_tuple_of_a_response_type_is_data(kind, value, body):
+    app = Nacre()
+    app.add_route("/", lambda request: value, response_type=kind)
+    async with TestClient(app) as client:
+        response = await client.get("/")
+        assert (response.status, response.body, response.headers["content-type"]) == (200, body, "application/json")
+
+
 async def test_type_for_the_document_alone():
     app = Nacre()
     app.add_route("/", lambda request: {"name": 7}, response_type=UserStruct, response_validate=False)

@@ -1,5 +1,7 @@
 """What can hold a value of a type."""
 
+# ruff: noqa: UP007, UP045 - every spelling of a union is a case
+
 import collections
 import dataclasses
 import enum

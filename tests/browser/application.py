@@ -3,83 +3,37 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated, Any
 
-from nacre import HTMLResponse, JSONResponse, Nacre, Response
-from nacre.openapi import pages
+import msgspec
+
+from nacre import Group, Header, HTMLResponse, Nacre, Request, Response
+from nacre.openapi import OpenAPI, pages
 
 TITLE = "Lamps & <shades>"
-UIS: tuple[pages.UI, ...] = ("swagger", "elements")
+DESCRIPTION = """What **lights** a room.
 
-LAMP = {
-    "type": "object",
-    "required": ["name"],
-    "properties": {
-        "name": {"type": "string", "minLength": 1, "examples": ["Anglepoise"]},
-        "price": {"type": ["number", "null"], "exclusiveMinimum": 0},
-        "kind": {"enum": ["desk", "floor"]},
-        "shades": {"type": "array", "items": {"$ref": "#/components/schemas/Shade"}},
-    },
-}
+| a | b | c |
+|:--|:-:|--:|
+| 1 | 2 | 3 |
 
-DOCUMENT = {
-    "openapi": "3.1.0",
-    "info": {
-        "title": TITLE,
-        "version": "1.0",
-        "description": "What **lights** a room.\n\n| a | b | c |\n|:--|:-:|--:|\n| 1 | 2 | 3 |\n\n"
-        '\n```json\n{"a": 1}\n```\n',
-    },
-    "servers": [{"url": "."}],
-    "tags": [{"name": "lamps", "description": "Things that shine"}],
-    "components": {
-        "schemas": {
-            "Lamp": LAMP,
-            "Shade": {"type": "object", "properties": {"colour": {"type": "string"}}},
-        },
-        "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-    },
-    "paths": {
-        "/lamps/{lamp_id}": {
-            "get": {
-                "tags": ["lamps"],
-                "operationId": "get_lamp",
-                "summary": "One lamp",
-                "parameters": [
-                    {"name": "lamp_id", "in": "path", "required": True, "schema": {"type": "integer"}},
-                    {"name": "note", "in": "query", "schema": {"type": "string"}},
-                    {"name": "X-Trace", "in": "header", "schema": {"type": "string"}},
-                ],
-                "security": [{"bearer": []}],
-                "responses": {
-                    "200": {
-                        "description": "The lamp",
-                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Lamp"}}},
-                    }
-                },
-            }
-        },
-        "/lamps": {
-            "post": {
-                "tags": ["lamps"],
-                "operationId": "add_lamp",
-                "summary": "Add a lamp",
-                "requestBody": {
-                    "required": True,
-                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Lamp"}}},
-                },
-                "responses": {"201": {"description": "The lamp as it was kept"}},
-            }
-        },
-        "/picture": {
-            "get": {
-                "tags": ["lamps"],
-                "operationId": "get_picture",
-                "summary": "A picture",
-                "responses": {"200": {"description": "A picture", "content": {"image/png": {}}}},
-            }
-        },
-    },
-}
+```json
+{"a": 1}
+```
+"""
+BEARER = {"bearer": {"type": "http", "scheme": "bearer"}}
+
+
+class Shade(msgspec.Struct):
+    colour: str
+    inner: Shade | None = None
+
+
+class Lamp(msgspec.Struct):
+    name: Annotated[str, msgspec.Meta(min_length=1, examples=["Anglepoise"])]
+    price: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    shades: list[Shade] = []
+
 
 # One pixel.
 PICTURE = bytes.fromhex(
@@ -103,45 +57,42 @@ setTimeout(() => { document.title = "finished"; }, 200);
 
 def build() -> Nacre:
     app = Nacre()
+    app.include(OpenAPI(title=TITLE, description=DESCRIPTION, tags={"lamps": "Things that shine"}, docs_path="/docs"))
+    app.include(OpenAPI(title=TITLE, ui="elements", path="/api.json", yaml_path=None, docs_path="/deep/elements"))
+    lamps = Group("/lamps", name="lamps", tags=["lamps"])
+    app.include(lamps)
 
-    @app.get("/openapi.json")
-    async def document(request):
-        return JSONResponse(DOCUMENT)
+    @lamps.get("/<int:lamp_id>", security=BEARER)
+    async def get_lamp(
+        request: Request, lamp_id: int, note: str = "", trace: str = Header("", alias="X-Trace")
+    ) -> dict[str, Any]:
+        """One lamp."""
+        seen = {"note": note, "trace": trace, "authorization": request.headers.get("authorization")}
+        return {"lamp": lamp_id, "path": request.root_path + request.path, **seen}
 
-    for ui in UIS:
-        app.get(f"/docs/{ui}")(lambda request, ui=ui: pages.page(TITLE, "../openapi.json", ui, "../assets"))
+    @lamps.post("", status_code=201)
+    async def add_lamp(request: Request, lamp: Lamp) -> dict[str, str]:
+        """Add a lamp."""
+        return {"kept": lamp.name}
 
-    @app.get("/assets/<name>")
-    def asset(request, name):
-        return pages.asset(name, request)
-
-    @app.get("/lamps/<int:lamp_id>")
-    async def get_lamp(request, lamp_id):
-        seen = {name: request.headers.get(name) for name in ("x-trace", "authorization")}
-        return {"lamp": lamp_id, "path": request.root_path + request.path, "note": request.query.get("note"), **seen}
-
-    @app.post("/lamps")
-    async def add_lamp(request):
-        return JSONResponse({"kept": (await request.json())["name"]}, status=201)
-
-    @app.get("/picture")
-    async def get_picture(request):
+    @lamps.get("/picture", responses={200: ("The picture", bytes, "image/png")})
+    async def get_picture(request: Request) -> Response:
+        """A picture."""
         return Response(PICTURE, content_type="image/png")
 
-    @app.get("/unruly")
-    async def unruly(request):
+    @app.get("/unruly", hidden=True)
+    async def unruly(request: Request) -> Response:
         policy = pages.page(TITLE, "", "swagger", "").headers["content-security-policy"]
         return HTMLResponse(UNRULY, headers={"content-security-policy": policy})
 
-    @app.get("/unruly.js")
-    async def unruly_script(request):
+    @app.get("/unruly.js", hidden=True)
+    async def unruly_script(request: Request) -> Response:
         return Response(UNRULY_SCRIPT, content_type="text/javascript")
 
     return app
 
 
 def serve(port: int) -> None:
-    pages.require_assets()
     app = build()
     app.mount("/mounted/below", build())
     app.run(port=port, log_level="error")

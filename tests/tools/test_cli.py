@@ -151,6 +151,8 @@ def test_routes_as_json_have_stable_keys(shop):
         "slashes",
         "options",
         "chains",
+        "template",
+        "documentation",
     ]
     assert route["variables"] == [{"name": "user_id", "converter": "int", "type": "int"}]
     assert route["options"] == {"role": "admin"}
@@ -562,4 +564,4 @@ def fetch(url, process):
 
 def test_help_names_every_command():
     text = output_of("--help")
-    assert re.findall(r"^  (\w+)  ", text, re.MULTILINE) == ["chain", "check", "dev", "routes", "run"]
+    assert re.findall(r"^  (\w+)  ", text, re.MULTILINE) == ["chain", "check", "dev", "openapi", "routes", "run"]

@@ -72,7 +72,7 @@ class Bound:
 
     @property
     def _has_async_provider(self) -> bool:
-        return any(provider.kind.startswith("async") for provider, _ in self.plan.steps)
+        return any(one.kind.startswith("async") and one.scope == "request" for one, _ in self.plan.steps)
 
     @property
     def _reader(self) -> Callable[[Request], Awaitable[object]] | None:

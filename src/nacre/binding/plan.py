@@ -114,7 +114,7 @@ class Plan:
         return tuple(dict.fromkeys(value.key for value in self.values if value.key and value.default is MISSING))
 
     @property
-    def needed_names(self) -> tuple[str, ...]:
+    def needs(self) -> tuple[str, ...]:
         """The names of `keys`."""
         return tuple(map(str, self.keys))
 

@@ -7,7 +7,9 @@ message that quotes what the client sent. Bodies must be JSON by RFC 8259, so th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, get_origin
+from dataclasses import replace
+from types import GenericAlias
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
@@ -16,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from nacre.binding.faults import INVALID, NOT_JSON, TOO_DEEP, shorten
 from nacre.binding.kinds import kind_of, members_of, unwrap
-from nacre.binding.limits import MAX_ERRORS, bounded
+from nacre.binding.limits import MAX_ERRORS, bounded, families_of, limits_of
 from nacre.binding.marks import MISSING, Constraints
 from nacre.binding.parser import FAILURES, GroupField, GroupParser, Parser, Unsupported
 from nacre.errors import BadRequest, ErrorItem
@@ -63,7 +65,14 @@ def texts_parser(type_: Any, constraints: Constraints) -> Parser:
     """The parser of a list of texts."""
     if kind_of(type_) != "texts":
         raise Unsupported(f"`{type_}` can't be read from a list of texts")
-    return _parser(_adapter(type_, constraints).validate_python, constraints)
+    counts = Constraints(min_length=constraints.min_length, max_length=constraints.max_length)
+    of_items = _given(replace(constraints, min_length=None, max_length=None))
+    outer = unwrap(type_)
+    inner: Any = unwrap(members_of(outer.type)[0]).type
+    if of_items:
+        args = [arg if arg is Ellipsis else _annotated(arg, of_items) for arg in get_args(inner)]
+        type_ = GenericAlias(get_origin(inner), tuple(args))
+    return _parser(_adapter(type_, counts).validate_python, constraints)
 
 
 def group_parser(type_: Any, constraints: Constraints) -> GroupParser:
@@ -77,15 +86,26 @@ def group_parser(type_: Any, constraints: Constraints) -> GroupParser:
 
 
 def _adapter(type_: Any, constraints: Constraints) -> TypeAdapter[Any]:
-    limits = {name: getattr(constraints, name) for name in Constraints.__slots__ if name != "strict"}
-    given = {name: value for name, value in limits.items() if value is not None}
-    annotation: Any = Annotated
+    families = families_of(type_)
+    if families or kind_of(type_) == "model":
+        limits_of(families, [constraints], f"`{type_}`")
+    given = _given(constraints)
     try:
-        return TypeAdapter(annotation[type_, Field(**given)] if given else type_)
+        return TypeAdapter(_annotated(type_, given) if given else type_)
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
         raise Unsupported(error.message) from error
     except (TypeError, ValueError, NameError) as error:
         raise Unsupported(str(error)) from error
+
+
+def _given(constraints: Constraints) -> dict[str, Any]:
+    limits = {name: getattr(constraints, name) for name in Constraints.__slots__ if name != "strict"}
+    return {name: value for name, value in limits.items() if value is not None}
+
+
+def _annotated(type_: Any, given: dict[str, Any]) -> Any:
+    annotation: Any = Annotated
+    return annotation[type_, Field(**given)]
 
 
 def _parser(validate: Callable[..., Any], constraints: Constraints) -> Parser:
@@ -104,11 +124,18 @@ def _explained(parse: Callable[[Any], Any], raw: Any) -> list[ErrorItem]:
     except ValidationError as error:
         listed = error.errors(include_url=False, include_input=False)
         if listed[0]["type"] == "json_invalid" and not listed[0]["loc"]:
-            raise BadRequest(NOT_JSON) from None
+            raise BadRequest(_unreadable(str(listed[0].get("ctx", {}).get("error", "")))) from None
         return bounded([_item(one) for one in listed[: MAX_ERRORS + 1]])
     except FAILURES:
         pass
     return [INVALID]
+
+
+def _unreadable(reason: str) -> str:
+    """Our words for what pydantic's JSON parser says of a body that it can't read."""
+    if "recursion limit" in reason:
+        return TOO_DEEP
+    return "the body has a number that is out of range" if "number out of range" in reason else NOT_JSON
 
 
 def _item(error: Mapping[str, Any]) -> ErrorItem:

@@ -79,7 +79,8 @@ def _made(provider: Provider, function: str, arguments: str, *, blocking: bool) 
         case "plain" if provider.inline:
             return called, False
         case "plain":
-            return called if blocking else f"await in_thread(request, {', '.join(filter(None, [function, arguments]))})", True
+            sent = f"{function}, {arguments}" if arguments else function
+            return called if blocking else f"await in_thread(request, {sent})", True
 
 
 async def in_thread(request: Request, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:

@@ -92,8 +92,11 @@ class _Writer:
     def write(self) -> Written:
         self._body()
         self._parse()
+        asked = len(self.lines)
         self._provide()
         self._call()
+        if self._has_teardown():
+            self._tell_failure(asked)
         given = ", ".join(self.plan.given)
         head = f"{'async ' if self.is_async else ''}def bound({given}):"
         source = "\n".join([head, *(f"    {line}" for line in self.lines), ""])
@@ -180,9 +183,9 @@ class _Writer:
     def _provide(self) -> None:
         for index, (provider, call) in enumerate(self.plan.steps):
             self.names[f"function{index}"] = provider.function
-            if provider in self.plan.singles:
-                self.names[f"single{index}"] = self.plan.singles[provider]
-            self._emit(*emit(provider, self._arguments(call), index, blocking=self.blocking).lines)
+            single = self.names[f"single{index}"] = self.plan.singles.get(provider)
+            arguments = self._arguments(call) if single is None else ""  # it has been asked
+            self._emit(*emit(provider, arguments, index, blocking=self.blocking).lines)
 
     def _call(self) -> None:
         if self.plan.injects:
@@ -195,18 +198,16 @@ class _Writer:
         if self.plan.injects:
             lines = [line.replace("return ", "value = ") for line in lines]
             lines.append("return answer(injected, value)")
-        if self._has_teardown():
-            lines = [
-                "try:",
-                *(f"    {line}" for line in lines),
-                "except BaseException as error:",
-                "    request.failure = error",
-                "    raise",
-            ]
         self._emit(*lines)
 
+    def _tell_failure(self, first: int) -> None:
+        """Leave the exception of the lines from `first` on for the teardown of the providers that are open."""
+        tried = [f"    {line}" for line in self.lines[first:]]
+        caught = ["except BaseException as error:", "    request.failure = error", "    raise"]
+        self.lines[first:] = ["try:", *tried, *caught]
+
     def _has_teardown(self) -> bool:
-        return any(provider.kind in ("generator", "async generator") for provider, _ in self.plan.steps)
+        return any(provider.has_teardown and provider.scope == "request" for provider, _ in self.plan.steps)
 
     def _arguments(self, call: Call) -> str:
         given = [self._argument(argument) for argument in call.arguments]

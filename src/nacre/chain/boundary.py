@@ -184,11 +184,11 @@ def bind_error_handler(function: Callable[..., Any], app: object, site: Site, la
 
 
 def asks_by_mark(function: Callable[..., Any]) -> bool:
-    """Whether a function has parameters that are marked, or must be given by name."""
+    """Whether a function asks for more by parameters that are marked, or given by name alone."""
     parameters = read_parameters(function)
     if isinstance(parameters, Problem):
         return False
-    return any(one.markers or not (one.is_positional or one.is_open or one.has_default) for one in parameters)
+    return any(one.markers or (one.asks and not one.is_positional and not one.is_open) for one in parameters)
 
 
 def _arity(function: Callable[..., Any]) -> int | None:

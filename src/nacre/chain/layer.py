@@ -191,13 +191,13 @@ def _adapt_onion(layer: Layer, declared: Middleware, target: Any, tools: Tools) 
 
     def bind_onion(site: Site) -> Layer | list[Problem]:
         made = replace(layer, bind=None)
-        convert = tools.results.convert
+        convert = _converter(made, tools, declared.marks)
         bound = bind(call, ("request", "call_next"), site, f"layer `{layer.name}`", convert=convert)
         if not isinstance(bound, Bound):
             return bound
         made.wrap = adapt_bound_onion(bound, _finisher(made, tools, declared.marks), tools.threads)
         made.bounds = (bound,)
-        made.requires += bound.plan.needed_names
+        made.requires += bound.plan.needs
         return made
 
     layer.bind = bind_onion
@@ -229,7 +229,7 @@ def _bind_hooks(layer: Layer, declared: Middleware, target: Hooks, tools: Tools,
             problems += bound
         elif bound is not None:
             made.bounds += (bound,)
-            made.requires += bound.plan.needed_names
+            made.requires += bound.plan.needs
         calls.append(bound.call(tools.threads, inline=target.inline) if isinstance(bound, Bound) else None)
     if problems:
         return problems

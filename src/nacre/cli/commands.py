@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import click
@@ -203,6 +203,34 @@ def _split(url: str) -> tuple[str, str | None]:
         return decode_path(raw.encode()), host
     except ValueError:
         return "\ufffd", host  # what servers make of it
+
+
+@main.command()
+@_takes_app
+@click.option("-o", "--output", metavar="FILE", type=click.Path(dir_okay=False), help="Where to; without it, here.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "yaml"]),
+    help="The form; by default that of the file's ending, or JSON.  [yaml needs nacre[yaml]]",
+)
+@click.option("--title", help="The title, if it isn't the one of OpenAPI(…) in the application, or its name.")
+@click.option("--version", help="The version of what is described, likewise.")
+def openapi(
+    target: str | None,
+    app: str | None,
+    output: str | None,
+    form: Literal["json", "yaml"] | None,
+    title: str | None,
+    version: str | None,
+) -> None:
+    """Write the OpenAPI 3.1 document.
+
+    With the title, servers and all else that OpenAPI(…) says, if the application includes one.
+    """
+    from nacre.cli.documents import write_document
+
+    write_document(compile_app(find_target(target or app)), output, form, title, version)
 
 
 @main.command()

@@ -33,10 +33,10 @@ from nacre.response import HTMLResponse, JSONResponse, PlainTextResponse, Redire
 Content = dict[str, Schema]
 """Schemas by media type."""
 
-_STREAMS = (AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator)
+_STREAMS = (AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterator)
 _BYTES = (bytes, bytearray, memoryview)
 _TEXT: Schema = {"type": "string"}
-_UNKNOWN = (Any, object, MISSING, Parameter.empty, Response, HTTPStatus)
+_UNKNOWN = (Any, object, MISSING, Parameter.empty, HTTPStatus, typing.Never, typing.NoReturn, Iterable)
 _RESPONSES: Mapping[type, tuple[int, Content]] = {
     HTMLResponse: (200, {"text/html": _TEXT}),
     PlainTextResponse: (200, {"text/plain": _TEXT}),
@@ -163,7 +163,10 @@ def _response_of(kind: Any) -> tuple[int, Content] | None:
 
 
 def _is_unknown(kind: Any) -> bool:
-    return kind in _UNKNOWN or (isinstance(kind, type) and issubclass(kind, Response) and _response_of(kind) is None)
+    """Whether a type doesn't say what is sent; an `Iterable` may be a list, or a generator that streams."""
+    if kind in _UNKNOWN or typing.get_origin(kind) is Iterable:
+        return True
+    return isinstance(kind, type) and issubclass(kind, Response) and _response_of(kind) is None
 
 
 def _is_plain(kind: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,11 +36,18 @@ class Heading:
     security_schemes: Security = field(default_factory=dict[str, Any])
 
 
-def draw_document(app: AppDescription, heading: Heading, *, prefix: str = "", root_path: str = "") -> Schema:
+def draw_document(
+    app: AppDescription,
+    heading: Heading,
+    *,
+    prefix: str = "",
+    root_path: str = "",
+    amend: Callable[[Schema], object] | None = None,
+) -> Schema:
     """Draw the document of the routes under `prefix`, whose paths it has without it.
 
     `root_path` is where the server has the application, the prefix included; it stands in `servers`, unless the heading
-    has some. Raises ConfigurationError for security schemes that are wrong.
+    has some. `amend` may change the document. Raises ConfigurationError for security schemes that are wrong.
     """
     operations = operations_of(app, prefix)
     schemas, schemes = Schemas(), SecuritySchemes(heading.security_schemes, app)
@@ -58,7 +65,10 @@ def draw_document(app: AppDescription, heading: Heading, *, prefix: str = "", ro
         document["tags"] = [_tag(name, heading.tags.get(name)) for name in named]
     document["paths"] = paths
     components = {"schemas": _used(paths, schemas.components), "securitySchemes": schemes.schemes}
-    return {**document, "components": {name: part for name, part in components.items() if part}}
+    document["components"] = {name: part for name, part in components.items() if part}
+    if amend is not None:
+        amend(document)
+    return document
 
 
 def _info(heading: Heading) -> Schema:

@@ -110,10 +110,7 @@ class OpenAPI(Group):
 
     def document(self, app: AppDescription, *, prefix: str = "", root_path: str = "") -> Schema:
         """Draw the document of an application; see `draw_document`."""
-        document = draw_document(app, self.heading, prefix=prefix, root_path=root_path)
-        if self.amend is not None:
-            self.amend(document)
-        return document
+        return draw_document(app, self.heading, prefix=prefix, root_path=root_path, amend=self.amend)
 
     # Plain functions: to draw a large document takes longer than other requests should wait.
 

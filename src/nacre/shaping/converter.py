@@ -11,7 +11,7 @@ import msgspec
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.response import Response
 from nacre.results import Converter, Results, is_stream, return_annotation
-from nacre.shaping.annotations import is_stream_type, makes_stream, plain_part, says_nothing
+from nacre.shaping.annotations import is_stream_type, makes_stream, members_of, plain_part, says_nothing
 from nacre.shaping.checks import Checks
 from nacre.shaping.conversion import Conversion, compile_conversion
 from nacre.shaping.label import Label
@@ -65,8 +65,10 @@ def compile_converter(
             problems = [Problem(f"{name} can't have its results validated: {error}", where, fix)]
     if problems:
         raise ConfigurationError(problems)
-    rules = results.variant(_json_encoder(results, options, conversion))
-    annotation = return_annotation(function) if options.response_type is None else options.response_type
+    # A number or a tuple of a response_type is data; of an annotation, only where it says nothing else.
+    is_typed = options.response_type is not None
+    rules = results.variant(_json_encoder(results, options, conversion), (int, tuple) if is_typed else ())
+    annotation = options.response_type if is_typed else return_annotation(function)
     return _converter(rules, options, annotation, conversion)
 
 
@@ -83,7 +85,8 @@ def _value_type(function: Callable[..., Any], options: ResponseOptions) -> Any:
 def _converter(rules: Results, options: ResponseOptions, annotation: Any, conversion: Conversion | None) -> Converter:
     put, make = Label(options).put, rules.compile(annotation)
     convert = None if conversion is None else conversion.convert
-    splits_tuples = rules.splits_tuples(annotation)
+    members = (annotation,) if options.response_type is None else members_of(annotation)
+    splits_tuples = all(rules.splits_tuples(member) for member in members)
     unfit_for_streams = options.about_fields
 
     def converter(value: Any) -> Response:

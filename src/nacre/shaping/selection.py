@@ -136,7 +136,6 @@ class _Models:
             "exclude_defaults": options.exclude_defaults,
             "exclude_none": options.exclude_none,
         }
-        self._by_alias = options.by_alias
         if options.by_alias is not None:
             self._options["by_alias"] = options.by_alias
         if self._encoders:
