@@ -33,6 +33,7 @@ demo: $(VENV)/.runtime-stamp
 	@PORT=$(PORT) $(BIN)/python -m examples.tour
 
 test: $(VENV)/.test-stamp
+	@tests/browser/install.sh
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: check-format check-lint check-mypy check-pyright check-planted
@@ -94,10 +95,13 @@ $(VENV)/.created-stamp:
 	@"$(PYTHON)" -m venv --clear $(VENV)
 	@touch $@
 
-$(VENV)/.runtime-stamp: requirements/runtime.txt pyproject.toml $(VENV)/.created-stamp
+# The extra `openapi-ui` is a distribution of this repository.
+UI := packages/nacre-openapi-ui
+
+$(VENV)/.runtime-stamp: requirements/runtime.txt pyproject.toml $(UI)/pyproject.toml $(VENV)/.created-stamp
 	@echo "Installing Nacre and requirements/runtime.txt"
 	@$(PIP) install -r requirements/runtime.txt
-	@$(PIP) install --no-deps -e .
+	@$(PIP) install --no-deps -e . -e $(UI)
 	@touch $@
 
 $(VENV)/.%-stamp: requirements/%.txt $(VENV)/.runtime-stamp

@@ -92,6 +92,8 @@ def _nothing_blocks() -> Iterator[None]:
         # Compiling may read source text, to say where a declaration stands. It happens before the first request is
         # answered, and then no other is kept waiting by it. So may the log and the debug page of an exception.
         function.can_block_in("nacre/app.py", {"compile", "report"})
+        # An application that has documentation pages reads their files while it is put together.
+        function.can_block_in("nacre/openapi/pages.py", {"require_assets"})
     # A message that names a place asks for the working directory, which waits for nothing.
     detector.functions["os.getcwd"].can_block_in("nacre/errors.py", {"__str__"})
     # Stands for Granian, which reads the files it sends in threads of its own.

@@ -354,6 +354,10 @@ def build(path: str = "") -> Nacre:
 
     app.provider(a_clinic)
 
+    @app.error_handler(404, inline=True)
+    def nothing_here(request: Request):
+        return Problem(problem="there is nothing here"), 404
+
     @app.error_handler(Unknown, inline=True)
     def unknown(request: Request, error: Unknown):
         return Problem(problem=str(error)), 404

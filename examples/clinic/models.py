@@ -179,8 +179,8 @@ class Which(BaseModel):
 
     doctor: Id | None = None
     status: list[Status] = []
-    first: date | None = Field(None, alias="from")
-    last: date | None = Field(None, alias="to")
+    first: date | None = Field(default=None, alias="from")
+    last: date | None = Field(default=None, alias="to")
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 

@@ -9,8 +9,16 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 Subject = Literal[
-    *("astronomy", "biology", "chemistry", "computing", "economics", "fiction", "geology", "mathematics"),
-    *("philosophy", "physics"),
+    "astronomy",
+    "biology",
+    "chemistry",
+    "computing",
+    "economics",
+    "fiction",
+    "geology",
+    "mathematics",
+    "philosophy",
+    "physics",
 ]
 OrderStatus = Literal["new", "paid", "sent", "cancelled"]
 

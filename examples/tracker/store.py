@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from examples.tracker.models import (
@@ -38,7 +38,7 @@ from examples.tracker.models import (
     User,
 )
 
-P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 BEGINNING = Path(__file__).with_name("issues.json")
@@ -67,13 +67,13 @@ class Work:
         return _known(self.issues, number, "issue")
 
 
-def locked(method: Callable[Concatenate[Tracker, P], T]) -> Callable[Concatenate[Tracker, P], T]:
+def locked(method: F) -> F:
     @functools.wraps(method)
-    def call(self: Tracker, *args: P.args, **kwargs: P.kwargs) -> T:
+    def call(self: Tracker, *args: Any, **kwargs: Any) -> Any:
         with self.lock:
             return method(self, *args, **kwargs)
 
-    return call
+    return cast(F, call)
 
 
 class Tracker:

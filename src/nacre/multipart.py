@@ -5,7 +5,7 @@ gives the same events or the same refusal, and so that nobody else could read th
 
 - A form begins with its boundary; text in front of it is refused, text after the last boundary is ignored.
 - A boundary right after the headers, where others see an empty part (RFC 2046 §5.1.1), is refused.
-- Header lines hold no control characters, aren't folded, and no header comes twice in a part.
+- A header line is a name, a colon and a value, without bare CR or LF and not folded. No header comes twice in a part.
 - `filename*` is ignored (RFC 7578 §4.2). A `Content-Transfer-Encoding` that encodes is refused (§4.7).
 - Every limit is checked as the bytes arrive, whatever lengths the client declares.
 """
@@ -23,6 +23,7 @@ from multipart import (  # type: ignore[import-untyped]  # pyright: ignore[repor
     ParserError,
     ParserLimitReached,
     PushMultipartParser,
+    parse_content_disposition,
 )
 
 from nacre.errors import BadRequest
@@ -32,7 +33,8 @@ from nacre.media import MediaType, parse_media_type
 
 # RFC 2046 §5.1.1 allows 70 characters. Clients also use some that it doesn't list, all of them printable.
 _BOUNDARY = re.compile(r"[ -~]{0,69}[!-~]")
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# Other control characters are left to what reads the value: browsers send those of a field's name as they are.
+_HEADER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*")
 # SECURITY: control characters, the separators of lines and paragraphs, and the marks that reverse what is shown.
 _NOT_IN_FILENAMES = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _PLAIN_ENCODINGS = ("7bit", "8bit", "binary")
@@ -128,7 +130,8 @@ class MultipartDecoder:
         self._fields += 1
         self._limits.check_fields(self._fields)
         headers = Headers(segment.headerlist)
-        if not segment.name or len(headers) != len(segment.headerlist):
+        name = _name_of(segment)
+        if name is None or len(headers) != len(segment.headerlist):
             raise _malformed()
         if headers.get("content-transfer-encoding", "binary").strip().lower() not in _PLAIN_ENCODINGS:
             raise BadRequest("a part of the form has a Content-Transfer-Encoding, which forms don't use")
@@ -136,7 +139,7 @@ class MultipartDecoder:
         self._beginning = b""
         self._files += self._in_file
         self._limits.check_files(self._files)
-        return Part(segment.name, segment.filename, headers)
+        return Part(name, segment.filename, headers)
 
     def _check(self, content: bytes) -> None:
         if not self._in_file:
@@ -155,11 +158,16 @@ class _StrictParser(PushMultipartParser):  # type: ignore[misc]
 
     # COMPAT: multipart 2 calls this for every header line; where it doesn't, tests/wire/test_forms.py fails.
     def _on_segment_headerline(self, line: bytes) -> None:
-        # SECURITY: a bare CR or LF ends the line for some parsers (tornado 6.5.5), and a folded line is one header for
-        # some and two for others.
-        if _CONTROL.search(line) or line[:1] in (b" ", b"\t"):
-            raise ParserError("control character or folding in a header")
+        # SECURITY: a bare CR or LF ends the line for some parsers (tornado 6.5.5), a folded line is one header for some
+        # and two for others, and so is one that has spaces around its name.
+        if not _HEADER_LINE.fullmatch(line):
+            raise ParserError("not one header")
         super()._on_segment_headerline(line)
+
+
+def _name_of(segment: MultipartSegment) -> str | None:
+    # The library makes an empty name of a missing one.
+    return segment.name or parse_content_disposition(segment["Content-Disposition"])[1]
 
 
 class MultipartParser:

@@ -3,6 +3,7 @@
 They are settled before a transport has the response, so one transport is enough here.
 """
 
+import collections
 import dataclasses
 import datetime
 import decimal
@@ -442,6 +443,80 @@ async def test_no_field_of_an_array_can_be_named(value, sent, caplog):
     app.add_route("/", lambda request: [value], exclude_fields={"b"}, response_type=list[type(value)])
     with pytest.raises(ConfigurationError, match=f"a `{kind}` is sent as an array, which has no names"):
         app.compile()
+
+
+class Frozen(pydantic.BaseModel, frozen=True):
+    name: str = "Ama"
+    password: str = "pearl"
+
+
+@dataclasses.dataclass
+class Member:
+    name: str = "Ama"
+    password: str = "pearl"
+
+
+class Collections(pydantic.BaseModel):
+    members: list[Member] = [Member()]
+    pair: tuple[Frozen, Frozen] = (Frozen(), Frozen())
+    unordered: frozenset[Frozen] = frozenset([Frozen()])
+    queue: collections.deque[Frozen] = collections.deque([Frozen()])
+    by_name: dict[str, Frozen] = {"a": Frozen()}
+    by_number: dict[int, Frozen] = {1: Frozen()}
+    nothing: Frozen | None = None
+    number: Frozen | int = 3
+    inside: list[dict[str, list[Frozen]]] = [{"a": [Frozen()]}]
+    anything: Any = Frozen()
+
+
+@pytest.mark.parametrize("typed", [True, False], ids=["typed", "untyped"])
+async def test_names_reach_into_every_collection_of_a_model(typed):
+    password = {"password"}
+    names = {
+        **dict.fromkeys(("members", "pair", "unordered", "queue", "nothing", "number", "anything"), password),
+        **{name: {"__all__": password} for name in ("by_name", "by_number")},
+        "inside": {"a": password},
+    }
+    app = Nacre()
+    options = {"response_type": Collections} if typed else {}
+    app.add_route("/excluded", lambda request: Collections(), exclude_fields=names, **options)
+    app.add_route("/encoded", lambda request: Collections(), custom_encoder={str: str.upper}, **options)
+    both = {"exclude_fields": names, "custom_encoder": {str: str.upper}}
+    app.add_route("/both", lambda request: Collections(), **both, **options)
+    async with TestClient(app) as client:
+        assert "pearl" not in (await client.get("/excluded")).text
+        assert (await client.get("/excluded")).text.count("Ama") == 9
+        assert (await client.get("/encoded")).text.count("PEARL") == 9
+        assert (await client.get("/both")).text.count("AMA") == 9
+
+
+class OfArray(pydantic.BaseModel):
+    point: Point = Point(1, 2)
+    numbers: collections.abc.Iterable[int] = ()
+
+
+@pytest.mark.parametrize("field", ["point", "numbers"])
+async def test_names_of_what_has_none_in_a_model_are_refused(field, caplog):
+    app = Nacre()
+    app.add_route("/", lambda request: OfArray(numbers=[1]), exclude_fields={field: {"x"}})
+    async with TestClient(app) as client:
+        assert (await client.get("/")).status == 500
+    assert "is sent as an array, so no field can be picked by name" in str(caplog.records[0].exc_info[1])
+
+
+class Reshaped(pydantic.BaseModel):
+    days: list[datetime.date] = [DAY, DAY]
+
+    @pydantic.field_serializer("days")
+    def count(self, days: list[datetime.date]) -> list[int]:
+        return [len(days)]
+
+
+async def test_encoder_leaves_what_a_model_serialises_in_its_own_way():
+    app = Nacre()
+    app.add_route("/", lambda request: Reshaped(), custom_encoder={datetime.date: str})
+    async with TestClient(app) as client:
+        assert (await client.get("/")).json() == {"days": [2]}
 
 
 WITHOUT_JSON = {

@@ -1,15 +1,17 @@
 """Response options of routes and layers: where they apply, what stands above them, what is refused at startup."""
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, ClassVar, NamedTuple, get_type_hints
+from typing import Annotated, Any, ClassVar, NamedTuple, get_type_hints
 
 import msgspec
 import pytest
+from typing_extensions import TypeAliasType
 
 import nacre
 from nacre import ConfigurationError, Middleware, Nacre, Response, Results, middleware
@@ -300,6 +302,27 @@ async def test_encoded_stream_is_closed_when_it_is_not_sent(kind, client_for):
     assert closed == [kind]
 
 
+async def test_encoded_stream_learns_that_the_client_left(client_for):
+    seen = []
+
+    async def endless(request):
+        try:
+            while True:
+                yield "ß"
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+        finally:
+            seen.append("closed")
+
+    app = Nacre()
+    app.add_route("/", endless, charset="latin-1")
+    async with client_for(app).stream("GET", "/") as response:
+        assert await anext(response) == b"\xdf"
+        await response.disconnect()
+    assert seen[-1] == "closed"
+
+
 async def test_text_that_its_charset_lacks_is_told(client_for, caplog):
     app = Nacre()
     app.add_route("/", lambda request: "ß", charset="ascii")
@@ -441,6 +464,12 @@ class Point(NamedTuple):
     y: int
 
 
+@dataclasses.dataclass
+class Unreadable:
+    a: int
+    b: "NotImportedHere"  # noqa: F821 - a name for type checkers only
+
+
 class Reef(msgspec.Struct):
     name: str
     tide: Tide | None = None
@@ -512,6 +541,8 @@ MISTAKES = {
         Tide,
         "has exclude_fields with the name `plaec`, which the type of its values lacks",
     ),
+    "unknown name in Annotated": ({"include_fields": {"hight"}}, Annotated[Tide, "x"], "with the name `hight`, which"),
+    "unknown name in an alias": ({"include_fields": {"hight"}}, TypeAliasType("One", Tide), "with the name `hight`"),
     "unknown name in a list": ({"include_fields": {"hight"}}, list[Tide] | None, "with the name `hight`, which"),
     "unknown name further in": ({"include_fields": {"tide": {"hight"}}}, Reef, "with the name `hight`, which"),
     "unknown name in each": (
@@ -579,6 +610,9 @@ SOUND = {
     "any name of anything": ({"exclude_fields": {"a": {"b"}}}, object),
     "any name of what can't be read": ({"exclude_fields": {"a"}}, "NotImportedHere"),
     "names of one of two": ({"exclude_fields": {"tide": {"place"}, "height": True}}, Reef | Tide),
+    "alias": ({"exclude_fields": {"place"}}, TypeAliasType("Reading", Tide)),
+    "annotated": ({"exclude_fields": {"place"}}, Annotated[Tide, "of the reef"] | None),
+    "names for type checkers only": ({"exclude_fields": {"a", "b"}}, Unreadable),
     "no plain value": ({"exclude_fields": {"a"}, "response_validate": True}, Response),
     "None leaves out": ({"charset": None, "status_code": None}, ...),
 }

@@ -97,6 +97,23 @@ class Dog(msgspec.Struct, tag="dog", tag_field="kind", forbid_unknown_fields=Tru
     name: str
 
 
+class Left(msgspec.Struct, array_like=True, tag=1):
+    number: int
+
+
+class Right(msgspec.Struct, array_like=True, tag=2):
+    text: str
+
+
+class Titled(msgspec.Struct):
+    number: Annotated[int, msgspec.Meta(title="A number", ge=0)]
+    rest: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Priced(TypedDict):
+    price: NotRequired[Decimal]
+
+
 class Tree(msgspec.Struct):
     value: int
     children: list["Tree"] = []
@@ -248,6 +265,14 @@ BAD_JSON: list[tuple[Any, str, list[tuple[list[str | int], str]]]] = [
     (float | int, "true", [([], "union_error")]),
     (Color | int, '"green"', [([], "enum")]),
     (Item | list[Item], '[{"name": 1}]', [([0, "name"], "string_type"), ([0, "price"], "missing")]),
+    (Left | Right, "[2, 1]", [([1], "string_type")]),
+    (Left | Right, "[3, 1]", [([0], "union_tag_invalid")]),
+    (Left | Right, "[]", [([0], "missing")]),
+    (Left, "[2, 1]", [([0], "union_tag_invalid")]),
+    (list[Left], '[[1, 1], [1, "x"]]', [([1, 1], "int_type")]),
+    (Titled, '{"number": -1, "rest": {"a": []}}', [(["number"], "greater_than_equal")]),
+    (list[Priced], '[{}, {"price": "NaN"}]', [([1, "price"], "decimal_parsing")]),
+    (dict[Decimal, int], '{"1": 1, "NaN": 2}', [(["NaN", "[key]"], "decimal_parsing")]),
     (Page[Positive], '{"items": [1, 0, "x"]}', [(["items", 1], "greater_than"), (["items", 2], "int_type")]),
     (
         Tree,
@@ -380,6 +405,17 @@ def test_types_that_json_can_not_hold_are_refused_at_startup(type_, constraints,
         json_parser(type_, Constraints(**constraints))
 
 
+def test_a_value_that_can_not_be_compared_is_beyond_the_limit():
+    parser = value_parser(Any, Constraints(ge=1))
+    assert found_in(parser, Decimal("sNaN")) == [([], "greater_than_equal")]
+
+
+def test_long_lists_of_values_are_cut_in_messages():
+    many = enum.Enum("Many", {f"M{n}": f"value-{n}" for n in range(1000)})
+    [item] = json_parser(many, NONE).explain(b'"x"')
+    assert item["msg"].endswith("'value-19' or one of 980 more")
+
+
 def test_a_name_that_can_not_be_found_is_told():
     class Lost(msgspec.Struct):
         other: "Nowhere"  # type: ignore[name-defined] # noqa: F821
@@ -425,6 +461,9 @@ def test_an_instance_is_taken_as_it_is():
         (list[int], {"a": 1}, [([], "list_type")]),
         (Decimal, Decimal("NaN"), [([], "decimal_type")]),
         (Item, Point(1), [([], "model_type")]),
+        (list[int | date], [date(2024, 1, 1), 1, "x"], [([2], "date_parsing")]),
+        (list[Row | int], [Row(1), [2], ["x"]], [([2, 0], "int_type")]),
+        (dict[tuple[int, int], int], {(1, 2): 1, (1, "x"): 2}, [(["(1, 'x')", "[key]", 1], "int_type")]),
         (list[Item], [Item("a", 1), {"name": "a", "price": "x"}], [([1, "price"], "float_type")]),
     ],
     ids=repr,

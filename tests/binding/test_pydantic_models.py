@@ -205,7 +205,7 @@ def test_limits_of_a_marker_are_pydantics_to_check():
     of_urls = texts_parser(tuple[pydantic.HttpUrl, ...] | None, Constraints(min_length=1, max_length=1))
     assert found_in(of_urls, []) == [([], "too_short")]
     checked = texts_parser(
-        list[Annotated[str, pydantic.AfterValidator(str.upper)]], Constraints(pattern="^a", max_length=3)
+        list[Annotated[str, pydantic.AfterValidator(str.upper)]], Constraints(pattern="^A", max_length=3)
     )
     assert checked.parse(["ab"]) == ["AB"]
     assert found_in(checked, ["ab", "b"]) == [([1], "string_pattern_mismatch")]
@@ -278,6 +278,29 @@ def test_a_struct_with_a_pydantic_model_in_it_is_refused():
     assert kind_of(Box) == "model"
     with pytest.raises(Unsupported, match=r"JSON has no form for `Item`, the type of `.*Box.item`"):
         json_parser(Box, NONE)
+
+
+def test_other_failures_of_a_users_check_are_told_without_words():
+    class Checked(pydantic.BaseModel):
+        name: str
+
+        @pydantic.field_validator("name")
+        @classmethod
+        def _look(cls, name: str) -> str:
+            return {}[name]
+
+    [item] = json_parser(Checked, NONE).explain(b'{"name": "secret"}')
+    assert item == {"loc": [], "msg": "is not valid", "type": "value_error"}
+
+
+def test_types_that_pydantic_can_not_validate_are_refused_at_startup():
+    class Plain:
+        pass
+
+    with pytest.raises(Unsupported, match="Plain"):
+        json_parser(dict[str, Item | Plain], NONE)
+    with pytest.raises(Unsupported, match="Nowhere"):
+        json_parser(list[pydantic.create_model("Lost", other=("Nowhere", ...))], NONE)
 
 
 def test_the_number_of_listed_errors_is_bounded():

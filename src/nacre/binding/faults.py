@@ -9,12 +9,13 @@ locations, cut where they are long.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from types import GenericAlias
 from typing import Any, Final, Literal, Protocol, Union, get_origin
 
 import msgspec
 
-from nacre.binding.limits import MAX_ERRORS, Limit, bounded, fault, literal_fault, passed
+from nacre.binding.limits import MAX_ERRORS, Limit, bounded, fault, is_bounded, literal_fault, passed
 from nacre.binding.parser import FAILURES
 from nacre.errors import ErrorItem
 
@@ -237,17 +238,25 @@ class MappingNode:
     def _walk_key(self, key: Any, place: Place, found: Found) -> Any:
         try:
             [made] = msgspec.convert({key: None}, self._key_type, str_keys=True)
+            if isinstance(made, Decimal) and not is_bounded(made):
+                raise ValueError
         except FAILURES:
             before = len(found.items)
             # pydantic too says by this last step that the key is meant.
-            self._key.walk(key, ((place, key), "[key]"), found)
+            at = (place, _key(key)), "[key]"
+            self._key.walk(key, at, found)
             if len(found.items) == before:
-                found.add(((place, key), "[key]"), INVALID)
+                found.add(at, INVALID)
             return BAD
         return made
 
     def _walk_value(self, key: Any, value: Any, place: Place, found: Found) -> Any:
-        return self._value.walk(value, (place, key if isinstance(key, str | int) else str(key)), found)
+        return self._value.walk(value, (place, _key(key)), found)
+
+
+def _key(key: Any) -> str | int:
+    """A key of a dict as locations have it; only Python values have others than texts."""
+    return key if isinstance(key, str | int) else str(key)
 
 
 # Objects.

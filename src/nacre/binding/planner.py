@@ -377,7 +377,7 @@ class Planner:
         provider = self.site.settle(provider)
         if provider in self._open:
             circle = [*self._open[self._open.index(provider) :], provider]
-            shown = " → ".join(describe(one.function) for one in circle)
+            shown = " → ".join(one.label.removeprefix("provider ") for one in circle)
             self.problems.append(
                 Problem(
                     f"{self.label} needs providers that need each other: {shown}",

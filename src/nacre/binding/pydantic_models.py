@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 from pydantic import AliasChoices, Field, TypeAdapter, ValidationError
-from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError
 from pydantic.fields import FieldInfo
 
 from nacre.binding.faults import INVALID, NOT_JSON, TOO_DEEP, shorten
@@ -91,8 +91,12 @@ def _adapter(type_: Any, constraints: Constraints) -> TypeAdapter[Any]:
         limits_of(families, [constraints], f"`{type_}`")
     given = _given(constraints)
     try:
-        return TypeAdapter(_annotated(type_, given) if given else type_)
-    except (PydanticSchemaGenerationError, PydanticUserError) as error:
+        adapter: TypeAdapter[Any] = TypeAdapter(_annotated(type_, given) if given else type_)
+        if not adapter.pydantic_complete:
+            # A model that names what was defined later, or never.
+            adapter.rebuild(raise_errors=True)
+        return adapter
+    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError) as error:
         raise Unsupported(error.message) from error
     except (TypeError, ValueError, NameError) as error:
         raise Unsupported(str(error)) from error

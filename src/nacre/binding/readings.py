@@ -65,6 +65,8 @@ def parse_text(raw: str) -> str:
 
 def parse_integer(raw: str) -> int:
     """Read a sign and ASCII digits."""
+    if raw.isdecimal() and raw.isascii() and len(raw) < 19:
+        return int(raw)
     if len(raw) > MAX_DIGITS + 1 or not _INTEGER.fullmatch(raw):
         raise ValueError
     return int(raw)

@@ -13,6 +13,7 @@ from nacre.openapi.narrowing import both, constrain
 from nacre.openapi.schema import FILE, Schema, Schemas, holds_upload
 
 _ANY = "*/*"
+_BYTES = "application/octet-stream"
 
 
 def body_of(inputs: Sequence[InputDescription], schemas: Schemas) -> Schema | None:
@@ -26,10 +27,13 @@ def body_of(inputs: Sequence[InputDescription], schemas: Schemas) -> Schema | No
     content: dict[str, Schema] = {}
     for content_type, schema in _contents(readers, schemas):
         content[content_type] = both(content[content_type], schema) if content_type in content else schema
-    if len(content) > 1:
-        content.pop(_ANY, None)
-    found: Schema = {}
+    raw = content.pop(_ANY, None)
     told = [one.description for one in readers if one.description and one.source == "body"]
+    if raw is not None and not content:
+        # A page has to send some type, and `*/*` is none.
+        content[_BYTES] = raw
+        told.append("Any media type is taken.")
+    found: Schema = {}
     if told:
         found["description"] = "\n\n".join(dict.fromkeys(told))
     examples = plain_examples(example for one in readers if one.source == "body" for example in one.examples)
@@ -54,9 +58,10 @@ def _contents(readers: Sequence[InputDescription], schemas: Schemas) -> Iterator
 def _schema(one: InputDescription, content_type: str, schemas: Schemas) -> Schema:
     if is_json(content_type):
         return constrain(schemas.of(one.type, "input"), one.constraints)
+    least: Schema = {"minLength": 1} if one.required else {}  # an empty body is none
     if content_type.startswith("text/"):
-        return constrain(both({"type": "string"}, schemas.of(one.type, "input")), one.constraints)
-    return dict(FILE)
+        return {**least, **constrain(both({"type": "string"}, schemas.of(one.type, "input")), one.constraints)}
+    return {**FILE, **least}
 
 
 def _types_of(forms: Sequence[InputDescription]) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ def _limited(schema: Schema, limits: Schema) -> Schema:
 
 def without_null(schema: Schema) -> Schema:
     """A schema for a place where null can't be written, such as a query: it is left out there."""
-    found = dict(schema)
+    found = {key: value for key, value in schema.items() if (key, value) != ("default", None)}
     if isinstance(found.get("type"), list):
         kinds = [kind for kind in found["type"] if kind != "null"]
         found["type"] = kinds[0] if len(kinds) == 1 else kinds

@@ -270,6 +270,8 @@ def _add_formats(schema: Schema, info: Any) -> None:
 
     A decimal gets a pattern, since `format: decimal` is nothing that JSON Schema knows.
     """
+    if not schema or "$ref" in schema:
+        return
     match info:
         case shapes.Metadata():
             _add_formats(schema, info.type)

@@ -135,10 +135,8 @@ def classes_of(annotation: Any) -> Iterator[type]:
             yield kind
 
 
-def is_array(kind: Any) -> bool:
+def is_array(kind: type) -> bool:
     """Whether a class with fields is sent as an array: a NamedTuple, a Struct with `array_like`."""
-    if not isinstance(kind, type):
-        return False
     if issubclass(kind, tuple):
         return hasattr(kind, "_fields")
     config = getattr(kind, "__struct_config__", None)

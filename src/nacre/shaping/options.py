@@ -78,11 +78,6 @@ class ResponseOptions:
     zlib_executor_size: int | None = None
 
     @property
-    def selects_names(self) -> bool:
-        """Whether fields are picked by name."""
-        return self.include_fields is not None or self.exclude_fields is not None
-
-    @property
     def about_fields(self) -> tuple[str, ...]:
         """Those given that need a value with fields."""
         return tuple(name for name in _ABOUT_FIELDS if getattr(self, name) is not getattr(_NONE_GIVEN, name))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -119,7 +120,7 @@ class Selection:
 
         def select(value: Any, include: Tree | None, exclude: Tree | None) -> list[Any]:
             if include is not None or exclude is not None:
-                raise TypeError(f"a {kind.__name__} is sent as an array, so no field can be picked by name")
+                raise TypeError(_NAMELESS.format(kind.__name__))
             items = value if isinstance(value, tuple) else msgspec.structs.astuple(value)
             return tag + [self._select(item, None, None) for item in items]
 
@@ -167,7 +168,7 @@ class _Models:
             return dumped | {
                 key: self._encoded(item, dumped[key]) for key, item in self._items_of(value) if key in dumped
             }
-        is_list = isinstance(dumped, list) and isinstance(value, list | tuple | set | frozenset)
+        is_list = isinstance(dumped, list) and isinstance(value, list | tuple | set | frozenset | deque)
         if is_list and len(dumped) == len(value):
             return [self._encoded(item, one) for item, one in zip(value, dumped, strict=True)]
         return dumped
@@ -187,12 +188,20 @@ class _Models:
         )
 
 
+_NAMELESS = "a {} is sent as an array, so no field can be picked by name"
+
+
 def _paths(value: Any, tree: Tree) -> dict[Any, Any]:
-    """A tree of names as pydantic takes it, which wants the items of each list by their numbers."""
+    """A tree of names as pydantic takes it, which wants the items of each list by their numbers, of sets by none."""
     value = _content(value)
-    if isinstance(value, list | tuple | set | frozenset):
+    if is_array(value.__class__) or isinstance(value, Iterator):
+        raise TypeError(_NAMELESS.format(value.__class__.__name__))
+    if isinstance(value, list | tuple | deque):
         below = _of_items(tree)
         return {at: True if below is None else _paths(item, below) for at, item in enumerate(value)}
+    if isinstance(value, set | frozenset):
+        below = _of_items(tree) or {}
+        return {key: path for item in value for key, path in _paths(item, below).items()}
     if isinstance(value, dict):
         pairs = [(key, value[key]) for key in value if key in tree or EACH in tree]
     else:
