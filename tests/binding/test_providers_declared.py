@@ -361,7 +361,7 @@ class TestRegisteredByType:
         async def handler(session: Session, number: int = 1):
             return f"{session.name} {number}"
 
-        def bad(missing) -> int:
+        def bad(request, missing) -> int:
             return 2
 
         async with client_for(app) as client:

@@ -27,7 +27,6 @@ from nacre import (
     StreamingResponse,
     WSGIMiddleware,
     abort,
-    middleware,
 )
 from nacre.errors import MethodNotAllowed
 from nacre.files import FileResponse
@@ -576,9 +575,8 @@ async def _bad_allow(request: Request, call_next: CallNext) -> Response:
     raise MethodNotAllowed(["GET\r\nset-cookie: evil=1"])
 
 
-@middleware(content_type="text/plain\r\nset-cookie: evil=1")
-async def _bad_mark(request: Request, call_next: CallNext) -> Any:
-    return "x"
+async def _bad_tuple(request: Request, call_next: CallNext) -> Any:
+    return "x", {"content-type": "text/plain\r\nset-cookie: evil=1"}
 
 
 BAD_LAYERS = {
@@ -587,7 +585,7 @@ BAD_LAYERS = {
     "abort": _bad_abort,
     "HTTPError": _bad_error,
     "MethodNotAllowed": _bad_allow,
-    "content_type mark": _bad_mark,
+    "headers of a tuple": _bad_tuple,
 }
 
 

@@ -299,7 +299,7 @@ def test_fields_that_pydantic_has_no_schema_for_are_anything():
 def twin(title, base, **fields):
     if base is pydantic.BaseModel:
         return pydantic.create_model(title, **{key: (kind, ...) for key, kind in fields.items()})
-    return dataclasses.make_dataclass(title, fields.items(), module=base)
+    return msgspec.defstruct(title, fields.items(), module=base)
 
 
 def test_two_classes_of_one_name_are_told_apart_by_their_modules():
