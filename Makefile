@@ -38,11 +38,7 @@ test: $(VENV)/.test-stamp
 
 check: check-format check-lint check-mypy check-pyright check-planted
 
-check-check-planted: $(VENV)/.check-stamp $(VENV)/.test-stamp
-	@echo "planted type errors: mypy, pyright, ty"
-	@$(BIN)/python tests/typing/check.py
-
-format: $(VENV)/.check-stamp
+check-format: $(VENV)/.check-stamp
 	@echo "ruff format --check"
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff --quiet .; echo "make format repairs this"; exit 1; }
 
@@ -58,6 +54,10 @@ check-mypy: $(VENV)/.check-stamp $(VENV)/.test-stamp
 check-pyright: $(VENV)/.check-stamp $(VENV)/.test-stamp
 	@echo "pyright"
 	@$(BIN)/pyright --warnings
+
+check-planted: $(VENV)/.check-stamp $(VENV)/.test-stamp
+	@echo "planted type errors: mypy, pyright, ty"
+	@$(BIN)/python tests/typing/check.py
 
 format: $(VENV)/.check-stamp
 	@$(BIN)/ruff check --fix --quiet . || true

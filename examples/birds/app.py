@@ -55,6 +55,9 @@ from nacre.openapi import OpenAPI
 
 OBSERVER: Key[Observer] = Key("observer")
 
+# RFC 6750 §2.1. What is no token at all is a 422; one that nobody has is a 401.
+TOKEN = r"^Bearer [A-Za-z0-9._~+/-]+=*$"
+
 NO_SUCH = {404: ("There is no such thing in the survey", Problem)}
 RULED_OUT = {409: ("The survey can't do that as things are", Problem)}
 BOTH = {**NO_SUCH, **RULED_OUT}
@@ -74,7 +77,7 @@ async def signed_in(
     request: Request,
     call_next: CallNext,
     survey: Survey,
-    bearer: Annotated[str | None, Header(alias="Authorization", pattern="^Bearer [a-z]{3,20}$")] = None,
+    bearer: Annotated[str | None, Header(alias="Authorization", pattern=TOKEN)] = None,
 ):
     """Let pass who sends a token, in this example the login itself."""
     observer = survey.observers.get(bearer.removeprefix("Bearer ")) if bearer else None
@@ -330,7 +333,7 @@ async def about(survey: Survey, client: Annotated[Client, Header()]) -> About:
         sites=len(survey.sites),
         sightings=len(survey.sightings),
         asked_by=client.app,
-        is_current=client.version is None or client.version >= 7,
+        is_current=client.version == "7",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 RedList = Literal["LC", "NT", "VU", "EN", "CR"]
 
@@ -20,6 +20,16 @@ Name = Annotated[str, Field(min_length=1, max_length=100)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 Number = Annotated[int, Field(ge=1, le=100_000)]
+
+
+def _no_number(day: object) -> object:
+    if isinstance(day, str) and day.isdigit():
+        raise ValueError("is not a date like 2026-11-21")
+    return day
+
+
+# pydantic takes a number in a query for the seconds since 1970.
+QueryDay = Annotated[date, BeforeValidator(_no_number)]
 
 
 class Sent(BaseModel):
@@ -89,7 +99,7 @@ class Registration(BaseModel):
 
     login: Login
     name: Name
-    newsletter: bool = False
+    newsletter: Literal["yes"] | None = None
 
 
 class Observer(BaseModel):
@@ -145,8 +155,8 @@ class WhichSightings(BaseModel):
     species: list[Code] = []
     site: Slug | None = None
     observer: Login | None = None
-    first: date | None = Field(default=None, alias="from")
-    last: date | None = Field(default=None, alias="to")
+    first: QueryDay | None = Field(default=None, alias="from")
+    last: QueryDay | None = Field(default=None, alias="to")
     confirmed: bool | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 100
 
@@ -176,7 +186,7 @@ class Client(BaseModel):
     """Who asks, by the header fields that apps of the survey send."""
 
     app: Annotated[str, Field(max_length=60)] = Field(default="", alias="x-app")
-    version: Annotated[int, Field(ge=1, le=1000)] | None = Field(default=None, alias="x-app-version")
+    version: Literal["6", "7"] = Field(default="7", alias="x-app-version")
 
 
 class About(BaseModel):

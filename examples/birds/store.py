@@ -136,7 +136,7 @@ class Survey:
         with self.lock:
             if new.login in self.observers:
                 raise Refused("this login is taken")
-            self.observers[new.login] = Observer(**new.model_dump())
+            self.observers[new.login] = Observer(login=new.login, name=new.name, newsletter=new.newsletter == "yes")
             return self.observers[new.login]
 
     def life_list(self, observer: Observer) -> LifeList:

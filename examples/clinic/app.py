@@ -40,6 +40,9 @@ from nacre.openapi import OpenAPI
 
 USER: Key[User] = Key("user")
 
+# RFC 6750 §2.1. What is no token at all is a 422; one that nobody has is a 401.
+TOKEN = r"^Bearer [A-Za-z0-9._~+/-]+=*$"
+
 NO_SUCH = {404: ("There is no such thing in the clinic", Problem)}
 RULED_OUT = {409: ("The clinic can't do that as things are", Problem)}
 BOTH = {**NO_SUCH, **RULED_OUT}
@@ -58,7 +61,7 @@ Number = Annotated[int, Path(ge=1, le=2**53)]
 async def signed_in(
     request: Request,
     call_next: CallNext,
-    bearer: Annotated[str | None, Header(alias="Authorization", pattern="^Bearer [a-z0-9-]{1,40}$")] = None,
+    bearer: Annotated[str | None, Header(alias="Authorization", pattern=TOKEN)] = None,
 ):
     """Let pass who sends a token, and tell those further in who that is."""
     user = USERS.get(bearer.removeprefix("Bearer ")) if bearer else None

@@ -10,13 +10,22 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, computed_field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, computed_field
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Text = Annotated[str, Field(max_length=5000)]
 Atc = Annotated[str, Field(pattern=r"^[A-Z][0-9]{2}[A-Z]{2}[0-9]{2}$", examples=["N02BE01"])]
 Id = Annotated[int, Field(ge=1, le=2**53)]
-Fee = Annotated[Decimal, Field(ge=0, le=10_000, decimal_places=2)]
+
+
+def _no_number(day: object) -> object:
+    if isinstance(day, str) and day.isdigit():
+        raise ValueError("is not a date like 2026-11-21")
+    return day
+
+
+# pydantic takes a number in a query for the seconds since 1970.
+QueryDay = Annotated[date, BeforeValidator(_no_number)]
 
 
 class Sent(BaseModel):
@@ -61,7 +70,7 @@ class NewDoctor(Sent):
     name: Name
     specialty: Annotated[Specialty, Field(strict=False)] = Specialty.GENERAL
     minutes: Annotated[int, Field(ge=5, le=120, multiple_of=5)] = 20
-    fee: Fee = Decimal("50.00")
+    fee: Annotated[int, Field(ge=0, le=10_000, description="In whole euros")] = 50
 
 
 class Doctor(BaseModel):
@@ -179,8 +188,8 @@ class Which(BaseModel):
 
     doctor: Id | None = None
     status: list[Status] = []
-    first: date | None = Field(default=None, alias="from")
-    last: date | None = Field(default=None, alias="to")
+    first: QueryDay | None = Field(default=None, alias="from")
+    last: QueryDay | None = Field(default=None, alias="to")
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 

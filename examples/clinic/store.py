@@ -148,7 +148,7 @@ class Clinic:
         return Doctor(**self._one("doctor", "select * from doctors where id = ?", number))
 
     def employ(self, new: NewDoctor) -> Doctor:
-        values = (new.name, new.specialty, new.minutes, str(new.fee))
+        values = (new.name, new.specialty, new.minutes, f"{new.fee}.00")
         with self._transaction():
             added = self._connection.execute(
                 "insert into doctors (name, specialty, minutes, fee) values (?, ?, ?, ?)", values
@@ -182,7 +182,7 @@ class Clinic:
     def opening(self) -> Opening:
         row = self._all("select coalesce(min(opens), 8) as opens, coalesce(max(closes), 17) as closes from hours")[0]
         count = self._all("select count(*) as doctors from doctors")[0]["doctors"]
-        return Opening(opens=time(row["opens"]), closes=time(min(row["closes"], 23)), doctors=count)
+        return Opening(opens=_hour(row["opens"]), closes=_hour(row["closes"]), doctors=count)
 
     # Patients.
 
@@ -369,6 +369,10 @@ class Clinic:
         if row is None:
             raise Unknown(f"there is no such {what}")
         return row
+
+
+def _hour(hour: int) -> time:
+    return time(hour % 24, tzinfo=UTC)
 
 
 def _appointment(row: Any) -> Appointment:

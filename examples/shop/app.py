@@ -40,6 +40,9 @@ from nacre.openapi import OpenAPI
 CUSTOMER: Key[Customer] = Key("customer")
 
 BEARER = {"bearer": {"type": "http", "scheme": "bearer"}}
+# RFC 6750 §2.1. What is no token at all is a 422; one that nobody has is a 401.
+TOKEN = r"^Bearer [A-Za-z0-9._~+/-]+=*$"
+
 NO_SUCH = {404: ("There is no such thing in the shop", Problem)}
 RULED_OUT = {409: ("The shop can't do that as things are", Problem)}
 
@@ -55,7 +58,7 @@ def signed_in(
     request: Request,
     call_next: CallNext,
     store: Store,
-    bearer: Annotated[str | None, Header(alias="Authorization", pattern=r"^Bearer [\w-]{4,60}$")] = None,
+    bearer: Annotated[str | None, Header(alias="Authorization", pattern=TOKEN)] = None,
 ):
     """Let pass who sends a token, and tell those further in who that is."""
     customer = store.customer(bearer.removeprefix("Bearer ")) if bearer else None

@@ -1,49 +1,41 @@
-"""The JSON API."""
+"""The JSON API. What a handler takes and returns is in its signature; the OpenAPI document is drawn from that."""
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from examples.tour.layers import AllowAnyOrigin, ApiKey, ConditionalGet
-from examples.tour.library import RFC
+import msgspec
+from examples.tour.layers import REQUEST_ID, AllowAnyOrigin, ApiKey, ConditionalGet, Librarian, speaks
+from examples.tour.library import RFC, Catalogue, Note
+from examples.tour.models import PROBLEM, Document, NewNote, NewRFC, Problem
 
-from nacre import Group, HTTPError, JSONResponse, Middleware, Request, StreamingResponse, abort
+from nacre import Group, HTTPError, Middleware, Query, Request, Response, ValidationError
 
 KEY = "mother-of-pearl"
+NO_SUCH = {404: ("There is no such document or note.", Problem, PROBLEM)}
 
 api = Group(
     "/api",
     name="api",
-    tags=["api"],
     middlewares=[
         AllowAnyOrigin,
-        ConditionalGet,
-        # Writing needs the key, except where a route is tagged as open to readers.
-        Middleware(ApiKey, key=KEY, only=("POST", "DELETE"), skip="open", name="api-key"),
+        speaks,
+        Middleware(ConditionalGet, only="GET"),
+        # Writing needs the key, but for notes, which readers write.
+        Middleware(ApiKey, key=KEY, only=("POST", "DELETE"), skip="api:add_note", name="api-key"),
     ],
 )
-rfcs = Group("/rfcs")
-notes = Group("/<int:number>/notes")
-
-
-class BadInput(ValueError):
-    """What a client sent can't be used, and why."""
+rfcs = Group("/rfcs", tags=["documents"], middlewares=[Middleware(Librarian, only="POST")])
+notes = Group("/<int:number>/notes", tags=["notes"])
 
 
 # Hooks and error handlers of the group.
-
-
-@api.before_request(inline=True)
-def speaks(request):
-    if request.accepts("application/json", "application/x-ndjson", "text/csv") is None:
-        abort(406, "this API speaks JSON, NDJSON and CSV")
 
 
 @api.after_request(inline=True)
@@ -55,20 +47,26 @@ def point_to_the_index(request, response):
 @api.error_handler(HTTPError, inline=True)
 def problem(request, error):
     """Every error of the API is a problem document (RFC 9457), whatever the client accepts."""
-    headers = [("content-type", "application/problem+json"), *error.headers]
-    return {"status": error.status, "detail": error.detail}, headers
+    errors = error.errors if isinstance(error, ValidationError) else ()
+    return Problem(error.status, error.detail, errors), [("content-type", PROBLEM), *error.headers]
 
 
-@api.error_handler(BadInput, inline=True)
-def unusable(request, error):
-    return {"status": 422, "detail": str(error)}, 422, {"content-type": "application/problem+json"}
+def describe_problems(openapi: dict[str, Any]) -> None:
+    """Say in the OpenAPI document what `problem` makes of the errors that Nacre finds."""
+    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for path, operations in openapi["paths"].items():
+        for operation in operations.values() if path.startswith("/api") else ():
+            for status, response in operation["responses"].items():
+                if int(status) >= 400:
+                    response.setdefault("content", content)
 
 
 # Documents.
 
 
-@api.get("")
-async def index(request: Request):
+@api.get("", tags=["documents"])
+async def index(request: Request) -> dict[str, str]:
+    """What there is, and where."""
     return {
         "documents": request.url_for("api:search") + "{?area,q}",
         "all as NDJSON": request.url_for("api:export_ndjson"),
@@ -78,110 +76,94 @@ async def index(request: Request):
 
 
 @rfcs.get("")
-def search(request: Request):
-    return request.state.catalogue.find(request.query.get("area", ""), request.query.get("q", ""))
+def search(
+    catalogue: Catalogue,
+    area: Annotated[str, Query(max_length=40, examples=["TLS"])] = "",
+    q: Annotated[str, Query(max_length=200, description="A part of the title, or a number")] = "",
+) -> list[RFC]:
+    """Search the documents, newest first."""
+    return catalogue.find(area, q)
 
 
-@rfcs.post("")
-async def add(request: Request):
-    rfc = _rfc(await request.json())
-    await asyncio.to_thread(request.state.catalogue.add, rfc)  # IntegrityError: Librarian answers 409
-    return JSONResponse(rfc, 201, {"location": request.url_for("api:document", number=rfc.number)})
+@rfcs.post("", status_code=201)
+def add(request: Request, response: Response, catalogue: Catalogue, document: NewRFC) -> RFC:
+    """Add a document to the library."""
+    rfc = RFC(**msgspec.structs.asdict(document))
+    catalogue.add(rfc)  # IntegrityError: Librarian answers 409
+    response.headers["location"] = request.url_for("api:document", number=rfc.number)
+    return rfc
 
 
-@rfcs.get("/<int:number>", name="document")
-def one_document(request: Request):
-    rfc: RFC = request.state.rfc
-    replaced = [old.number for old in request.state.catalogue.replaced_by(rfc.number)]
-    return {**asdict(rfc), "obsoletes": replaced}
+@rfcs.get("/<int:number>", name="document", responses=NO_SUCH)
+def one_document(catalogue: Catalogue, rfc: RFC) -> Document:
+    """One document."""
+    replaced = tuple(old.number for old in catalogue.replaced_by(rfc.number))
+    return Document(**asdict(rfc), obsoletes=replaced)
 
 
 # Notes.
 
 
-@notes.get("")
-def list_notes(request: Request, number: int):
-    return request.state.catalogue.notes(number)
+@notes.get("", responses=NO_SUCH)
+def list_notes(catalogue: Catalogue, rfc: RFC) -> list[Note]:
+    """The notes on a document, oldest first."""
+    return catalogue.notes(rfc.number)
 
 
-@notes.post("", tags=["open"])
-async def add_note(request: Request, number: int):
-    reader, text = _words(await request.json(), "reader", "text")
-    catalogue = request.state.catalogue
-    note = await asyncio.to_thread(catalogue.add_note, number, reader, text)
-
-    @request.after_request
-    def remember(request, response):
-        response.set_cookie("reader", quote(reader), max_age=30 * 86400, httponly=True)
+@notes.post("", status_code=201, responses=NO_SUCH)
+def add_note(
+    request: Request,
+    response: Response,
+    catalogue: Catalogue,
+    rfc: RFC,
+    new: NewNote,
+    request_id: Annotated[str, REQUEST_ID],
+) -> Note:
+    """Leave a note on a document."""
+    note = catalogue.add_note(rfc.number, new.reader, new.text)
 
     def tell():  # runs after the response is sent, and the reader doesn't wait for it
-        catalogue.record(f"{reader} wrote on RFC {number} (request {request.state.request_id})")
+        catalogue.record(f"{note.reader} wrote on RFC {note.number} (request {request_id})")
 
-    address = request.url_for("api:note", number=number, note=note.id)
-    return JSONResponse(note, 201, {"location": address}, background=tell)
+    response.background = tell
+    response.headers["location"] = request.url_for("api:note", number=note.number, id=note.id)
+    response.set_cookie("reader", quote(note.reader), max_age=30 * 86400, httponly=True)
+    return note
 
 
-@notes.route("/<int:note>", name="note")
+@notes.route("/<int:id>", name="note", responses=NO_SUCH)
 class OneNote:
     """A class gives a route one handler per method."""
 
-    def get(self, request: Request, number: int, note: int):
-        return request.state.catalogue.note(number, note) or abort(404, f"RFC {number} has no note {note}")
+    def get(self, note: Note) -> Note:
+        """One note."""
+        return note
 
-    def delete(self, request: Request, number: int, note: int):
-        if request.state.catalogue.note(number, note) is None:
-            abort(404, f"RFC {number} has no note {note}")
-        request.state.catalogue.delete_note(note)  # None: 204
-
-
-# Exports: sent as they are read, a few rows at a time, however many there are.
+    def delete(self, catalogue: Catalogue, note: Note) -> None:
+        """Delete a note."""
+        catalogue.delete_note(note.id)  # None: 204
 
 
-@api.get("/export.ndjson")
-async def export_ndjson(request: Request):
-    async def lines() -> AsyncIterator[str]:
-        last = 0
-        while rows := await asyncio.to_thread(request.state.catalogue.page, last):
-            for rfc in rows:
-                yield json.dumps(asdict(rfc)) + "\n"
-            last = rows[-1].number
-
-    return StreamingResponse(lines(), content_type="application/x-ndjson")
+# Exports: generators, sent as they go on, a few rows at a time, however many there are.
 
 
-@api.get("/export.csv")
-def export_csv(request: Request):
-    def lines() -> Iterator[str]:  # a plain generator runs in a worker thread
-        yield "number,title,month,year,area,obsoleted_by\r\n"
-        for rfc in request.state.catalogue.all():
-            line = io.StringIO()
-            replaced = " ".join(map(str, rfc.obsoleted_by))
-            csv.writer(line).writerow([rfc.number, rfc.title, rfc.month, rfc.year, rfc.area, replaced])
-            yield line.getvalue()
+@api.get("/export.ndjson", tags=["exports"], content_type="application/x-ndjson")
+async def export_ndjson(catalogue: Catalogue) -> AsyncIterator[str]:
+    """All documents, one JSON document on each line."""
+    for rfc in catalogue.all():
+        yield json.dumps(asdict(rfc)) + "\n"
 
-    return StreamingResponse(lines(), content_type="text/csv; charset=utf-8")
+
+@api.get("/export.csv", tags=["exports"], content_type="text/csv", charset="utf-8")
+def export_csv(catalogue: Catalogue) -> Iterator[str]:  # a plain generator runs in a worker thread
+    """All documents as a table."""
+    yield "number,title,month,year,area,obsoleted_by\r\n"
+    for rfc in catalogue.all():
+        line = io.StringIO()
+        replaced = " ".join(map(str, rfc.obsoleted_by))
+        csv.writer(line).writerow([rfc.number, rfc.title, rfc.month, rfc.year, rfc.area, replaced])
+        yield line.getvalue()
 
 
 rfcs.include(notes)
 api.include(rfcs)
-
-
-# What clients send.
-
-
-def _words(data: Any, *names: str) -> list[str]:
-    """The strings of these names, none of them empty or long."""
-    words = [data.get(name) if isinstance(data, dict) else None for name in names]
-    for name, word in zip(names, words, strict=True):
-        if not isinstance(word, str) or not 0 < len(word.strip()) <= 1000:
-            raise BadInput(f"`{name}` must be text of 1 to 1000 characters")
-    return [word.strip() for word in words if word is not None]
-
-
-def _rfc(data: Any) -> RFC:
-    title, area = _words(data, "title", "area")
-    number, month, year = (data.get(name) for name in ("number", "month", "year"))
-    for value, low, high in ((number, 1, 99999), (month, 1, 12), (year, 1969, 2100)):
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise BadInput("`number`, `month` and `year` must be whole numbers that an RFC can have")
-    return RFC(number, title, month, year, area)

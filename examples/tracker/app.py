@@ -38,6 +38,9 @@ from nacre.openapi import OpenAPI
 
 USER: Key[User] = Key("user")
 
+# RFC 6750 §2.1. What is no token at all is a 422; one that nobody has is a 401.
+TOKEN = r"^Bearer [A-Za-z0-9._~+/-]+=*$"
+
 NO_SUCH = {404: ("There is no such thing in the tracker", Problem)}
 RULED_OUT = {409: ("The tracker can't do that as things are", Problem)}
 BOTH = {**NO_SUCH, **RULED_OUT}
@@ -56,7 +59,7 @@ async def writers_sign_in(
     request: Request,
     call_next: CallNext,
     tracker: Tracker,
-    bearer: Annotated[str | None, Header(alias="Authorization", pattern="^Bearer [a-z]{2,20}$")] = None,
+    bearer: Annotated[str | None, Header(alias="Authorization", pattern=TOKEN)] = None,
 ):
     """Everybody may read; who writes sends a token, in this example the login itself."""
     try:

@@ -9,7 +9,7 @@ import logging
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -198,8 +198,9 @@ class Nacre(Group):
         """
         self.converters.register(name, parser, pattern=pattern, format=format)
 
-    @contextmanager
-    def override(self, target: Any, replacement: Any = MISSING, /, *, value: Any = MISSING) -> Generator[None]:
+    def override(
+        self, target: Any, replacement: Any = MISSING, /, *, value: Any = MISSING
+    ) -> AbstractContextManager[None]:
         """Within `with app.override(get_session, fake):`, ask another provider instead, as tests do.
 
         `target` is a provider's function or class, or the type that it provides; `replacement` is one too, or what
@@ -211,6 +212,10 @@ class Nacre(Group):
             raise TypeError("override() takes either another provider or `value=…`")
         where = Location.of_caller()
         override = override_of(target, ready_provider(value) if replacement is MISSING else replacement, where)
+        return self._overridden(override, where)
+
+    @contextmanager
+    def _overridden(self, override: Override, where: Location) -> Generator[None]:
         check_override(override, self._ready().chains, self, where)
         self.overrides.append(override)
         self._tell(lambda: self.overrides.remove(override))

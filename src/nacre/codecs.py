@@ -11,7 +11,7 @@ import msgspec
 def _encode_foreign(value: object) -> object:
     dump = getattr(value, "model_dump", None)  # pydantic's models, without importing pydantic
     if dump is not None:
-        return dump(mode="json")
+        return dump(mode="json", by_alias=True)
     raise TypeError(f"{type(value).__qualname__} has no JSON form; return a dict, a dataclass, a Struct or a model")
 
 

@@ -244,6 +244,7 @@ class Compiler:
         return Endpoint(
             call=call,
             convert=convert,
+            convert_hook=owner.tools.results.convert,
             label=f"handler {describe(endpoint)} ({where})",
             view=endpoint,
             views=(),
@@ -284,6 +285,7 @@ class Compiler:
                 return Endpoint(
                     call=Call(call, call),
                     convert=owner.tools.results.convert,
+                    convert_hook=owner.tools.results.convert,
                     label=label,
                     view=answer,
                     views=(),

@@ -488,11 +488,14 @@ def declare_route(
 def _refuse_misspelt(options: Mapping[str, Any], where: Location) -> None:
     """An option that is nearly one of Nacre's own is a misspelt one: a guard that it was to place would be missing."""
     for name in options:
-        near = difflib.get_close_matches(name, _ROUTE_OPTIONS, n=1, cutoff=0.75)
+        near = _OTHER_NAMES.get(name) or difflib.get_close_matches(name, _ROUTE_OPTIONS, n=1, cutoff=0.75)
         if near:
             fix = f"did you mean `{near[0]}`? Options of your own need names less like it"
             raise ConfigurationError(Problem(f"a route has no option `{name}`", where, fix))
 
+
+_OTHER_NAMES = {"status": ["status_code"], "response_model": ["response_type"], "dependencies": ["middlewares"]}
+"""What other frameworks call some of the options."""
 
 _ROUTE_OPTIONS = (
     *("name", "tags", "middlewares", "error_handlers", "host", "defaults", "slashes", "inline", "max_body"),

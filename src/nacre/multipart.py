@@ -167,7 +167,8 @@ class _StrictParser(PushMultipartParser):  # type: ignore[misc]
 
 def _name_of(segment: MultipartSegment) -> str | None:
     # The library makes an empty name of a missing one.
-    return segment.name or parse_content_disposition(segment["Content-Disposition"])[1]
+    name: str | None = segment.name or parse_content_disposition(segment["Content-Disposition"] or "")[1]
+    return name
 
 
 class MultipartParser:

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-from nacre.binding.providers import Override, Provider
+from nacre.binding.providers import Override, Provider, Ready
 from nacre.callables import describe
 from nacre.compiler import Chain
 from nacre.errors import ConfigurationError, Location, Problem
@@ -17,12 +17,12 @@ def check_override(override: Override, chains: Iterable[Chain], app: Any, where:
 
     A test that replaces another function than it means to would use the real one.
     """
-    asked = list(dict.fromkeys(provider for chain in chains if chain.owner is app for provider in _asked(chain)))
+    asked = [provider for chain in chains if chain.owner is app for provider in _asked(chain)]
+    asked += [provider for known in app.overrides for provider in known.covered]
     if any(override.covers(provider) for provider in asked):
         return
-    if any(known.target == override.target for known in app.overrides):
-        return  # the one that it stood for is asked no more
-    known = [name for provider in asked for name in (describe(provider.function), _type_name(provider.provides))]
+    known = [describe(provider.function) for provider in asked if not isinstance(provider.function, Ready)]
+    known += [_type_name(provider.provides) for provider in asked if provider.provides is not None]
     target = override.target
     name = describe(target) if hasattr(target, "__qualname__") else _type_name(target)
     near = difflib.get_close_matches(name, known, n=1)

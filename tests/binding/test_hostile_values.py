@@ -81,7 +81,7 @@ MODELS: list[Any] = [
 
 def refusal(parser: Parser, raw: Any) -> list[ErrorItem] | BadRequest | None:
     """How a raw value is refused; None if it is taken, and then it can be sent back."""
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         value = parser.parse(raw)
     except FAILURES:
@@ -90,7 +90,7 @@ def refusal(parser: Parser, raw: Any) -> list[ErrorItem] | BadRequest | None:
         except BadRequest as error:
             return error
         finally:
-            assert time.perf_counter() - start < 5
+            assert time.process_time() - start < 5
         assert found
         assert len(found) <= 101
         assert len(encode_json(found)) < 50_000
@@ -261,7 +261,7 @@ def test_texts_of_bodies_can_be_sent_back():
 )
 def test_hostile_texts_are_taken_or_refused(type_, text):
     parser = text_parser(type_, NONE)
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         value = parser.parse(text)
     except FAILURES:
@@ -269,7 +269,7 @@ def test_hostile_texts_are_taken_or_refused(type_, text):
         encode_json(item)
     else:
         encode_json(value)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_lone_surrogates_in_forms_are_refused():

@@ -7,7 +7,7 @@ import decimal
 import enum
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
 import attrs
@@ -444,3 +444,22 @@ async def test_a_body_over_the_limit_is_413_for_a_bound_handler(client_for):
     async with client_for(app) as client:
         assert (await client.post("/", json=list(range(20)))).status == 413
         assert (await client.post("/", json=[1])).json() == [1]
+
+
+@dataclass
+class Defaulted:
+    name: str
+    count: int = 1
+    inner: list[DataPage] = field(default_factory=list)
+
+
+async def test_defaults_of_a_dataclass_are_there_and_are_sent(client_for):
+    app = Nacre()
+
+    @app.post("/")
+    async def handler(value: Defaulted):
+        return value
+
+    async with client_for(app) as client:
+        answer = await client.post("/", json={"name": "a", "inner": [{"size": 3}]})
+    assert answer.json() == {"name": "a", "count": 1, "inner": [{"number": 1, "size": 3}]}

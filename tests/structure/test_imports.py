@@ -35,7 +35,7 @@ SIDEWAYS = {
 }
 
 # Loaded by what needs them, when it needs them.
-NOT_WITH_NACRE = ["granian", "click", "multipart", "jinja2", "uvloop"]
+NOT_WITH_NACRE = ["granian", "click", "multipart", "jinja2", "uvloop", "nacre_openapi_ui"]
 
 
 def module_name(path: Path) -> str:

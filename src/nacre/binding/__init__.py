@@ -5,7 +5,6 @@ from nacre.binding.inputs import Input
 from nacre.binding.marks import MISSING, Body, Constraints, Cookie, File, Form, Header, Path, Query, Source
 from nacre.binding.plan import Site
 from nacre.binding.providers import Provide, Provider
-from nacre.binding.providers import Provide
 from nacre.binding.signature import MARKERS, Parameter, read_parameters
 from nacre.binding.validation import DEFAULT, Validation
 from nacre.binding.writer import BINDER
@@ -25,7 +24,6 @@ __all__ = [
     "Input",
     "Parameter",
     "Path",
-    "Provide",
     "Provide",
     "Provider",
     "Query",

@@ -36,6 +36,7 @@ TOO_DEEP: Final = "the body is nested too deeply"
 _LONGEST_KEY = 100
 _LONGEST_TEXT = 300
 _RUN = 500  # items that are tried at a time
+_SHORT = 20  # collections that are walked item by item
 
 
 class TooLarge:
@@ -52,7 +53,7 @@ class _Enough(Exception):
 
 
 class Found:
-    """The errors found so far, and how many collections the search is in."""
+    """The errors found so far. `depth` counts the collections around the search whose items were tried in runs."""
 
     def __init__(self) -> None:
         self.items: list[ErrorItem] = []
@@ -124,7 +125,7 @@ def place_in(message: str) -> list[str | int]:
 
 
 class ListNode:
-    """A list, set or tuple of equal items. `runs` says how far down the items are first tried many at a time."""
+    """A list, set or tuple of equal items. Down to `runs` such collections deep they are first tried many at a time."""
 
     kinds: frozenset[JSONKind] = frozenset(("array",))
     words = "a list"
@@ -157,8 +158,8 @@ class ListNode:
 
     def _walk_items(self, values: list[Any], place: Place, found: Found) -> Any:
         made: list[Any] = []
-        found.depth += 1
-        in_runs = found.depth <= self._runs
+        in_runs = found.depth < self._runs and len(values) > _SHORT
+        found.depth += in_runs
         for start in range(0, len(values), _RUN):
             run = values[start : start + _RUN]
             try:
@@ -168,7 +169,7 @@ class ListNode:
             except FAILURES:
                 pass
             made += [self._item.walk(one, (place, index), found) for index, one in enumerate(run, start)]
-        found.depth -= 1
+        found.depth -= in_runs
         return BAD if any(one is BAD for one in made) else made
 
 
@@ -216,8 +217,9 @@ class MappingNode:
     kinds: frozenset[JSONKind] = frozenset(("object",))
     words = "an object"
 
-    def __init__(self, key: Node, value: Node, limits: Sequence[Limit]) -> None:
+    def __init__(self, key: Node, value: Node, limits: Sequence[Limit], runs: int) -> None:
         self.type: Any = GenericAlias(dict, (key.type, value.type))
+        self._runs = runs
         self._key_type: Any = GenericAlias(dict, (key.type, Any))
         self._key, self._value = key, value
         self._limits = limits
@@ -228,12 +230,25 @@ class MappingNode:
             return BAD
         wrong = passed(self._limits, dict(value))
         found.add(place, *wrong)
-        found.depth += 1
-        made = {
-            self._walk_key(key, place, found): self._walk_value(key, one, place, found) for key, one in value.items()
-        }
-        found.depth -= 1
+        made = self._walk_items(list(value.items()), place, found)
         return BAD if wrong or BAD in made or any(one is BAD for one in made.values()) else made
+
+    def _walk_items(self, items: list[tuple[Any, Any]], place: Place, found: Found) -> dict[Any, Any]:
+        made: dict[Any, Any] = {}
+        in_runs = found.depth < self._runs and len(items) > _SHORT
+        found.depth += in_runs
+        for start in range(0, len(items), _RUN):
+            run = items[start : start + _RUN]
+            try:
+                if in_runs:
+                    made |= msgspec.convert(dict(run), self.type, str_keys=True)
+                    continue
+            except FAILURES:
+                pass
+            for key, one in run:
+                made[self._walk_key(key, place, found)] = self._value.walk(one, (place, _key(key)), found)
+        found.depth -= in_runs
+        return made
 
     def _walk_key(self, key: Any, place: Place, found: Found) -> Any:
         try:
@@ -249,9 +264,6 @@ class MappingNode:
                 found.add(at, INVALID)
             return BAD
         return made
-
-    def _walk_value(self, key: Any, value: Any, place: Place, found: Found) -> Any:
-        return self._value.walk(value, (place, _key(key)), found)
 
 
 def _key(key: Any) -> str | int:

@@ -81,7 +81,8 @@ class Raws:
         fields = self._fields(one.source)
         if one.group:
             assert isinstance(one.parser, GroupParser)
-            return read_group(fields, one.parser.fields)
+            group = read_group(fields, one.parser.fields, header=one.source == "header")
+            return group if group or one.required else None
         if one.many:
             return fields.getlist(one.key) or None
         return fields.get(one.key)
@@ -154,13 +155,21 @@ class FormFiles:
         return list(self._form.files(key))
 
 
-def read_group(fields: Any, wanted: Sequence[GroupField]) -> dict[str, Any]:
-    """The fields of a source that a model wants, as its `GroupParser` takes them; without a list of them, all."""
+def read_group(fields: Any, wanted: Sequence[GroupField], *, header: bool = False) -> dict[str, Any]:
+    """The fields of a source for a model, as its `GroupParser` takes them; without a list of wanted ones, all.
+
+    Others come along, since a model may forbid them; not those of headers, where a client always sends more. A header's
+    name has dashes where the model's field has underscores.
+    """
     if not wanted:
         return {key: fields.getlist(key) for key in fields.keys()}  # noqa: SIM118 - not all are mappings
     found: dict[str, Any] = {}
     for one in wanted:
-        value = (fields.getlist(one.key) or None) if one.many else fields.get(one.key)
+        key = one.key.replace("_", "-") if header else one.key
+        value = (fields.getlist(key) or None) if one.many else fields.get(key)
         if value is not None:
             found[one.key] = value
+    if not header:
+        known = {one.key for one in wanted}
+        found |= {key: fields.get(key) for key in fields.keys() if key not in known}  # noqa: SIM118
     return found

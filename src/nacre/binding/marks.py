@@ -35,7 +35,7 @@ class Constraints:
     max_length: int | None = None
     pattern: str | None = None
     strict: bool = False
-    """No conversion: `1` is no bool and `"1"` in JSON no number."""
+    """Of text, only `true` and `false` are a bool; of pydantic's types, no conversion. JSON is always read strictly."""
 
     def __bool__(self) -> bool:
         return self != _NO_CONSTRAINTS

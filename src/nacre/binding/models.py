@@ -26,6 +26,7 @@ from nacre.binding.faults import (
     shorten,
     user_fault,
 )
+from nacre.binding.finishing import Step, finishing_of
 from nacre.binding.kinds import (
     MAPPINGS,
     field_types,
@@ -42,7 +43,7 @@ from nacre.binding.marks import MISSING, Constraints
 from nacre.binding.parser import FAILURES, GroupField, GroupParser, Parser, Unsupported
 from nacre.binding.readings import shown
 from nacre.binding.scalars import text_parser, texts_parser
-from nacre.binding.trees import check_json, check_metadata, decimal_check, inspected, tree
+from nacre.binding.trees import check_json, check_metadata, inspected, tree
 from nacre.errors import BadRequest, ErrorItem
 
 
@@ -60,7 +61,7 @@ def json_parser(type_: Any, constraints: Constraints) -> Parser:
     check_json(info)
     check_metadata(info)
     decode = msgspec.json.Decoder(type_).decode
-    parse = _checked(decode, decimal_check(info), _outer_limits(type_, constraints))
+    parse = _checked(decode, finishing_of(info), _outer_limits(type_, constraints))
     return Parser(parse, _Explanation(parse, type_, constraints, decode_untyped))
 
 
@@ -76,7 +77,7 @@ def value_parser(type_: Any, constraints: Constraints) -> Parser:
     info = inspected(type_)
     check_metadata(info)
     parse = _checked(
-        partial(msgspec.convert, type=type_, str_keys=True), decimal_check(info), _outer_limits(type_, constraints)
+        partial(msgspec.convert, type=type_, str_keys=True), finishing_of(info), _outer_limits(type_, constraints)
     )
     return Parser(parse, _Explanation(parse, type_, constraints, lambda value: value))
 
@@ -88,17 +89,15 @@ def _outer_limits(type_: Any, constraints: Constraints) -> Sequence[Limit]:
     return limits_of(families_of(bare.type), [*constraints_of(others), constraints], shown(bare.type))
 
 
-def _checked(
-    decode: Callable[[Any], Any], check_decimals: Callable[[Any], None] | None, limits: Sequence[Limit]
-) -> Callable[[Any], Any]:
+def _checked(decode: Callable[[Any], Any], finish: Step | None, limits: Sequence[Limit]) -> Callable[[Any], Any]:
     """The decoder itself if nothing is left to check after it."""
-    if check_decimals is None and not limits:
+    if finish is None and not limits:
         return decode
 
     def parse(raw: Any) -> Any:
         value = decode(raw)
-        if check_decimals is not None:
-            check_decimals(value)
+        if finish is not None:
+            finish(value)
         check(limits, value)
         return value
 
@@ -281,7 +280,7 @@ def _builder(model: Any) -> Callable[[dict[str, Any]], Any]:
     if is_typed_dict(cls):
         required = cls.__required_keys__
         return partial(_whole, required)
-    if issubclass(cls, msgspec.Struct) or is_named_tuple(cls):
+    if issubclass(cls, msgspec.Struct) or is_named_tuple(cls) or dataclasses.is_dataclass(cls):
         return lambda values: cls(**values)
     return partial(msgspec.convert, type=model)
 

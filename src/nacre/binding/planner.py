@@ -307,6 +307,8 @@ class Planner:
         )
 
     def _implicit(self, parameter: Parameter, label: str) -> Value | None:
+        if parameter.default is not MISSING and self._open and self._open[-1].scope == "app":
+            return None  # no request gives it one
         kind = kind_of(parameter.type)
         if kind in ("text", "texts"):
             return self._fields(parameter, Mark("query"), label)

@@ -94,6 +94,8 @@ class Override:
     target: Any
     provider: Provider
     has_scope: bool
+    covered: set[Provider] = field(default_factory=set["Provider"])
+    """Those in whose place it was asked."""
 
     def covers(self, provider: Provider) -> bool:
         """Whether it stands in for this one."""
@@ -101,6 +103,7 @@ class Override:
 
     def instead_of(self, provider: Provider) -> Provider:
         """What is asked in the place of a provider that it covers."""
+        self.covered.add(provider)
         return self.provider if self.has_scope else replace(self.provider, scope=provider.scope)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -14,12 +12,14 @@ from msgspec import inspect
 from nacre.binding.faults import ListNode, MappingNode, Node, ObjectNode, RowNode, UnionNode
 from nacre.binding.kinds import field_types, unwrap
 from nacre.binding.leaves import InstanceNode, find_leaf
-from nacre.binding.limits import Limit, constraints_of, is_bounded, limits_of
+from nacre.binding.limits import Limit, constraints_of, limits_of
 from nacre.binding.marks import Constraints
 from nacre.binding.parser import Unsupported
 
-# PERF: going over a body once for each level of its collections would take quadratic time.
+# PERF: trying the items of a collection in runs means to go over all that is in them once more, so that many levels of
+# collections would take quadratic time. Items without parts are no such level.
 _RUNS = 4
+_ALL = 1_000_000
 
 _CONTAINERS: dict[type[inspect.Type], type] = {
     inspect.ListType: list,
@@ -27,8 +27,6 @@ _CONTAINERS: dict[type[inspect.Type], type] = {
     inspect.FrozenSetType: frozenset,
     inspect.VarTupleType: tuple,
 }
-_DICTS = (inspect.DictType, inspect.FrozenDictType)
-_CLASSES = (inspect.StructType, inspect.TypedDictType, inspect.DataclassType, inspect.NamedTupleType)
 
 
 def inspected(type_: Any) -> inspect.Type:
@@ -150,7 +148,8 @@ class _Tree:
             case inspect.CollectionType():
                 return self._collection(info)
             case inspect.DictType() | inspect.FrozenDictType():
-                return MappingNode(self.node(info.key_type), self.node(info.value_type), _counts(info))
+                runs = 0 if has_decimals(info.key_type) else _runs(info.value_type)
+                return MappingNode(self.node(info.key_type), self.node(info.value_type), _counts(info), runs)
             case inspect.CustomType():
                 return InstanceNode(info.cls)
             case inspect.StructType() | inspect.TypedDictType() | inspect.DataclassType() | inspect.NamedTupleType():
@@ -167,10 +166,7 @@ class _Tree:
 
     def _collection(self, info: inspect.CollectionType) -> Node:
         make = _CONTAINERS[type(info)]
-        # msgspec takes decimals that we don't.
-        runs = 0 if has_decimals(info.item_type) else _RUNS
-        leaf = find_leaf(info.item_type) is not None
-        return ListNode(self.node(info.item_type), make, _counts(info), 10**9 if leaf and runs else runs)
+        return ListNode(self.node(info.item_type), make, _counts(info), _runs(info.item_type))
 
     def _class(
         self, info: inspect.StructType | inspect.TypedDictType | inspect.DataclassType | inspect.NamedTupleType
@@ -190,105 +186,12 @@ class _Tree:
         return made
 
 
+def _runs(info: inspect.Type) -> int:
+    """How deep items of this type are tried many at a time."""
+    if has_decimals(info):
+        return 0  # msgspec takes decimals that we don't
+    return _RUNS if find_leaf(info) is None else _ALL
+
+
 def _counts(info: Any) -> tuple[Limit, ...]:
     return limits_of({"items"}, [Constraints(min_length=info.min_length, max_length=info.max_length)], "")
-
-
-# Decimals.
-
-DecimalCheck = Callable[[Any], None]
-"""Raises ValueError if a decimal in a decoded value is not finite, or larger than arithmetic can bear."""
-
-
-def decimal_check(info: inspect.Type) -> DecimalCheck | None:
-    """The check for values of a type; None if there is no decimal in them."""
-    return _Decimals({}).check(info)
-
-
-@dataclass(frozen=True, slots=True)
-class _Decimals:
-    """Checks that are made already, by class: a class may have itself in its fields."""
-
-    known: dict[int, DecimalCheck]
-
-    def check(self, info: inspect.Type) -> DecimalCheck | None:
-        if not has_decimals(info):
-            return None
-        match info:
-            case inspect.DecimalType():
-                return _check_decimal
-            case inspect.DictType() | inspect.FrozenDictType():
-                return self._mapping(info.key_type, info.value_type)
-            case inspect.CollectionType():
-                return self._items(info.item_type)
-            case inspect.TupleType():
-                return _each(
-                    {operator.itemgetter(at): self.check(one) for at, one in enumerate(info.item_types)}, tuple
-                )
-            case inspect.StructType() | inspect.TypedDictType() | inspect.DataclassType() | inspect.NamedTupleType():
-                return self.known.get(id(info)) or self._class(info)
-            case _:
-                return _all(self.check(one) for one in parts_of(info).values())
-
-    def _items(self, info: inspect.Type) -> DecimalCheck:
-        check = self.check(info)
-        assert check is not None
-
-        def run(value: Any) -> None:
-            if isinstance(value, list | tuple | set | frozenset):
-                for one in value:
-                    check(one)
-
-        return run
-
-    def _mapping(self, key: inspect.Type, value: inspect.Type) -> DecimalCheck:
-        both = self.check(key), self.check(value)
-
-        def run(mapping: Any) -> None:
-            for pair in mapping.items() if isinstance(mapping, Mapping) else ():
-                for check, one in zip(both, pair, strict=True):
-                    if check is not None:
-                        check(one)
-
-        return run
-
-    def _class(
-        self, info: inspect.StructType | inspect.TypedDictType | inspect.DataclassType | inspect.NamedTupleType
-    ) -> DecimalCheck:
-        checks: dict[Callable[[Any], Any], DecimalCheck | None] = {}
-        run = _each(checks, dict if isinstance(info, inspect.TypedDictType) else get_origin(info.cls) or info.cls)
-        self.known[id(info)] = run
-        for one in info.fields:
-            if has_decimals(one.type):
-                get = _get(one.name) if isinstance(info, inspect.TypedDictType) else operator.attrgetter(one.name)
-                checks[get] = self.check(one.type)
-        return run
-
-
-def _check_decimal(value: Any) -> None:
-    if isinstance(value, Decimal) and not is_bounded(value):
-        raise ValueError("a decimal is not finite or too large")
-
-
-def _get(key: str) -> Callable[[Any], Any]:
-    return lambda value: value.get(key)
-
-
-def _each(checks: Mapping[Callable[[Any], Any], DecimalCheck | None], cls: type) -> DecimalCheck:
-    def run(value: Any) -> None:
-        if isinstance(value, cls):
-            for get, check in checks.items():
-                if check is not None:
-                    check(get(value))
-
-    return run
-
-
-def _all(checks: Iterable[DecimalCheck | None]) -> DecimalCheck:
-    known = [check for check in checks if check is not None]
-
-    def run(value: Any) -> None:
-        for check in known:
-            check(value)
-
-    return run

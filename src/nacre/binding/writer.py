@@ -162,7 +162,9 @@ class _Writer:
             if one.source == "path":
                 return "path"
             self.names[f"fields{index}"] = getattr(one.parser, "fields", ())
-            return f"read_group({_FIELDS[one.source][0]}, fields{index})" + ("" if one.required else " or None")
+            header = ", header=True" if one.source == "header" else ""
+            absent = "" if one.required else " or None"
+            return f"read_group({_FIELDS[one.source][0]}, fields{index}{header}){absent}"
         if one.source == "path":
             return f"path[{one.key!r}]"
         if one.many:

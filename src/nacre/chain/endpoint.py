@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from nacre.callables import Call
@@ -28,6 +29,8 @@ class Endpoint:
 
     call: Call
     convert: Converter
+    convert_hook: Converter
+    """For what hooks return: the handler's annotation and options are not theirs."""
     label: str
     view: Callable[..., Any]
     views: Sequence[Call]
@@ -96,30 +99,32 @@ class Endpoint:
         afters = tuple(hook.step(blocking=inline) for hook in self.afters)
         view = self.view
 
-        async def answer(request: Request) -> Any:
+        convert_hook = partial(self._converted, self.convert_hook)
+
+        async def answer(request: Request) -> Response:
             for hook, awaited in views:
                 value = hook(request, view, dict(request.path_params))
                 if awaited:
                     value = await value
                 if value is not None:
-                    return value
+                    return convert_hook(value)
             for hook, awaited in befores:
                 value = hook(request)
                 if awaited:
                     value = await value
                 if value is not None:
-                    return value
+                    return convert_hook(value)
             value = call(request)
-            return await value if call_awaited else value
+            return self._converted(self.convert, await value if call_awaited else value)
 
         async def produce(request: Request) -> Response:
-            response = await self._settle(request, self._convert(await answer(request)), inline)
+            response = await self._settle(request, await answer(request), inline)
             for hook, awaited in afters:
                 value = hook(request, response)
                 if awaited:
                     value = await value
                 if value is not None:
-                    response = adopt(request, self._convert(value))
+                    response = adopt(request, convert_hook(value))
             return response
 
         return produce
@@ -130,12 +135,12 @@ class Endpoint:
             call = hook.in_thread if inline and hook.in_thread is not None else hook.on_loop
             value = await call(request, response)
             if value is not None:
-                response = adopt(request, self._convert(value))
+                response = adopt(request, self._converted(self.convert_hook, value))
         return response
 
-    def _convert(self, value: Any) -> Response:
+    def _converted(self, convert: Converter, value: Any) -> Response:
         try:
-            return self.convert(value)
+            return convert(value)
         except (TypeError, ValueError) as error:
             raise self._unconvertible(value, error) from error
 

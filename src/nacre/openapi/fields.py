@@ -92,7 +92,7 @@ def _merged(first: Field, second: Field) -> Field:
     by = tuple(dict.fromkeys((*first.by, *second.by)))
     required = first.required or second.required
     schemas = [{key: value for key, value in one.schema.items() if key != "default"} for one in (first, second)]
-    schema = both(*schemas)
+    schema = dict(both(*schemas))
     if not required and first.schema.get("default", MISSING) == second.schema.get("default", MISSING) != MISSING:
         schema["default"] = first.schema["default"]
     told = [one.description for one in (first, second) if one.description]

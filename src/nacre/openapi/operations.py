@@ -61,7 +61,7 @@ def _below(template: str, prefix: str) -> str | None:
 
 def _with_ids(operations: Sequence[Operation]) -> list[Operation]:
     """Give each an id: what its route says, or its name; with the method, and the path, where that isn't enough."""
-    counts = Counter(map(_name, operations))
+    counts = Counter(_name(one) for one in operations if not one.route.documentation.operation_id)
     taken: set[str] = set()
     found: dict[int, Operation] = {}
     # What an author gave is kept, whatever comes before it.

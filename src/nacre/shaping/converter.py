@@ -11,7 +11,7 @@ import msgspec
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.response import Response
 from nacre.results import Converter, Results, is_stream, return_annotation
-from nacre.shaping.annotations import is_stream_type, makes_stream, members_of, plain_part, says_nothing
+from nacre.shaping.annotations import EMPTY, is_stream_type, makes_stream, members_of, plain_part, says_nothing
 from nacre.shaping.checks import Checks
 from nacre.shaping.conversion import Conversion, compile_conversion
 from nacre.shaping.label import Label
@@ -36,6 +36,8 @@ def promise_of(results: Results, function: Callable[..., Any], given: Mapping[st
     """Read what a function with these options promises. The options must have been found sound."""
     options = read_options(given, "", None)
     kind = _value_type(function, options)
+    if kind is int and options.response_type is None and return_annotation(function) is not int:
+        kind = EMPTY  # in a union a number is a status, as `Results.compile` has it
     status = options.status_code
     if status is None:
         status = results.none_status if kind in (None, type(None)) else None if says_nothing(kind) else 200

@@ -301,6 +301,10 @@ class _WSGIExchange:
                 await pour(iterate(stream, request, self._threads), visit.hand_over, visit.left())
             elif response.stream is not None:
                 await response.aclose()
+        except Exception as error:
+            if request.after_callbacks is not None:
+                request.failure = error  # the thread reports it, which is too late for those who are called here
+            raise
         finally:
             if has_work(request, response):
                 await complete(request, response, self._threads)
