@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Annotated
 
 from examples.tour.layers import Password
 from examples.tour.layout import page
+from examples.tour.library import Catalogue, Entry
+from examples.tour.providers import open_catalogue
 
-from nacre import Middleware, Nacre, Request, abort
+from nacre import Middleware, Nacre, Path, Request, abort
 
 USER, PASSWORD = "admin", "nacre"
 
-admin = Nacre(name="admin", middlewares=[Middleware(Password, user=USER, password=PASSWORD)])
+admin = Nacre(
+    name="admin",
+    tags=["back office"],
+    middlewares=[Middleware(Password, user=USER, password=PASSWORD)],
+    providers=[open_catalogue],  # an application has providers of its own
+)
 
 
 @admin.error_handler(404)
@@ -19,16 +27,15 @@ def no_such_drawer(request, error):
     return page(request, "Admin", f"<h1>No such drawer</h1><p>{escape(error.detail)}</p>", 404)
 
 
-@admin.get("/")
-def overview(request: Request):
-    catalogue = request.state.catalogue
+@admin.get("/", hidden=True)
+def overview(request: Request, catalogue: Catalogue):
     notes = "".join(
         f"<tr><td>RFC {note.number}<td>{escape(note.reader)}<td>{escape(note.text)}"
         f'<td><button class="quiet" data-delete="{request.url_for("remove", note=note.id)}">Delete</button>'
         for note in catalogue.notes()
     )
     read = "".join(f"<tr><td>RFC {number}<td>{escape(title)}<td>{n}" for number, title, n in catalogue.most_read())
-    journal = "".join(f"<tr><td>{at}<td>{escape(entry)}" for at, entry in catalogue.journal())
+    journal = "".join(f"<tr><td>{entry.at}<td>{escape(entry.entry)}" for entry in catalogue.journal())
     return page(
         request,
         "Admin",
@@ -42,13 +49,15 @@ def overview(request: Request):
 
 
 @admin.get("/journal")
-def journal(request: Request):
-    return [{"at": at, "entry": entry} for at, entry in request.state.catalogue.journal()]
+def journal(catalogue: Catalogue) -> list[Entry]:
+    """What happened lately, the latest first."""
+    return catalogue.journal()
 
 
-@admin.delete("/notes/<int:note>")
-def remove(request: Request, note: int):
-    if not request.state.catalogue.delete_note(note):
+@admin.delete("/notes/<int:note>", responses={404: ("There is no such note.", str, "text/html")})
+def remove(catalogue: Catalogue, note: Annotated[int, Path(ge=1, le=2**53)]) -> None:
+    """Delete any reader's note."""
+    if not catalogue.delete_note(note):
         abort(404, f"there is no note {note}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -150,8 +151,11 @@ class OneNote:
 @api.get("/export.ndjson", tags=["exports"], content_type="application/x-ndjson")
 async def export_ndjson(catalogue: Catalogue) -> AsyncIterator[str]:
     """All documents, one JSON document on each line."""
-    for rfc in catalogue.all():
-        yield json.dumps(asdict(rfc)) + "\n"
+    last = 0
+    while rows := await asyncio.to_thread(catalogue.page, last):
+        for rfc in rows:
+            yield json.dumps(asdict(rfc)) + "\n"
+        last = rows[-1].number
 
 
 @api.get("/export.csv", tags=["exports"], content_type="text/csv", charset="utf-8")

@@ -11,17 +11,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from html import escape
 from typing import Any
-from urllib.parse import unquote
 
 from examples.tour import layers
 from examples.tour.admin import admin
-from examples.tour.api import api
+from examples.tour.api import api, describe_problems
 from examples.tour.layout import page
 from examples.tour.library import Library
 from examples.tour.pages import pages
+from examples.tour.providers import PROVIDERS
 from examples.tour.report import report
 
-from nacre import HTTPError, Middleware, Nacre, PlainTextResponse, Request, WSGIMiddleware
+from nacre import HTTPError, Nacre, PlainTextResponse, Request, WSGIMiddleware
+from nacre.openapi import OpenAPI
 
 
 def build(database: str = "") -> Nacre:
@@ -38,18 +39,11 @@ def build(database: str = "") -> Nacre:
     app = Nacre(
         name="tour",
         lifespan=lifespan,
-        middlewares=[
-            layers.ServerTiming,
-            layers.security_headers,
-            layers.request_id,
-            layers.database,
-            layers.catalogue,
-            Middleware(layers.Librarian, skip="static"),
-        ],
+        middlewares=[layers.ServerTiming, layers.security_headers, layers.request_id],
+        providers=PROVIDERS,
     )
-    app.register_converter("rfc", parse_rfc, pattern=r"(rfc)?[0-9]{1,5}", format=lambda number: f"rfc{number}")
+    app.register_converter("rfc", parse_rfc, pattern=r"(rfc)?[1-9][0-9]{0,4}", format=lambda number: f"rfc{number}")
 
-    app.before_request(know_the_reader, inline=True)
     app.after_request(let_revalidate, inline=True)
     app.after_error(forbid_caching, inline=True)
     app.error_handler(404)(not_found)
@@ -57,6 +51,20 @@ def build(database: str = "") -> Nacre:
 
     app.include(pages)
     app.include(api)
+    app.include(
+        OpenAPI(
+            title="The reading room",
+            version="1.0",
+            description="RFCs of the web, and the notes that readers left on them.",
+            tags={
+                "documents": "The RFCs",
+                "notes": "What readers say of them",
+                "exports": "All of it at once",
+                "back office": "For the staff",
+            },
+            amend=describe_problems,
+        )
+    )
     app.mount("/report", report, middlewares=[WSGIMiddleware(layers.Charset)])
     app.mount("/admin", admin, name="admin")
     return app
@@ -65,10 +73,6 @@ def build(database: str = "") -> Nacre:
 def parse_rfc(text: str) -> int:
     """`rfc9110` and `9110`."""
     return int(text.removeprefix("rfc"))
-
-
-def know_the_reader(request: Request) -> None:
-    request.state.reader = unquote(request.cookies.get("reader", ""))[:40]
 
 
 def let_revalidate(request, response):
@@ -86,7 +90,7 @@ def not_found(app: Nacre, request: Request, error: HTTPError):
 
 
 def went_wrong(request: Request, error: Exception):
-    text = f"Something broke. Tell us: request {request.state.get('request_id')}"
+    text = f"Something broke. Tell us: request {request.state.get(layers.REQUEST_ID)}"
     if request.accepts("text/plain", "text/html") != "text/html":
         return PlainTextResponse(text, 500)
     return page(request, "Broken", f"<h1>That was us</h1><p>{escape(text)}</p>", 500)

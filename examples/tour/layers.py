@@ -1,10 +1,13 @@
 """Layers of every style. Which of them a request passes is said in app.py, pages.py, api.py and admin.py.
 
-ServerTiming    an ASGI class, around everything     ConditionalGet  a Django-style class, async
-request_id      an async function                    AllowAnyOrigin  an ASGI class, inside a group
-database, …     plain functions, in worker threads   ApiKey          an object with options
-Librarian       a Django-style class                 Charset         a WSGI class
-secure          hooks with a finalizer
+ServerTiming        an ASGI class, around everything    ApiKey          an object with options
+AllowAnyOrigin      an ASGI class, inside a group       Librarian       a Django-style class
+request_id, speaks  async functions                     ConditionalGet  a Django-style class, async
+count_reading       a plain function, in a thread       Charset         a WSGI class
+secure              hooks with a finalizer
+
+What a layer asks of a request, what it may answer and the credentials it wants are shown in the OpenAPI document, for
+those operations that it guards.
 """
 
 from __future__ import annotations
@@ -15,10 +18,14 @@ import secrets
 import sqlite3
 import time
 from base64 import b64encode
+from typing import Annotated, ClassVar
 
-from examples.tour.library import Catalogue
+from examples.tour.library import RFC, Catalogue
+from examples.tour.models import PROBLEM, Problem
 
-from nacre import Hooks, JSONResponse, Request, Response, abort, middleware
+from nacre import Header, Hooks, JSONResponse, Key, Request, Response, abort, middleware
+
+REQUEST_ID: Key[str] = Key("request_id")
 
 # ASGI: a class built with the application it wraps. At the head of the application's list it sees the raw connection,
 # before routing; it may be any published ASGI middleware.
@@ -60,28 +67,38 @@ class AllowAnyOrigin:
         await self.app(scope, receive, opened)
 
 
-# Onion: called with the request and with what runs everything further in.
+# Onion: called with the request and with what runs everything further in. What it asks for besides, it gets as a handler
+# does.
 
 
-async def request_id(request, call_next):
+@middleware(provides=REQUEST_ID)
+async def request_id(request, call_next, given: Annotated[str, Header(alias="X-Request-ID")] = ""):
     """Name each request, or keep the name that a proxy gave it; error pages and the journal quote it."""
-    given = request.headers.get("x-request-id", "")
-    name = given if re.fullmatch(r"[\w.-]{1,64}", given) else secrets.token_hex(6)
-    request.state.request_id = name
+    name = given if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", given) else secrets.token_hex(6)
+    request.state[REQUEST_ID] = name
     response = await call_next(request)
     response.headers["x-request-id"] = name
     return response
 
 
+@middleware(responses={406: "The client takes none of the formats that there are."})
+async def speaks(request, call_next):
+    if request.accepts("application/json", "application/x-ndjson", "text/csv") is None:
+        abort(406, "this API speaks JSON, NDJSON and CSV")
+    return await call_next(request)
+
+
 class ApiKey:
     """Lets pass only who knows the key."""
+
+    security: ClassVar = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
+    responses: ClassVar = {401: "The key is missing, or it is another one."}
 
     def __init__(self, *, key: str):
         self.key = key.encode()
 
-    async def __call__(self, request, call_next):
-        given = request.headers.get("x-api-key", "").encode()
-        if not secrets.compare_digest(given, self.key):
+    async def __call__(self, request, call_next, given: Annotated[str, Header(alias="X-API-Key")] = ""):
+        if not secrets.compare_digest(given.encode(), self.key):
             abort(401, "this needs the header X-API-Key", headers={"www-authenticate": 'ApiKey realm="reading room"'})
         return await call_next(request)
 
@@ -89,12 +106,14 @@ class ApiKey:
 class Password:
     """Asks for a name and a password (RFC 7617)."""
 
+    security: ClassVar = {"password": {"type": "http", "scheme": "basic"}}
+    responses: ClassVar = {401: "Nobody has this name and password."}
+
     def __init__(self, *, user: str, password: str):
         self.expected = b"Basic " + b64encode(f"{user}:{password}".encode())
 
-    async def __call__(self, request, call_next):
-        given = request.headers.get("authorization", "").encode()
-        if not secrets.compare_digest(given, self.expected):
+    async def __call__(self, request, call_next, given: Annotated[str, Header(alias="Authorization")] = ""):
+        if not secrets.compare_digest(given.encode(), self.expected):
             abort(401, "who are you?", headers={"www-authenticate": 'Basic realm="admin", charset="UTF-8"'})
         return await call_next(request)
 
@@ -102,26 +121,10 @@ class Password:
 # Plain functions run in worker threads, so they may block. Neighbours, and a plain handler, share one thread.
 
 
-@middleware(provides="database", skip="static")
-def database(request, call_next):
-    """Open a connection for the time of the request, which ends when the last byte is sent: a stream may use it."""
-    connection = request.state.library.connect()
-    request.after_response(connection.close)
-    request.state.database = connection
-    return call_next(request)
-
-
-@middleware(requires="database", provides="catalogue", skip="static")
-def catalogue(request, call_next):
-    request.state.catalogue = Catalogue(request.state.database, request.state.library.writing)
-    return call_next(request)
-
-
-@middleware(requires="catalogue")
-def count_reading(request, call_next):
+def count_reading(request, call_next, catalogue: Catalogue, rfc: RFC):
     response = call_next(request)
     if response.status == 200:
-        request.state.catalogue.count_reading(request.state.rfc.number)
+        catalogue.count_reading(rfc.number)
     return response
 
 
@@ -129,9 +132,9 @@ def count_reading(request, call_next):
 
 
 class Librarian:
-    """Finds the document that a view is about, and answers for what the database refuses."""
+    """Answers for what the database refuses."""
 
-    requires = "catalogue"
+    responses: ClassVar = {409: "The library has that already."}
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -139,28 +142,23 @@ class Librarian:
     def __call__(self, request):
         return self.get_response(request)
 
-    def process_view(self, request, view, values):
-        number = values.get("number")
-        if number is not None:
-            request.state.rfc = request.state.catalogue.rfc(number)
-            if request.state.rfc is None:
-                abort(404, f"RFC {number} is not in this library")
-
     def process_exception(self, request, error):
         if isinstance(error, sqlite3.IntegrityError):
-            return JSONResponse({"title": "Conflict", "status": 409, "detail": "we have that already"}, 409)
+            return JSONResponse(Problem(409, "we have that already"), 409, {"content-type": PROBLEM})
         return None
 
 
 class ConditionalGet:
     """Answers 304 to a client that has the same bytes already (RFC 9110 §13.1.2)."""
 
+    responses: ClassVar = {304: "The client has the same bytes already."}
+
     def __init__(self, get_response):
         self.get_response = get_response
 
     async def __call__(self, request):
         response = await self.get_response(request)
-        if request.method not in ("GET", "HEAD") or response.status != 200 or response.stream is not None:
+        if response.status != 200 or response.stream is not None:
             return response
         tag = f'"{hashlib.sha256(response.body).hexdigest()[:16]}"'
         if request.headers.get("if-none-match") == tag:
@@ -181,9 +179,11 @@ def nonce(request: Request) -> str:
 
 def secure(request, response):
     own = f"'nonce-{nonce(request)}'"
-    response.headers["content-security-policy"] = (
+    # A page that isn't of this folder says itself what it needs: that of the API's documentation, which has no nonce.
+    response.headers.setdefault(
+        "content-security-policy",
         f"default-src 'none'; script-src {own}; style-src {own}; img-src 'self'; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     )
     response.headers["x-content-type-options"] = "nosniff"
     response.headers["referrer-policy"] = "same-origin"

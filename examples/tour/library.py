@@ -53,6 +53,14 @@ class Note:
     written: str
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A line of the journal."""
+
+    at: str
+    entry: str
+
+
 class Library:
     """The database, in a file or in memory; each request opens a connection of its own."""
 
@@ -170,8 +178,9 @@ class Catalogue:
     def record(self, entry: str) -> None:
         self._write("insert into journal (entry) values (?)", (entry,))
 
-    def journal(self) -> list[tuple[str, str]]:
-        return self._connection.execute("select at, entry from journal order by rowid desc limit 50").fetchall()
+    def journal(self) -> list[Entry]:
+        rows = self._connection.execute("select at, entry from journal order by rowid desc limit 50")
+        return [Entry(*row) for row in rows.fetchall()]
 
     def _rfcs(self, rest: str, values: dict[str, object]) -> list[RFC]:
         # `rest` is always a literal of this class; what clients send goes in as values.

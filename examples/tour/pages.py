@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from urllib.parse import urlencode
+from typing import Annotated
+from urllib.parse import unquote, urlencode
 
 from examples.tour.layers import count_reading
 from examples.tour.layout import chains_of, draw_chain, links, page
-from examples.tour.library import RFC, Note
+from examples.tour.library import RFC, Catalogue, Note
 
-from nacre import Group, RedirectResponse, Request
+from nacre import Cookie, Group, RedirectResponse, Request
 from nacre.files import FileResponse
 
-pages = Group(tags=["pages"])
+pages = Group()
+
+
+@pages.before_request(inline=True)
+def know_the_reader(request, reader: Annotated[str, Cookie()] = ""):
+    request.state.reader = unquote(reader)[:40]
 
 
 @pages.after_request(inline=True)
@@ -22,11 +28,9 @@ def vary(request, response):
     response.headers.add_vary("Cookie")
 
 
-@pages.get("/")
-def home(request: Request):
-    area, q = request.query.get("area", ""), request.query.get("q", "").strip()
-    catalogue = request.state.catalogue
-    rfcs = catalogue.find(area, q)
+@pages.get("/", hidden=True)
+def home(request: Request, catalogue: Catalogue, area: str = "", q: str = ""):
+    rfcs = catalogue.find(area, q.strip())
     areas = catalogue.areas()
     chips = [_chip("Everything", sum(areas.values()), "", q, area)]
     chips += [_chip(name, count, name, q, area) for name, count in areas.items()]
@@ -37,7 +41,8 @@ def home(request: Request):
         f"""
 <h1>The RFCs the web is made of</h1>
 <p class="lead">{_greeting(request)} {sum(areas.values())} documents on HTTP, URIs, cookies, TLS and what travels over
-them. Open one to see what it replaced, what other readers say, and which layers your request has passed.</p>
+them. Open one to see what it replaced, what other readers say, and which layers your request has passed.
+Programs find the same {_api(request)}.</p>
 <form class="search" role="search">
   <input type="search" name="q" value="{escape(q)}" placeholder="A word of the title, or a number" aria-label="Search">
   {f'<input type="hidden" name="area" value="{escape(area)}">' if area else ""}
@@ -50,10 +55,8 @@ them. Open one to see what it replaced, what other readers say, and which layers
     )
 
 
-@pages.get("/rfc/<rfc:number>", middlewares=[count_reading])
-def document(request: Request):
-    rfc: RFC = request.state.rfc  # found by Librarian, which answers 404 if there is none
-    catalogue = request.state.catalogue
+@pages.get("/rfc/<rfc:number>", middlewares=[count_reading], hidden=True)
+def document(request: Request, catalogue: Catalogue, rfc: RFC):
     facts = {"Published": rfc.published, "Area": f'<a href="/?area={rfc.area}">{rfc.area}</a>'}
     if rfc.obsoleted_by:
         facts["Obsoleted by"] = links(request, rfc.obsoleted_by)
@@ -88,7 +91,7 @@ def document(request: Request):
     )
 
 
-@pages.get("/chains")
+@pages.get("/chains", hidden=True)
 def chains(request: Request):
     """Every route with its layers: what `nacre chain` prints, as a page."""
     items = "".join(
@@ -99,22 +102,22 @@ def chains(request: Request):
     return page(request, "Chains", f'<h1>Every chain of this application</h1><ul class="chains">{items}</ul>')
 
 
-@pages.get("/random")
-def random(request: Request):
-    return RedirectResponse(request.url_for("document", number=request.state.catalogue.random()))
+@pages.get("/random", hidden=True)
+def random(request: Request, catalogue: Catalogue):
+    return RedirectResponse(request.url_for("document", number=catalogue.random()))
 
 
-@pages.get("/favicon.svg", tags=["static"])
+@pages.get("/favicon.svg", hidden=True)
 async def favicon():
     return FileResponse(Path(__file__).with_name("favicon.svg"), max_age=86400)
 
 
-@pages.delete("/reader")
+@pages.delete("/reader", hidden=True)
 async def forget_me(request: Request):
     request.after_request(lambda request, response: response.delete_cookie("reader"))
 
 
-@pages.get("/broken")
+@pages.get("/broken", hidden=True)
 async def broken():
     """A page with a bug, to see what becomes of one."""
     return 1 / 0
@@ -123,6 +126,12 @@ async def broken():
 def _greeting(request: Request) -> str:
     reader = request.state.reader
     return f'Welcome back, {escape(reader)}. <button class="quiet">Forget me</button>' if reader else ""
+
+
+def _api(request: Request) -> str:
+    # The documentation pages are served if the extra `openapi-ui` is installed.
+    place = "/docs" if ("/docs", "GET") in chains_of(request.app) else "/api"
+    return f'in the <a href="{place}">API</a>'
 
 
 def _chip(label: str, count: int, area: str, q: str, current: str) -> str:

@@ -387,7 +387,7 @@ def build() -> Nacre:
     app = Nacre(name="tracker", max_body=1_000_000)
 
     @app.provider(scope="app")
-    async def tracker() -> Tracker:
+    def tracker() -> Tracker:
         return Tracker()
 
     @app.error_handler(404, inline=True)

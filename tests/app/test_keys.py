@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from nacre import ConfigurationError, Group, Hooks, Key, Middleware, Nacre, Provide, Request, Response, middleware
+from nacre import ConfigurationError, Group, Hooks, Key, Nacre, Provide, Request, Response, middleware
 from nacre.errors import Location
 from nacre.state import State
 
@@ -222,7 +222,7 @@ class TestMissingLayer:
             app.add_route("/outside", handler)
 
     async def test_layer_that_breaks_its_promise_is_a_server_error(self, client_for):
-        app = Nacre(middlewares=[Middleware(middleware(provides=USER)(pass_on).target, name="user")])
+        app = Nacre(middlewares=[middleware(provides=USER)(pass_on)])
         app.add_route("/", handler)
         async with client_for(app) as client:
             assert (await client.get("/")).status == 500

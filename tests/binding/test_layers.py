@@ -1,4 +1,4 @@
-"""Layers, hooks and error handlers that ask for more than the request: programs D3, D6 and D7, and what surrounds them."""
+"""Layers, hooks and error handlers that ask for more: programs D3, D6 and D7, and what surrounds them."""
 
 from __future__ import annotations
 

@@ -301,6 +301,7 @@ async def test_teardown_that_fails_stops_no_other(caplog):
 
 # What they may take.
 
+
 def of_request() -> str:
     return ""
 
@@ -314,7 +315,11 @@ def test_they_take_nothing_of_a_request(kind):
     def of_a_provider(text: Annotated[str, Provide(of_request)]) -> Pool: ...
 
     functions = {"request": of_a_request, "query": of_the_query, "provider of the request": of_a_provider}
-    taken = {"request": "`request`", "query": "`limit`", "provider of the request": "provider `of_request` of the request"}
+    taken = {
+        "request": "`request`",
+        "query": "`limit`",
+        "provider of the request": "provider `of_request` of the request",
+    }
     function = functions[kind]
     app = Nacre()
 

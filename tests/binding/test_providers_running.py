@@ -603,7 +603,9 @@ def twice() -> Iterator[str]:
     ],
     ids=["plain", "async", "yields twice"],
 )
-async def test_teardown_that_fails_is_logged_once_and_stops_no_other(client_for, log, handle, caplog, provider, message):
+async def test_teardown_that_fails_is_logged_once_and_stops_no_other(
+    client_for, log, handle, caplog, provider, message
+):
     outer = log.provider("async", "outer")
 
     def pair(first: Annotated[str, Provide(outer)], second: Annotated[str, Provide(provider)]) -> str:

@@ -178,7 +178,7 @@ def test_model_of_another_function_is_found_in_its_closure():
             return app
     """
     names: dict[str, Any] = {"__name__": "made"}
-    exec(textwrap.dedent(source), names)
+    exec(textwrap.dedent(source), names)  # noqa: S102 - the program above
     names["build"]().compile()
 
 

@@ -144,7 +144,7 @@ class TestMarkers:
         app = Nacre()
         if form == "default":
 
-            async def handler(limit=marker(**options)):
+            async def handler(limit=marker(**options)):  # noqa: B008 - a marker
                 return [limit]
 
             handler.__annotations__["limit"] = annotation

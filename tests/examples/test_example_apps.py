@@ -205,7 +205,7 @@ async def test_tracker(client_for: ClientFor) -> None:
         assert [(one["number"], one["state"]) for one in changed] == [(1, "closed"), (3, "open")]
         await ada("POST /projects/FERRY/batch", 409, json={"changes": [*changes[1:], changes[0]]})
         bad = await ada("POST /projects/FERRY/batch", 422, json={"changes": [{"type": "open", "issue": 1}]})
-        assert [place for place, _ in problems(bad)][0].startswith("body.changes.0")
+        assert next(place for place, _ in problems(bad)).startswith("body.changes.0")
 
         await ada("POST /projects/FERRY/labels", 201, json={"name": "night", "colour": "#000000"})
         await ada("POST /projects/FERRY/labels", 409, json={"name": "night"})

@@ -20,7 +20,7 @@ from nacre.binding.limits import is_bounded
 from nacre.binding.trees import parts_of
 
 Step = Callable[[Any], None]
-"""Looks over a decoded value. Raises ValueError for a decimal that is not finite, or larger than arithmetic can bear."""
+"""Looks over a decoded value. Raises ValueError for a decimal that is not finite or too large for arithmetic."""
 
 
 def finishing_of(info: inspect.Type) -> Step | None:

@@ -132,9 +132,10 @@ class Singletons:
 
     async def made(self) -> None:
         """Return when all are made: by one task, however many ask, and none of those can cancel it."""
-        if self._making is None or self._making.done():
-            self._making = asyncio.create_task(self.make(), name="nacre-providers")
-        await asyncio.shield(self._making)
+        making, loop = self._making, asyncio.get_running_loop()
+        if making is None or making.done() or making.get_loop() is not loop:
+            making = self._making = loop.create_task(self.make(), name="nacre-providers")
+        await asyncio.shield(making)
 
     @asynccontextmanager
     async def living(self) -> AsyncGenerator[None]:
