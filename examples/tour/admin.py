@@ -16,7 +16,6 @@ USER, PASSWORD = "admin", "nacre"
 
 admin = Nacre(
     name="admin",
-    tags=["back office"],
     middlewares=[Middleware(Password, user=USER, password=PASSWORD)],
     providers=[open_catalogue],  # an application has providers of its own
 )
@@ -48,13 +47,16 @@ def overview(request: Request, catalogue: Catalogue):
     )
 
 
-@admin.get("/journal")
+@admin.get("/journal", tags=["back office"])
 def journal(catalogue: Catalogue) -> list[Entry]:
     """What happened lately, the latest first."""
     return catalogue.journal()
 
 
-@admin.delete("/notes/<int:note>", responses={404: ("There is no such note.", str, "text/html")})
+NO_SUCH = {404: ("There is no such note.", str, "text/html")}
+
+
+@admin.delete("/notes/<int:note>", tags=["back office"], responses=NO_SUCH)
 def remove(catalogue: Catalogue, note: Annotated[int, Path(ge=1, le=2**53)]) -> None:
     """Delete any reader's note."""
     if not catalogue.delete_note(note):

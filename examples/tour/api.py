@@ -28,12 +28,13 @@ api = Group(
         AllowAnyOrigin,
         speaks,
         Middleware(ConditionalGet, only="GET"),
+        Middleware(Librarian, only="POST"),
         # Writing needs the key, but for notes, which readers write.
-        Middleware(ApiKey, key=KEY, only=("POST", "DELETE"), skip="api:add_note", name="api-key"),
+        Middleware(ApiKey, key=KEY, only=("POST", "DELETE"), skip="add_note", name="api-key"),
     ],
 )
-rfcs = Group("/rfcs", tags=["documents"], middlewares=[Middleware(Librarian, only="POST")])
-notes = Group("/<int:number>/notes", tags=["notes"])
+rfcs = Group("/rfcs", tags=["documents"])
+notes = Group("/rfcs/<int:number>/notes", tags=["notes"])
 
 
 # Hooks and error handlers of the group.
@@ -169,5 +170,5 @@ def export_csv(catalogue: Catalogue) -> Iterator[str]:  # a plain generator runs
         yield line.getvalue()
 
 
-rfcs.include(notes)
 api.include(rfcs)
+api.include(notes)

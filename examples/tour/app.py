@@ -39,7 +39,7 @@ def build(database: str = "") -> Nacre:
     app = Nacre(
         name="tour",
         lifespan=lifespan,
-        middlewares=[layers.ServerTiming, layers.security_headers, layers.request_id],
+        middlewares=[layers.ServerTiming, layers.security_headers, layers.RequestID],
         providers=PROVIDERS,
     )
     app.register_converter("rfc", parse_rfc, pattern=r"(rfc)?[1-9][0-9]{0,4}", format=lambda number: f"rfc{number}")

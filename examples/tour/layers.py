@@ -1,10 +1,10 @@
 """Layers of every style. Which of them a request passes is said in app.py, pages.py, api.py and admin.py.
 
-ServerTiming        an ASGI class, around everything    ApiKey          an object with options
-AllowAnyOrigin      an ASGI class, inside a group       Librarian       a Django-style class
-request_id, speaks  async functions                     ConditionalGet  a Django-style class, async
-count_reading       a plain function, in a thread       Charset         a WSGI class
-secure              hooks with a finalizer
+ServerTiming    an ASGI class, around everything    count_reading   a plain function, in a thread
+AllowAnyOrigin  an ASGI class, inside a group       Librarian       a Django-style class
+RequestID       an object with a finalizer          ConditionalGet  a Django-style class, async
+ApiKey          an object with options              Charset         a WSGI class
+speaks          an async function                   secure          a finalizer alone
 
 What a layer asks of a request, what it may answer and the credentials it wants are shown in the OpenAPI document, for
 those operations that it guards.
@@ -67,18 +67,22 @@ class AllowAnyOrigin:
         await self.app(scope, receive, opened)
 
 
-# Onion: called with the request and with what runs everything further in. What it asks for besides, it gets as a handler
-# does.
+# Onion: called with the request and with what runs everything further in. It may ask for more, as handlers do.
+
+Given = Annotated[str, Header(alias="X-Request-ID", description="Kept if it has up to 64 letters, digits, or ._-")]
 
 
-@middleware(provides=REQUEST_ID)
-async def request_id(request, call_next, given: Annotated[str, Header(alias="X-Request-ID")] = ""):
-    """Name each request, or keep the name that a proxy gave it; error pages and the journal quote it."""
-    name = given if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", given) else secrets.token_hex(6)
-    request.state[REQUEST_ID] = name
-    response = await call_next(request)
-    response.headers["x-request-id"] = name
-    return response
+class RequestID:
+    """Names each request, or keeps the name that a proxy gave it; error pages and the journal quote it."""
+
+    provides = REQUEST_ID
+
+    async def __call__(self, request, call_next, given: Given = ""):
+        request.state[REQUEST_ID] = given if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given) else secrets.token_hex(6)
+        return await call_next(request)
+
+    async def finalize(self, request, response):  # errors that no layer sees as a response are named too
+        response.headers["x-request-id"] = request.state[REQUEST_ID]
 
 
 @middleware(responses={406: "The client takes none of the formats that there are."})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from nacre.binding import Bound, Site, bind
@@ -433,9 +434,8 @@ class Compiler:
         for key, declared in scope.error_handlers.items():
             if key in handlers and asks_by_mark(declared.function):
                 label = f"error handler {describe(declared.function)}"
-                bound = self._bind_once(
-                    declared, lambda: bind_error_handler(declared.function, scope.owner, site, label), label
-                )
+                make = partial(bind_error_handler, declared.function, scope.owner, site, label)
+                bound = self._bind_once(declared, make, label)
                 if bound is not None:
                     handlers[key] = bound.call(scope.owner.tools.threads, inline=declared.inline)
         return handlers

@@ -176,7 +176,7 @@ class TestMissingLayer:
         app = Nacre(middlewares=[selective])
         app.add_route("/private/me", handler)
         app.add_route("/me", handler)
-        what, fix, where = problem_of(app)
+        what, fix, _ = problem_of(app)
         assert what == (
             f"handler `handler` requires `user` on GET /me, but layer `login` ({Location.of(selective.target)}), "
             "which provides it, is left out there (only=/private/*)"

@@ -8,10 +8,10 @@ from contextvars import ContextVar
 from typing import Annotated, Any
 
 import pytest
+from rules.drivers import DRIVERS, ASGIDriver
 
 from nacre import ConfigurationError, Group, Nacre, Provide, Request
 from nacre.testing import TestClient
-from rules.drivers import DRIVERS, ASGIDriver
 
 
 class Boom(Exception): ...

@@ -21,7 +21,9 @@ LEVELS: dict[str, list[str]] = {
     "messages": ["types state body request response route documentation streams threads callables"],
     "core": ["routing", "binding", "results shaping", "chain"],
     "edges": ["transports", "files"],  # each feature module will be a string of its own
-    "app": ["app groups declare collector compiler sites mounts placement ordering overrides lifespan describe server pages"],
+    "app": [
+        "app groups declare collector compiler sites mounts placement ordering overrides lifespan describe server pages"
+    ],
     "package": ["__init__"],
     "dialects": ["dialects.microdot", "dialects.madara", "dialects.flama", "dialects.blacksheep", "dialects.rapidy"],
     "tools": ["testing", "cli __main__", "inspector", "openapi"],

@@ -303,9 +303,7 @@ def test_check_names_all_problems(folder):
     result = nacre_command("check")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "error: app.py:4: " in result.stderr
-    assert (
-        "layer `audit` takes `db`, and nothing gives it a value\n  annotate its type, name" in result.stderr
-    )
+    assert "layer `audit` takes `db`, and nothing gives it a value\n  annotate its type, name" in result.stderr
     assert "error: app.py:11: path `/<nope:id>` uses the unknown converter `nope`\n" in result.stderr
     assert "Traceback" not in result.stderr
 

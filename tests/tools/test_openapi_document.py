@@ -454,6 +454,26 @@ def test_models_of_a_whole_source_are_taken_apart():
     ]
 
 
+def test_model_of_the_headers_has_names_with_dashes():
+    class Sent(pydantic.BaseModel):
+        request_id: str = pydantic.Field(min_length=3)
+        if_match: str | None = None
+
+    def conditional(sent: Sent = Header()): ...
+
+    assert parameters_of(conditional) == [
+        {"name": "Request-Id", "in": "header", "required": True, "schema": {"type": "string", "minLength": 3}},
+        {"name": "If-Match", "in": "header", "schema": {"type": "string"}},
+    ]
+
+
+def test_model_of_a_whole_source_may_be_left_out():
+    def search(search: Search | None = Query(None)): ...
+
+    names = [(one["name"], one["schema"].get("maximum")) for one in parameters_of(search)]
+    assert names == [("q", None), ("limit", 50)]
+
+
 def test_components_hold_only_what_is_referred_to():
     app = Nacre()
 
@@ -641,6 +661,9 @@ def test_handler_that_says_nothing_is_believed_what_the_route_says():
 def plain(request): ...
 def text_variable(v: str): ...
 def typed_variable(v: int): ...
+def text_of_pydantic(v: Annotated[str, pydantic.Field(pattern="^a")]): ...
+
+
 def optional_text(a: str = "", b: str | None = None, c: list[str] = Query(default_factory=list)): ...
 def required_text(a: str): ...
 def limited_text(a: str = Query("", max_length=3)): ...
@@ -661,6 +684,7 @@ FAILURES = {
     "nothing asked for": (plain, "/", []),
     "text of the path": (text_variable, "/<v>", []),
     "number of the path": (typed_variable, "/<v>", ["422"]),
+    "text of the path with a limit of pydantic's": (text_of_pydantic, "/<v>", ["422"]),
     "number that the converter makes": (typed_variable, "/<int:v>", ["404"]),
     "text of a length": (text_variable, "/<string(max=3):v>", ["404"]),
     "rest of the path": (text_variable, "/<path:v>", []),

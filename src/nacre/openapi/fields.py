@@ -34,7 +34,7 @@ class Field:
 def fields_of(one: InputDescription, schemas: Schemas) -> Iterator[Field]:
     """The fields that an input takes; those of a model that takes a whole source are named by the model."""
     if one.group:
-        properties = schemas.properties(one.type)
+        properties = schemas.properties(_model(one.type))
         for part in one.fields:
             yield _part(one, part, properties.get(part.key) or properties.get(part.name), schemas)
         return
@@ -62,7 +62,7 @@ def _part(one: InputDescription, part: GroupField, known: Schema | None, schemas
     schema = {key: value for key, value in without_null(told).items() if key not in _TOLD_OF_FIELDS}
     return Field(
         one.source,
-        part.key,
+        part.key.replace("_", "-") if one.source == "header" else part.key,
         with_default(schema, part.default),
         part.required and one.required,
         (one.by,),
@@ -121,9 +121,15 @@ def can_fail(one: InputDescription) -> bool:
     return one.required or (refuses and not is_raw)
 
 
+def _model(kind: Any) -> Any:
+    """A model that may be left out, without the None."""
+    members = members_of(unwrap(kind).type)
+    return members[0] if len(members) == 1 else kind
+
+
 def _checks_more(model: Any) -> bool:
     """Whether a model that takes a whole source may refuse fields that fit one by one."""
-    kind = unwrap(model).type
+    kind = unwrap(_model(model)).type
     cls: Any = getattr(kind, "__origin__", kind)
     if cls in MAPPINGS:
         return any(map(_is_refusing, getattr(kind, "__args__", ())))
@@ -133,7 +139,7 @@ def _checks_more(model: Any) -> bool:
 
 def _is_refusing(kind: Any) -> bool:
     bare = unwrap(kind)
-    if any(constraints_of(bare)):
+    if any(constraints_of(bare)) or is_pydantic(kind):
         return True
     members = [unwrap(member) for member in members_of(bare.type)]
     return not all(_takes_all(member.type) and not any(constraints_of(member)) for member in members)
