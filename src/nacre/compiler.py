@@ -249,24 +249,29 @@ class Compiler:
             label=f"handler {describe(endpoint)} ({where})",
             view=endpoint,
             views=(),
-            befores=[self._hook(hook, scope, ("request",), site) for scope, hook in befores],
-            afters=[self._hook(hook, scope, ("request", "response"), site) for scope, hook in afters],
+            befores=self._hook_calls(befores, ("request",), site),
+            afters=self._hook_calls(afters, ("request", "response"), site),
             boundary=boundary,
             threads=owner.tools.threads,
             prepare_hook=lambda function: prepare_call(function, owner.tools.threads),
         )
 
-    def _hook(self, hook: HookDeclaration, scope: Scope, given: Sequence[str], site: Site | None) -> Call:
+    def _hook_calls(
+        self, hooks: Sequence[tuple[Scope, HookDeclaration]], given: Sequence[str], site: Site | None
+    ) -> list[Call]:
+        """How hooks are called; where no route answers, those that need one are left out."""
+        calls = [self._hook(hook, scope, given, site) for scope, hook in hooks]
+        return [call for call in calls if call is not None]
+
+    def _hook(self, hook: HookDeclaration, scope: Scope, given: Sequence[str], site: Site | None) -> Call | None:
         owner = scope.owner
-        call: Call | None = owner.adapted.get(hook)
-        if call is not None:
-            return call
         if site is not None and asks_for_more(hook.function, len(given)):
             label, site = f"hook {describe(hook.function)}", self._site_at(scope, site)
             bound = self._bind_once(hook, lambda: bind(hook.function, given, site, label), label)
-            if bound is not None:
-                return bound.call(owner.tools.threads, inline=hook.inline)
-        call = owner.adapted[hook] = prepare_call(hook.function, owner.tools.threads, inline=hook.inline)
+            return None if bound is None else bound.call(owner.tools.threads, inline=hook.inline)
+        call: Call | None = owner.adapted.get(hook)
+        if call is None:
+            call = owner.adapted[hook] = prepare_call(hook.function, owner.tools.threads, inline=hook.inline)
         return call
 
     def _fallback(self, scopes: tuple[Scope, ...]) -> Fallback:
@@ -428,7 +433,10 @@ class Compiler:
         return compose(layers, stage, wrap)
 
     def _handlers(self, scope: Scope, site: Site) -> Handlers:
-        """The error handlers of a scope, those bound that ask for more than the request and the error."""
+        """The error handlers of a scope, those bound that ask for more than the request and the error.
+
+        Where no route answers, those that need one are left out.
+        """
         handlers = dict(scope.handlers)
         site = self._site_at(scope, site)
         for key, declared in scope.error_handlers.items():
@@ -436,7 +444,9 @@ class Compiler:
                 label = f"error handler {describe(declared.function)}"
                 make = partial(bind_error_handler, declared.function, scope.owner, site, label)
                 bound = self._bind_once(declared, make, label)
-                if bound is not None:
+                if bound is None:
+                    del handlers[key]
+                else:
                     handlers[key] = bound.call(scope.owner.tools.threads, inline=declared.inline)
         return handlers
 
@@ -463,7 +473,7 @@ class Compiler:
         page: ErrorPage = owner.error_page
         return ErrorBoundary(
             [self._handlers(scope, site) for scope in reversed(scopes) if scope.handlers],
-            [self._hook(hook, scope, ("request", "response"), site) for scope, hook in after_error],
+            self._hook_calls(after_error, ("request", "response"), site),
             owner.tools.results,
             page,
             owner.report,

@@ -20,6 +20,7 @@ from nacre import (
     Response,
     Validation,
     ValidationError,
+    abort,
     middleware,
 )
 
@@ -345,3 +346,25 @@ class TestAnswer:
         async with client_for(self.app()) as client:
             response = await client.get("/items", headers={"accept": "text/html"})
         assert response.headers["content-type"] == "application/json"
+
+
+async def test_hooks_that_need_a_route_are_left_out_where_none_answers(client_for):
+    app = Nacre()
+    seen = []
+
+    @app.after_error
+    def note(request, response, *, number: int = Path()):
+        seen.append(number)
+
+    @app.error_handler(404)
+    def lost(request, error, *, number: int = Path()):
+        return f"no {number}"
+
+    @app.get("/<int:number>")
+    async def handler(number):
+        abort(404)
+
+    async with client_for(app) as client:
+        assert (await client.get("/un/known")).status == 404
+        assert (await client.get("/7")).text == "no 7"
+    assert seen == [7]

@@ -256,6 +256,19 @@ class Tree(msgspec.Struct):
     children: "list[Tree]" = []
 
 
+def test_field_may_be_called_like_a_keyword():
+    class Odd(msgspec.Struct, rename={"ref": "$ref"}):
+        ref: Point
+        discriminator: dict[str, int]
+        mapping: str = ""
+
+    assert component_of(Odd)["properties"] == {
+        "$ref": {"$ref": "#/components/schemas/Point"},
+        "discriminator": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "mapping": {"type": "string", "default": ""},
+    }
+
+
 # pydantic.
 
 

@@ -18,6 +18,7 @@ from nacre.groups import Inclusion
 from nacre.openapi import pages
 from nacre.openapi.document import Heading, draw_document
 from nacre.openapi.schema import Schema
+from nacre.route import Route
 
 Format = Literal["json", "yaml"]
 
@@ -132,36 +133,37 @@ class OpenAPI(Group):
         return posixpath.relpath(path, self._docs_path.rpartition("/")[0] or "/")
 
     def _answer(self, request: Request, form: Format) -> Response:
-        app, prefix = _serving(self, request)
+        app = _serving(self, request)
         drawn = self._drawn
         if drawn.routes is not app.routes or len(drawn.texts) > _KEPT_MAX:
             # A compilation makes a new tuple of routes, so the old one tells that it is gone.
             self._drawn = drawn = _Drawn(app.routes)
-        key = form, prefix, request.root_path
+        key = form, request.route, request.root_path
         if key not in drawn.texts:
-            drawn.texts[key] = encode(self.document(app.describe(), prefix=prefix, root_path=request.root_path), form)
+            described = app.describe()
+            document = self.document(described, prefix=_prefix(app, described, request), root_path=request.root_path)
+            drawn.texts[key] = encode(document, form)
         return Response(drawn.texts[key], content_type=_TYPES[form])
 
 
 class _Drawn:
-    """The documents of one compilation, by form, prefix and `root_path`."""
+    """The documents of one compilation, by form, by the route that serves them, and by `root_path`."""
 
     def __init__(self, routes: tuple[Any, ...] | None = None) -> None:
         self.routes = routes
-        self.texts: dict[tuple[Format, str, str], bytes] = {}
+        self.texts: dict[tuple[Format, Route | None, str], bytes] = {}
 
 
-def _serving(group: Group, request: Request) -> tuple[Nacre, str]:
-    """The application that a request came in through, and the prefix in it under which the request's own is mounted."""
+def _serving(group: Group, request: Request) -> Nacre:
+    """The application that a request came in through: the request's own, or one that this is mounted in."""
     for app in reversed(list(dict.fromkeys(_holding(group)))):
         try:
             found = request.route in app.routes
         except ConfigurationError:  # one that doesn't serve, and couldn't
             continue
         if found:
-            return app, _prefix(app, request)
-    own: Any = request.app
-    return own, ""
+            return app
+    raise AssertionError("a group's routes are those of an application around it")
 
 
 def _holding(group: Group) -> Iterator[Nacre]:
@@ -172,12 +174,13 @@ def _holding(group: Group) -> Iterator[Nacre]:
         yield from _holding(holder)
 
 
-def _prefix(app: Nacre, request: Request) -> str:
+def _prefix(app: Nacre, described: AppDescription, request: Request) -> str:
+    """The prefix under which the request's own application is mounted."""
     own: Any = request.app
     if own is app:
         return ""
     path = request.route.path if request.route is not None else ""
-    mounts = [mount.prefix for mount in app.describe().mounts if mount.native]
+    mounts = [mount.prefix for mount in described.mounts if mount.native]
     around = [one for one in mounts if path.startswith(f"{one}/") and request.root_path.endswith(one)]
     return max(around, key=len, default="")
 
