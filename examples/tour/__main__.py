@@ -17,6 +17,11 @@ TRY = [
         """ -d '{{"reader": "Ada", "text": "Read section 15 twice."}}'""",
     ),
     ("deleting it needs the key", "curl -i -X DELETE {url}/api/rfcs/9110/notes/1 -H 'x-api-key: mother-of-pearl'"),
+    (
+        "all that is wrong with a document, at once",
+        "curl -i {url}/api/rfcs -H 'x-api-key: mother-of-pearl' -H 'content-type: application/json'"
+        """ -d '{{"number": 0, "title": "HTTP/4", "month": "April", "year": 2040.5}}'""",
+    ),
     ("all documents, streamed", "curl -N {url}/api/export.ndjson"),
     ("a bug, and what the client sees of it", "curl -i {url}/broken"),
 ]
@@ -47,14 +52,17 @@ def main() -> None:
 
 def serve(database: str, port: int) -> None:
     from examples.tour.app import build
+    from examples.tour.layout import has_docs
 
-    print(introduction(f"http://127.0.0.1:{port}"), flush=True)
-    build(database).run(port=port, log_level="error")
+    app = build(database)
+    print(introduction(f"http://127.0.0.1:{port}", docs="/docs" if has_docs(app) else "/openapi.json"), flush=True)
+    app.run(port=port, log_level="error")
 
 
-def introduction(url: str) -> str:
+def introduction(url: str, *, docs: str = "/docs") -> str:
     python = os.path.relpath(sys.executable)  # the one that has Nacre, .venv/bin/python after `make demo`
-    lines = [f"\nThe reading room: {url}   (admin: admin, nacre; stop with Ctrl+C)\n", "Try:"]
+    lines = [f"\nThe reading room: {url}   (admin: admin, nacre; stop with Ctrl+C)"]
+    lines += [f"Its API: {url}{docs}   (key: mother-of-pearl)", "", "Try:"]
     lines += [line for what, command in TRY for line in (f"  # {what}", f"  {command.format(url=url)}")]
     lines += ["", "See what a request passes through:", *(f"  {command.format(python=python)}" for command in CHAINS)]
     return "\n".join([*lines, ""])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Annotated
 
 from examples.tour.layers import Password
 from examples.tour.layout import page
 from examples.tour.library import Catalogue, Entry
 from examples.tour.providers import open_catalogue
 
-from nacre import Middleware, Nacre, Path, Request, abort
+from nacre import Middleware, Nacre, Request, abort
 
 USER, PASSWORD = "admin", "nacre"
 
@@ -56,8 +55,8 @@ def journal(catalogue: Catalogue) -> list[Entry]:
 NO_SUCH = {404: ("There is no such note.", str, "text/html")}
 
 
-@admin.delete("/notes/<int:note>", tags=["back office"], responses=NO_SUCH)
-def remove(catalogue: Catalogue, note: Annotated[int, Path(ge=1, le=2**53)]) -> None:
+@admin.delete("/notes/<uint(max=9999999):note>", tags=["back office"], responses=NO_SUCH)
+def remove(catalogue: Catalogue, note: int) -> None:
     """Delete any reader's note."""
     if not catalogue.delete_note(note):
         abort(404, f"there is no note {note}")

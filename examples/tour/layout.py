@@ -64,6 +64,11 @@ def chains_of(app: Any) -> dict[tuple[str, str], Any]:
     return chains
 
 
+def has_docs(app: Any) -> bool:
+    """Whether the API's documentation pages are served: they need the extra `openapi-ui`."""
+    return ("/docs", "GET") in chains_of(app)
+
+
 def links(request: Request, numbers: Iterable[int]) -> str:
     return ", ".join(
         f'<a href="{request.url_for("document", number=number)}">RFC&nbsp;{number}</a>' for number in numbers

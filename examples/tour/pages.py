@@ -8,7 +8,7 @@ from typing import Annotated
 from urllib.parse import unquote, urlencode
 
 from examples.tour.layers import count_reading
-from examples.tour.layout import chains_of, draw_chain, links, page
+from examples.tour.layout import chains_of, draw_chain, has_docs, links, page
 from examples.tour.library import RFC, Catalogue, Note
 
 from nacre import Cookie, Group, RedirectResponse, Request
@@ -129,9 +129,7 @@ def _greeting(request: Request) -> str:
 
 
 def _api(request: Request) -> str:
-    # The documentation pages are served if the extra `openapi-ui` is installed.
-    place = "/docs" if ("/docs", "GET") in chains_of(request.app) else "/api"
-    return f'in the <a href="{place}">API</a>'
+    return f'in the <a href="{"/docs" if has_docs(request.app) else "/api"}">API</a>'
 
 
 def _chip(label: str, count: int, area: str, q: str, current: str) -> str:

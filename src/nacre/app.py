@@ -8,7 +8,7 @@ import inspect
 import logging
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar, cast
@@ -22,7 +22,7 @@ from nacre.chain.trace import layer_of
 from nacre.compiler import Chain, Compiled, Compiler, Fallback
 from nacre.describe import AppDescription, Explanation, describe_app, describe_failure, explain_request
 from nacre.errors import BadRequest, ConfigurationError, HTTPError, InternalServerError, Location, NotFound
-from nacre.groups import Group, Slashes
+from nacre.groups import Group, Inclusion, MountDeclaration, Slashes
 from nacre.lifespan import Lifespan, LifespanHook, LifespanTask, foreign_lifespan, lived, serve_lifespan
 from nacre.overrides import check_override
 from nacre.pages import debug_page, error_page, unknown_path_page
@@ -244,7 +244,7 @@ class Nacre(Group):
 
     def mounted_apps(self) -> list[Any]:
         """The applications mounted here or in a group of this application."""
-        return [mount.app for mount in self._ready().mounted]
+        return list(_mounted_in(self))
 
     # Serving.
 
@@ -558,6 +558,15 @@ class Nacre(Group):
 
     def __repr__(self) -> str:
         return f"<Nacre {self.name or hex(id(self))}>"
+
+
+def _mounted_in(group: Group) -> Iterator[Any]:
+    """The applications mounted in a group, not those that are mounted in them."""
+    for item in group.declarations:
+        if isinstance(item, MountDeclaration):
+            yield item.app
+        elif isinstance(item, Inclusion):
+            yield from _mounted_in(item.group)
 
 
 def _before_exit(callback: Callable[[], object]) -> None:

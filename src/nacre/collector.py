@@ -77,7 +77,6 @@ class Collector:
         self.problems: list[Problem] = []
         self.collected: list[Collected] = []
         self.prefixes: dict[str, tuple[Scope, ...]] = {}
-        self.mounted: list[MountDeclaration] = []
         self.raw_layers: list[Layer] = []
 
     def collect(self) -> None:
@@ -167,8 +166,6 @@ class Collector:
             return
         layers = self._layers(item.middlewares.entries, owner)
         around = Scope(f"mount {below or '/'}", below, tuple(layers), owner, where=item.where)
-        if not any(scope.mount is not None for scope in scopes):
-            self.mounted.append(item)  # what is mounted further in is lived by the application that mounts it
         relative = below[len("".join(scope.mount or "" for scope in scopes)) :]
         if isinstance(item.app, Group):
             inner = self._scope(item.app, f"mounted app {below or '/'}", below, item.app)

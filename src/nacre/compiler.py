@@ -21,7 +21,7 @@ from nacre.chain.pipeline import Pipeline, bound, guard, wrap_django
 from nacre.chain.stage import Stage
 from nacre.collector import Collected, Collector, Scope
 from nacre.errors import ConfigurationError, Location, MethodNotAllowed, NotFound, Problem
-from nacre.groups import METHODS, HookDeclaration, MountDeclaration, RouteDeclaration, Slashes
+from nacre.groups import METHODS, HookDeclaration, RouteDeclaration, Slashes
 from nacre.mounts import enter_mount
 from nacre.ordering import Requirement, check_order
 from nacre.placement import Placement, names_nothing, words_of
@@ -82,7 +82,6 @@ class Compiled:
     chains: tuple[Chain, ...]
     fallbacks: tuple[tuple[str, Fallback], ...]
     raw_layers: tuple[Layer, ...]
-    mounted: tuple[MountDeclaration, ...]
     singletons: tuple[Singleton, ...] = ()
     """What the chains take of the application itself, each after what it takes."""
 
@@ -138,7 +137,6 @@ class Compiler:
             tuple(self.chains),
             tuple(sorted(fallbacks, key=lambda pair: -len(pair[0]))),
             tuple(found.raw_layers),
-            tuple(found.mounted),
             tuple(dict.fromkeys(single for chain in self.chains for single in chain.singles)),
         )
 

@@ -238,3 +238,8 @@ def parse_http_date(value: str) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+def is_json(essence: str) -> bool:
+    """Whether a media type is JSON: `application/json`, or one that ends in `+json` (RFC 6839)."""
+    return essence == "application/json" or essence.endswith("+json")

@@ -14,7 +14,7 @@ from nacre.errors import BadRequest, HTTPError, UnsupportedMediaType
 from nacre.forms import FORM_LIMITS, MULTIPART, URLENCODED, FormData, FormLimits, FormParser, UrlencodedParser
 from nacre.headers import Headers
 from nacre.lazy import lazy
-from nacre.media import MediaType, best_match, parse_media_type
+from nacre.media import MediaType, best_match, is_json, parse_media_type
 from nacre.response import Response
 from nacre.route import Route
 from nacre.state import State
@@ -285,7 +285,7 @@ class Request:
         # PERF: to read `__dict__` would make a dict of the attributes, and slow down every one of them.
         if self._json is _MISSING:
             essence = self.content_type.essence if self.content_type else ""
-            if essence != "application/json" and not essence.endswith("+json"):
+            if not is_json(essence):
                 raise UnsupportedMediaType("the body must be JSON, with Content-Type: application/json")
             data = await self.body()
             try:

@@ -635,10 +635,10 @@ def test_misspelt_option_is_told():
 
 
 MARKS = {
-    "responses by name": ({"responses": {"401": "no"}}, "`responses` of a layer can't be {'401': 'no'}"),
-    "responses in a list": ({"responses": [401]}, "`responses` of a layer can't be [401]"),
-    "security is a number": ({"security": 3}, "`security` of a layer can't be 3"),
-    "security by number": ({"security": {3: {}}}, "`security` of a layer can't be {3: {}}"),
+    "responses by name": ({"responses": {"401": "no"}}, "layer `layer` has `responses` that aren't listed by status"),
+    "responses in a list": ({"responses": [401]}, "layer `layer` has `responses` that aren't listed by status"),
+    "security is a number": ({"security": 3}, "layer `layer` has `security` that is a int"),
+    "security by number": ({"security": {3: {}}}, "layer `layer` has a security scheme `3` without a type that OpenAPI knows"),
 }
 
 

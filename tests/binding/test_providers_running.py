@@ -663,3 +663,56 @@ async def test_failure_holds_no_request(client_for):
     async with client_for(app) as client:
         await client.get("/")
     assert kept[0].failure is None
+
+
+@pytest.mark.parametrize("inline", [False, True], ids=["async generator", "inline generator"])
+async def test_cancellation_reaches_a_provider_before_the_layers_outside(inline):
+    seen = []
+    started = asyncio.Event()
+
+    async def layer(request, call_next):
+        try:
+            return await call_next(request)
+        finally:
+            seen.append("layer")
+
+    async def session() -> AsyncIterator[str]:
+        try:
+            yield "session"
+        except asyncio.CancelledError:
+            seen.append("session cancelled")
+            raise
+        finally:
+            seen.append("session closed")
+
+    def inline_session() -> Iterator[str]:
+        try:
+            yield "session"
+        except asyncio.CancelledError:
+            seen.append("session cancelled")
+            raise
+        finally:
+            seen.append("session closed")
+
+    provider = Provide(inline_session, inline=True) if inline else Provide(session)
+    app = Nacre(middlewares=[layer])
+
+    @app.get("/")
+    async def handler(one: Annotated[str, provider]):
+        started.set()
+        await asyncio.Event().wait()
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"test")], "http_version": "1.1"}
+
+    async def receive():
+        return {"type": "http.request"}
+
+    async def send(message):
+        raise AssertionError("nothing is sent")
+
+    task = asyncio.ensure_future(app(scope, receive, send))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert seen == ["session cancelled", "session closed", "layer"]

@@ -215,6 +215,19 @@ def test_enumerations_say_the_type_of_their_values():
     assert component_of(Level)["type"] == "integer"
 
 
+def test_docstrings_are_not_indented():
+    class Noted(TypedDict):
+        """A note.
+
+        Written by hand.
+            As it was.
+        """
+
+        text: str
+
+    assert component_of(Noted)["description"] == "A note.\n\nWritten by hand.\n    As it was."
+
+
 def test_typed_dicts_and_attrs_classes_are_objects():
     assert component_of(Options)["properties"] == {"color": {"$ref": "#/components/schemas/Color"}}
     assert component_of(Coupon)["required"] == ["code"]

@@ -11,7 +11,7 @@ from nacre.binding.parser import Parser
 from nacre.binding.scalars import text_parser
 from nacre.errors import ErrorItem, UnsupportedMediaType
 from nacre.forms import FormData
-from nacre.media import parse_media_type
+from nacre.media import is_json, parse_media_type
 from nacre.request import Request
 
 
@@ -42,11 +42,6 @@ async def read_form(request: Request) -> FormData:
     if request.headers.get("content-type") is None and not await request.body_reader.read():
         return FormData()
     return await request.form()
-
-
-def is_json(essence: str) -> bool:
-    """Whether a media type is JSON: `application/json`, or one that ends in `+json` (RFC 6839)."""
-    return essence == "application/json" or essence.endswith("+json")
 
 
 def is_form(content_type: str) -> bool:

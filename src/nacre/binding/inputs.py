@@ -9,6 +9,7 @@ from typing import Any
 from nacre.binding.marks import MISSING, Mark, Source
 from nacre.binding.parser import FAILURES, GroupField, GroupParser, Parser
 from nacre.errors import ErrorItem
+from nacre.media import is_json
 from nacre.request import Request
 
 BODY_SOURCES: tuple[Source, ...] = ("body", "form", "file")
@@ -39,6 +40,11 @@ class Input:
     @property
     def required(self) -> bool:
         return self.default is MISSING and self.default_factory is None
+
+    @property
+    def takes_empty(self) -> bool:
+        """Whether a body without any byte is a value: of bytes or text that must be there it is."""
+        return self.source == "body" and self.required and not any(map(is_json, self.content_types))
 
     @property
     def may_fail(self) -> bool:
@@ -75,7 +81,7 @@ class Raws:
     def of(self, one: Input) -> Any:
         """The raw value that an input's parser takes; None if the request lacks it."""
         if one.source == "body":
-            return self.body or None
+            return self.body if one.takes_empty else self.body or None
         if one.source == "path":
             return self.request.path_params if one.group else self.request.path_params.get(one.key)
         fields = self._fields(one.source)

@@ -276,7 +276,7 @@ def _field_parser(cls: Any, field: GroupField) -> Parser:
 
 def _builder(model: Any) -> Callable[[dict[str, Any]], Any]:
     """How an instance is made of parsed values, by the names of the fields; the model fills in what is left out."""
-    cls = get_origin(model) or model
+    cls: Any = get_origin(model) or model
     if is_typed_dict(cls):
         required = cls.__required_keys__
         return partial(_whole, required)

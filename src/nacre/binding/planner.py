@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nacre.binding.bodies import FILES, RAW, is_form, is_json, text_body
+from nacre.binding.bodies import FILES, RAW, is_form, text_body
 from nacre.binding.inputs import BODY_SOURCES, Input
 from nacre.binding.kinds import kind_of
 from nacre.binding.marks import MISSING, Mark, Source
@@ -29,6 +29,7 @@ from nacre.binding.singletons import Needs, Singleton
 from nacre.callables import describe
 from nacre.errors import Location, Problem
 from nacre.headers import Headers
+from nacre.media import is_json
 from nacre.request import Request
 from nacre.response import Response
 from nacre.state import Key, State
@@ -185,7 +186,7 @@ class Planner:
             self._refuse_default(key, label)
         parameter = replace(parameter, default=MISSING)
         if parameter.type in (MISSING, Any) and not mark.constraints:
-            return Value(f'request.path_params["{key}"]')
+            return self._as_it_is(parameter, mark, key)
         if made is not None and made is not str and not _fits(made, parameter.type):
             self._problem(
                 f"{label} annotates the path variable `{key}` {_shown(parameter.type)}, and its converter makes "
@@ -195,10 +196,16 @@ class Planner:
             return None
         if (made is parameter.type or made is None) and not mark.constraints:
             # A converter whose type isn't known is trusted with it.
-            return Value(f'request.path_params["{key}"]', None)
+            return self._as_it_is(parameter, mark, key)
         make = text_parser if made is str else value_parser
         parser = self._parser(parameter, mark, label, make)
         return None if parser is None else self._input(parameter, mark, parser, key)
+
+    def _as_it_is(self, parameter: Parameter, mark: Mark, key: str) -> Value:
+        """A variable as its converter made it: no input unless a marker says more of it."""
+        if mark == Mark("path", alias=mark.alias):
+            return Value(f"request.path_params[{key!r}]")
+        return self._input(parameter, mark, RAW, key)
 
     def _marked(self, parameter: Parameter, mark: Mark, label: str) -> Value | None:
         if mark.has_default and parameter.default is not MISSING:

@@ -18,13 +18,16 @@ asked once. The call that makes it:
 An inline generator counts as waiting too: it is closed where it was opened, so a plain handler is given the lines for a
 thread.
 
-Teardown is an `after_response` callback, hence in reverse order, once, after the last byte or the client's departure.
+Teardown is an `after_response` callback, hence in reverse order, once, after the last byte or the client's departure. A
+request that is cancelled on the loop closes its generators at once, before the layers further out see the cancellation.
 The failure of a request is in `request.failure`: the exception that a binder with generator providers saw, or one that
 nobody handled. It is thrown into those generators that were open when it was raised.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import Context, copy_context
 from dataclasses import dataclass
@@ -35,6 +38,8 @@ from nacre.binding.providers import Provider
 from nacre.errors import Location
 from nacre.request import Request
 from nacre.threads import adopt
+
+_log = logging.getLogger("nacre.error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,22 @@ async def open_async(request: Request, generator: AsyncGenerator[Any, None]) -> 
     value = await start_async(generator)
     request.after_response(partial(_close_async, request, generator, request.failure))
     return value
+
+
+async def close_at_once(request: Request, error: BaseException) -> None:
+    """End the providers that are open when a request is cancelled, the last one first.
+
+    So layers further out see the cancellation after them. Generators that were opened in a thread are left until after the request: code in it may still be using them.
+    """
+    request.failure = error
+    callbacks = request.after_callbacks or []
+    for callback in reversed(callbacks.copy()):
+        if isinstance(callback, partial) and callback.func in (_close_inline, _close_async):
+            callbacks.remove(callback)
+            try:
+                await callback()
+            except Exception:
+                _log.exception("the teardown of a provider failed")
 
 
 def _failure_since(request: Request, known: BaseException | None) -> BaseException | None:
@@ -215,6 +236,8 @@ def _name(generator: Any) -> str:
 NAMES: dict[str, Any] = {
     "UNMADE": object(),
     "in_thread": in_thread,
+    "CancelledError": asyncio.CancelledError,
+    "close_at_once": close_at_once,
     "open_async": open_async,
     "open_inline": open_inline,
     "open_plain": open_plain,

@@ -157,7 +157,7 @@ class _Writer:
 
     def _raw(self, one: Input, index: int) -> str:
         if one.source == "body":
-            return "body or None"
+            return "body" if one.takes_empty else "body or None"
         if one.group:
             if one.source == "path":
                 return "path"
@@ -206,6 +206,13 @@ class _Writer:
         """Leave the exception of the lines from `first` on for the teardown of the providers that are open."""
         tried = [f"    {line}" for line in self.lines[first:]]
         caught = ["except BaseException as error:", "    request.failure = error", "    raise"]
+        if self.is_async:
+            caught = [
+                "except CancelledError as error:",
+                "    await close_at_once(request, error)",
+                "    raise",
+                *caught,
+            ]
         self.lines[first:] = ["try:", *tried, *caught]
 
     def _has_teardown(self) -> bool:

@@ -21,6 +21,7 @@ from nacre.chain.shapes import load_target, recognise
 from nacre.chain.stage import Stage, adopt
 from nacre.chain.trace import codes_of
 from nacre.chain.wsgi import WSGILayer
+from nacre.documentation import Answer, Responses, Security, check_responses, check_security
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.request import Request
 from nacre.response import Response
@@ -57,9 +58,9 @@ class Layer:
     requires: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
-    responses: Mapping[int, str] = field(default_factory=dict[int, str])
+    responses: Responses = field(default_factory=dict[int, Answer])
     """What the layer itself may answer: a description for each status."""
-    security: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    security: Security = field(default_factory=dict[str, Mapping[str, Any] | None])
     """The security schemes it asks for by their names; a scheme that is declared elsewhere is None."""
     wrap: Callable[[Stage], Stage] | None = None
     hooks: HookLayer | None = None
@@ -128,30 +129,32 @@ def _promise(target: Any, marks: dict[str, Any], mark: str) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value or ())
 
 
-def _responses(target: Any, declared: Middleware) -> Mapping[int, str]:
+def _responses(target: Any, declared: Middleware) -> Responses:
     marked = declared.marks.get("responses")
-    value = getattr(target, "responses", None) if marked is None else marked
-    if isinstance(value, Mapping) and all(
-        isinstance(status, int) and 100 <= status <= 599 and isinstance(text, str) for status, text in value.items()
-    ):
-        return dict(value)
     if marked is not None:
-        fix = "map statuses to descriptions, e.g. {401: 'no valid token'}"
-        raise ConfigurationError(Problem(f"`responses` of a layer can't be {marked!r}", declared.where, fix))
-    return {}  # an attribute of that name which means something else
+        check_responses(marked, f"layer `{declared.name or _name_of(target)}`", declared.where)
+        return dict(marked)
+    value = getattr(target, "responses", None)
+    try:
+        check_responses(value, "", None)
+    except ConfigurationError:
+        return {}  # an attribute of that name which means something else
+    return dict(value or {})
 
 
-def _security(target: Any, declared: Middleware) -> Mapping[str, Any]:
+def _security(target: Any, declared: Middleware) -> Security:
     marked = declared.marks.get("security")
-    value = marked or getattr(target, "security", None)
-    if isinstance(value, list | tuple | set | frozenset):
-        value = dict.fromkeys(value)
-    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
-        return dict(value)
     if marked:
-        fix = "name schemes, or map their names to schemes, e.g. {'token': {'type': 'http', 'scheme': 'bearer'}}"
-        raise ConfigurationError(Problem(f"`security` of a layer can't be {marked!r}", declared.where, fix))
-    return {}  # an attribute of that name which means something else
+        named: Any = dict.fromkeys(marked) if isinstance(marked, list | tuple | set | frozenset) else marked
+        check_security(named, f"layer `{declared.name or _name_of(target)}`", declared.where)
+        return dict(named)
+    value = getattr(target, "security", None)
+    found: Any = dict.fromkeys(value) if isinstance(value, list | tuple | set | frozenset) else value
+    try:
+        check_security(found, "", None)
+    except ConfigurationError:
+        return {}  # an attribute of that name which means something else
+    return dict(found or {})
 
 
 def _converter(layer: Layer, tools: Tools, marks: dict[str, Any]) -> Converter:

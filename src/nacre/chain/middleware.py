@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, Unpack, cast, overload
 
+from nacre.documentation import Responses, Security
 from nacre.errors import Location
 from nacre.shaping import RESPONSE_OPTIONS, ResponseKeywords, unknown_option
 from nacre.state import Key
@@ -102,8 +103,8 @@ def middleware(
     requires: Left = (),
     before: Where = (),
     after: Where = (),
-    responses: Mapping[int, str] | None = None,
-    security: Mapping[str, Any] | Sequence[str] = (),
+    responses: Responses | None = None,
+    security: Security | Sequence[str] = (),
     **response: Unpack[ResponseKeywords],
 ) -> Callable[[Callable[..., Any]], Middleware]: ...
 def middleware(
@@ -117,15 +118,15 @@ def middleware(
     requires: Left = (),
     before: Where = (),
     after: Where = (),
-    responses: Mapping[int, str] | None = None,
-    security: Mapping[str, Any] | Sequence[str] = (),
+    responses: Responses | None = None,
+    security: Security | Sequence[str] = (),
     **response: Unpack[ResponseKeywords],
 ) -> Any:
     """Make a layer of a function, with options: `@middleware` or `@middleware(…)`.
 
-    `provides` and `requires` are names, or typed keys, of what a layer leaves for those inside it and needs from those outside;
-    `before` and `after` name layers it must stand outside or inside of. All four are checked at startup. `responses`
-    (status → description) and `security` (scheme's name → scheme, or names alone) say what the layer itself may answer
+    `provides` and `requires` are names, or typed keys, of what a layer leaves for those inside it and needs of those
+    outside; `before` and `after` name layers it must stand outside or inside of. All four are checked at startup.
+    `responses` (status → description) and `security` (scheme's name → scheme, or names alone) say what the layer itself may answer
     and what it asks for; they are for the OpenAPI document. All others are those of `ResponseKeywords`: they apply when
     the layer itself returns a plain value, never to a `Response`.
     """

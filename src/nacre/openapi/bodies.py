@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from nacre.binding.bodies import is_json
 from nacre.binding.inputs import BODY_SOURCES
 from nacre.describe import InputDescription
 from nacre.forms import MULTIPART, URLENCODED
+from nacre.media import is_json
 from nacre.openapi.fields import Field, fields_of, merged, plain_examples
 from nacre.openapi.narrowing import both, constrain
 from nacre.openapi.schema import FILE, Schema, Schemas, holds_upload

@@ -136,6 +136,8 @@ class Schemas:
                 title = str(component.get("title", "Type"))
                 classes[cls] = _Class(f"class:{len(classes)}", title, _long_name(cls, title))
             tokens[schema["$ref"]] = classes[cls].token
+            if "description" in component:  # a docstring; to Markdown, lines that stay indented are code
+                component["description"] = inspect.cleandoc(component["description"])
             _add_formats(component, infos[cls])
         for cls, schema in zip(infos, schemas[1:], strict=True):
             component = components[schema["$ref"]]

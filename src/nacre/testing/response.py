@@ -132,8 +132,9 @@ class TestResponse(Answer, Coroutine[Any, Any, "TestResponse"]):
     @property
     def text(self) -> str:
         """The body as text, in the charset it names or UTF-8."""
-        media = parse_media_type(self.headers.get("content-type", ""))
-        return self.body.decode((media.charset if media else None) or "utf-8")
+        value = self.headers.get("content-type")
+        charset = parse_media_type(value).charset if value is not None else None
+        return self.body.decode(charset or "utf-8")
 
     def json(self) -> Any:
         """The body decoded from JSON; raises ValueError, showing the response, if it isn't that."""
