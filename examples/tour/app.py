@@ -90,7 +90,8 @@ def not_found(app: Nacre, request: Request, error: HTTPError):
 
 
 def went_wrong(request: Request, error: Exception):
-    text = f"Something broke. Tell us: request {request.state.get(layers.REQUEST_ID)}"
+    name = request.state.get(layers.REQUEST_ID)
+    text = f"Something broke. Tell us: request {name}"
     if request.accepts("text/plain", "text/html") != "text/html":
         return PlainTextResponse(text, 500)
     return page(request, "Broken", f"<h1>That was us</h1><p>{escape(text)}</p>", 500)

@@ -23,7 +23,7 @@ def find_rfc(catalogue: Catalogue, number: Annotated[int, Path(ge=1, le=99_999)]
     return catalogue.rfc(number) or abort(404, f"RFC {number} is not in this library")
 
 
-def find_note(catalogue: Catalogue, rfc: RFC, id: Annotated[int, Path(ge=1, le=2**53)]) -> Note:  # noqa: A002
+def find_note(catalogue: Catalogue, rfc: RFC, id: Annotated[int, Path(ge=1, le=2**53)]) -> Note:
     """The note that the path names, if it is one on this document."""
     return catalogue.note(rfc.number, id) or abort(404, f"RFC {rfc.number} has no note {id}")
 

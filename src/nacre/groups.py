@@ -314,14 +314,26 @@ class Group:
 
     # Hooks and error handlers.
 
+    @overload
+    def before_request(self, hook: F, /, *, inline: bool = ...) -> F: ...
+    @overload
+    def before_request(self, /, *, inline: bool = ...) -> Callable[[F], F]: ...
     def before_request(self, hook: Any = None, /, *, inline: bool = False) -> Any:
         """Call `hook(request)` before each matched handler; what it returns, if not None, is the response."""
         return self._hook("before_request", self.before_hooks, hook, inline, "request")
 
+    @overload
+    def after_request(self, hook: F, /, *, inline: bool = ...) -> F: ...
+    @overload
+    def after_request(self, /, *, inline: bool = ...) -> Callable[[F], F]: ...
     def after_request(self, hook: Any = None, /, *, inline: bool = False) -> Any:
         """Call `hook(request, response)` after each matched handler that raised nothing; a returned value replaces."""
         return self._hook("after_request", self.after_hooks, hook, inline, "request", "response")
 
+    @overload
+    def after_error(self, hook: F, /, *, inline: bool = ...) -> F: ...
+    @overload
+    def after_error(self, /, *, inline: bool = ...) -> Callable[[F], F]: ...
     def after_error(self, hook: Any = None, /, *, inline: bool = False) -> Any:
         """Call `hook(request, response)` with each response made of an error: 404, 405, 413, `abort`, exceptions."""
         return self._hook("after_error", self.error_hooks, hook, inline, "request", "response")

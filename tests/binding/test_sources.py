@@ -463,3 +463,15 @@ async def test_defaults_of_a_dataclass_are_there_and_are_sent(client_for):
     async with client_for(app) as client:
         answer = await client.post("/", json={"name": "a", "inner": [{"size": 3}]})
     assert answer.json() == {"name": "a", "count": 1, "inner": [{"number": 1, "size": 3}]}
+
+
+async def test_mutable_default_is_each_request_s_own(client_for):
+    app = Nacre()
+
+    @app.get("/")
+    async def handler(tags: list[str] = ["a"]):  # noqa: B006 - it is what is tested
+        tags.append("b")
+        return tags
+
+    async with client_for(app) as client:
+        assert [(await client.get("/")).json() for _ in range(2)] == [["a", "b"]] * 2

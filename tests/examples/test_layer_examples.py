@@ -77,3 +77,15 @@ def test_every_program_is_tested():
     tested = Path(__file__).read_text(encoding="utf-8")
     programs = [path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.glob("layers/*.py")]
     assert [name for name in programs if f'program("{name}")' not in tested] == []
+
+
+async def test_parameters(program):
+    async with program("layers/parameters.py") as client:
+        signed = {"authorization": "Bearer x"}
+        order = {"item": "pearl", "count": 1}
+        made = await client.post("/orders/sea?express=yes&coupon=a", json=order, headers=signed)
+        unsigned = await client.post("/orders/sea", json=order)
+        refused = await client.post("/orders/sea?express=maybe", json={"count": "one"}, headers=signed)
+    assert (made.status, made.json()) == (201, {"shop": "sea", "left": 2, "express": True, "coupons": ["a"]})
+    assert (unsigned.status, unsigned.json()["errors"][0]["loc"]) == (422, ["header", "authorization"])
+    assert len(refused.json()["errors"]) == 3

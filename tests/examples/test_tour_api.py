@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,7 +20,7 @@ from nacre.errors import MissingExtra
 from nacre.openapi import pages
 from nacre.testing import TestClient
 
-CREDENTIALS = {"x-api-key": KEY, "authorization": "Basic " + base64.b64encode(b"admin:nacre").decode()}
+CREDENTIALS = {"X-API-Key": KEY, "Authorization": "Basic " + base64.b64encode(b"admin:nacre").decode()}
 JSON = {"content-type": "application/json"}
 NOTES = "/api/rfcs/9110/notes"
 
@@ -130,8 +129,8 @@ async def test_the_home_page_leads_to_the_documentation(tour):
         assert 'href="/docs"' in (await client.get("/")).text
         page = await client.get("/docs")
     # The page says itself what it needs, which the layer that guards all others leaves as it is.
-    assert page.headers["content-security-policy"] == pages.page("", "", "swagger", "").headers["content-security-policy"]
-    assert page.headers.getlist("content-security-policy") == [page.headers["content-security-policy"]]
+    policy = "content-security-policy"
+    assert page.headers.getlist(policy) == pages.page("", "", "swagger", "").headers.getlist(policy)
     assert page.headers["x-content-type-options"] == "nosniff"
 
 
@@ -180,7 +179,7 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any], int]] = {
     "a search for too much": ("GET", f"/api/rfcs?q={'q' * 201}", {}, 422),
     "a cookie of a lone surrogate": ("GET", "/", {"headers": {"cookie": "reader=%ED%A0%80%00"}}, 200),
     "a request id of odd bytes": ("GET", "/api", {"headers": {"x-request-id": "\xff"}}, 200),
-    "a key of odd bytes": ("DELETE", f"{NOTES}/1", {"headers": {"x-api-key": "\xff"}}, 401),
+    "a key of odd bytes": ("DELETE", f"{NOTES}/1", {"headers": {"X-API-Key": "\xff"}}, 401),
     "an Accept of odd bytes": ("GET", "/api", {"headers": {"accept": "\xff;q=x, */*"}}, 200),
     "null in a text": ("POST", NOTES, {"json": {"reader": "\0", "text": "\0"}}, 201),
     "a line break in a name": ("POST", NOTES, {"json": {"reader": "Ada\r\nSet-Cookie: a=b", "text": "t"}}, 201),
@@ -197,9 +196,7 @@ async def test_hostile_requests_are_answered(tour, method, path, options, status
     async with tour() as client:
         answer = await client.request(method, path, **{**options, "headers": headers})
     assert answer.status == status
-    assert answer.headers.getlist("set-cookie") == [
-        cookie for cookie in answer.headers.getlist("set-cookie") if cookie.startswith("reader=") and "\r" not in cookie
-    ]
+    assert not any("\r" in value for value in answer.headers.values())
 
 
 # Requests made from the document.
@@ -215,7 +212,7 @@ def whole(body: Any) -> Any:
 
 
 def schemathesis_events() -> Iterator[Any]:
-    """What happens when all phases run with all checks: examples, limits, random values, one operation after another."""
+    """What happens when all phases run, with all checks: limits, random values, one operation after another."""
     generation = {"deterministic": True, "max-examples": MAX_EXAMPLES, "database": "none"}
     config = SchemathesisConfig.from_dict({"headers": CREDENTIALS, "generation": generation})
     schema = schemathesis.openapi.from_asgi("/openapi.json", build(), config=config)
@@ -243,5 +240,6 @@ def failures(recorder: Any) -> Iterator[str]:
             if check.failure_info is not None:
                 failure = check.failure_info.failure
                 interaction = recorder.interactions[case]
-                content = interaction.response.content if interaction.response is not None else None
-                yield f"{check.name}: {failure.title}: {failure.message}\n{check.failure_info.code_sample}\n{content}"
+                content = interaction.response.content if interaction.response is not None else b""
+                told = (f"{check.name}: {failure.title}: {failure.message}", check.failure_info.code_sample)
+                yield "\n".join([*told, repr(content[:500])])

@@ -13,6 +13,7 @@ import hashlib
 import inspect
 import linecache
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import CodeType
@@ -178,6 +179,9 @@ class _Writer:
         if one.default is None or type(one.default) in (bool, int, str):
             return repr(one.default)
         self.names[f"default{index}"] = one.default
+        if isinstance(one.default, list | dict | set | bytearray):
+            self.names["deepcopy"] = deepcopy
+            return f"deepcopy(default{index})"  # what one request does to it is no other's business
         return f"default{index}"
 
     # Providers, and the call itself.
