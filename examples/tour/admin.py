@@ -46,7 +46,7 @@ def overview(request: Request, catalogue: Catalogue):
     )
 
 
-@admin.get("/journal", tags=["back office"])
+@admin.get("/journal", tags=["staff"])
 def journal(catalogue: Catalogue) -> list[Entry]:
     """What happened lately, the latest first."""
     return catalogue.journal()
@@ -55,7 +55,7 @@ def journal(catalogue: Catalogue) -> list[Entry]:
 NO_SUCH = {404: ("There is no such note.", str, "text/html")}
 
 
-@admin.delete("/notes/<uint(max=9999999):note>", tags=["back office"], responses=NO_SUCH)
+@admin.delete("/notes/<uint(max=9999999):note>", tags=["staff"], responses=NO_SUCH)
 def remove(catalogue: Catalogue, note: int) -> None:
     """Delete any reader's note."""
     if not catalogue.delete_note(note):

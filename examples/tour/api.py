@@ -80,7 +80,7 @@ async def index(request: Request) -> dict[str, str]:
 @rfcs.get("")
 def search(
     catalogue: Catalogue,
-    area: Annotated[str, Query(max_length=40, examples=["TLS"])] = "",
+    area: Annotated[str, Query(max_length=40, description="TLS, for instance")] = "",
     q: Annotated[str, Query(max_length=200, description="A part of the title, or a number")] = "",
 ) -> list[RFC]:
     """Search the documents, newest first."""

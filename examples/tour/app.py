@@ -60,7 +60,7 @@ def build(database: str = "") -> Nacre:
                 "documents": "The RFCs",
                 "notes": "What readers say of them",
                 "exports": "All of it at once",
-                "back office": "For the staff",
+                "staff": "The back office",
             },
             amend=describe_problems,
         )

@@ -69,7 +69,7 @@ class AllowAnyOrigin:
 
 # Onion: called with the request and with what runs everything further in. It may ask for more, as handlers do.
 
-Given = Annotated[str, Header(alias="X-Request-ID", description="Kept if it has up to 64 letters, digits, or ._-")]
+Given = Annotated[str | None, Header(alias="X-Request-ID", description="Kept if it is up to 64 letters, digits or ._-")]
 
 
 class RequestID:
@@ -77,8 +77,9 @@ class RequestID:
 
     provides = REQUEST_ID
 
-    async def __call__(self, request, call_next, given: Given = ""):
-        request.state[REQUEST_ID] = given if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given) else secrets.token_hex(6)
+    async def __call__(self, request, call_next, given: Given = None):
+        is_name = given and re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given)
+        request.state[REQUEST_ID] = given if is_name else secrets.token_hex(6)
         return await call_next(request)
 
     async def finalize(self, request, response):  # errors that no layer sees as a response are named too

@@ -12,16 +12,16 @@ from nacre.errors import ErrorItem
 
 
 class NewRFC(Struct):
-    number: Annotated[int, Meta(ge=1, le=99_999)]
-    title: Annotated[str, Meta(max_length=200, pattern=r"\S")]
+    number: Annotated[int, Meta(ge=1, le=99_999, examples=[9999])]
+    title: Annotated[str, Meta(max_length=200, pattern=r"\S", examples=["HTTP/4"])]
     month: Annotated[int, Meta(ge=1, le=12)]
     year: Annotated[int, Meta(ge=1969, le=2100)]
-    area: Annotated[str, Meta(max_length=40, pattern=r"\S")]
+    area: Annotated[str, Meta(max_length=40, pattern=r"\S", examples=["HTTP"])]
 
 
 class NewNote(Struct):
-    reader: Annotated[str, Meta(max_length=40, pattern=r"\S")]
-    text: Annotated[str, Meta(max_length=1000, pattern=r"\S")]
+    reader: Annotated[str, Meta(max_length=40, pattern=r"\S", examples=["Ada"])]
+    text: Annotated[str, Meta(max_length=1000, pattern=r"\S", examples=["Read section 15 twice."])]
 
     def __post_init__(self) -> None:
         self.reader, self.text = self.reader.strip(), self.text.strip()
