@@ -87,7 +87,7 @@ def check_responses(responses: Any, owner: str, where: Location | None) -> None:
         if isinstance(status, bool) or not isinstance(status, int) or not 100 <= status <= 599:
             what = f"{owner} has `responses` that aren't listed by status"
         elif not _is_answer(answer):
-            what = f"{owner} has a response {status} that is a {type(answer).__name__}"
+            what = f"{owner} has a response {status} of type {type(answer).__name__}"
         else:
             continue
         fix = 'write responses={404: "there is no such order"}, or {404: ("there is no such order", Problem)}'
@@ -116,7 +116,7 @@ def check_security(security: Any, owner: str, where: Location | None) -> None:
     """Raise ConfigurationError unless this is `Security`; `owner` says in messages whose it is."""
     fix = 'write security={"bearer": {"type": "http", "scheme": "bearer"}}, or ["bearer"] for one declared elsewhere'
     if not isinstance(security, Mapping):
-        raise ConfigurationError(Problem(f"{owner} has `security` that is a {type(security).__name__}", where, fix))
+        raise ConfigurationError(Problem(f"{owner} has `security` of type {type(security).__name__}", where, fix))
     for name, scheme in security.items():
         if scheme is None:
             continue

@@ -637,8 +637,11 @@ def test_misspelt_option_is_told():
 MARKS = {
     "responses by name": ({"responses": {"401": "no"}}, "layer `layer` has `responses` that aren't listed by status"),
     "responses in a list": ({"responses": [401]}, "layer `layer` has `responses` that aren't listed by status"),
-    "security is a number": ({"security": 3}, "layer `layer` has `security` that is a int"),
-    "security by number": ({"security": {3: {}}}, "layer `layer` has a security scheme `3` without a type that OpenAPI knows"),
+    "security is a number": ({"security": 3}, "layer `layer` has `security` of type int"),
+    "security by number": (
+        {"security": {3: {}}},
+        "layer `layer` has a security scheme `3` without a type that OpenAPI knows",
+    ),
 }
 
 

@@ -126,7 +126,8 @@ async def open_async(request: Request, generator: AsyncGenerator[Any, None]) -> 
 async def close_at_once(request: Request, error: BaseException) -> None:
     """End the providers that are open when a request is cancelled, the last one first.
 
-    So layers further out see the cancellation after them. Generators that were opened in a thread are left until after the request: code in it may still be using them.
+    Layers further out see the cancellation after that. Generators that were opened in a thread are left until after the
+    request: code in the thread may still be using them.
     """
     request.failure = error
     callbacks = request.after_callbacks or []

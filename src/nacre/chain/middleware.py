@@ -126,9 +126,9 @@ def middleware(
 
     `provides` and `requires` are names, or typed keys, of what a layer leaves for those inside it and needs of those
     outside; `before` and `after` name layers it must stand outside or inside of. All four are checked at startup.
-    `responses` (status → description) and `security` (scheme's name → scheme, or names alone) say what the layer itself may answer
-    and what it asks for; they are for the OpenAPI document. All others are those of `ResponseKeywords`: they apply when
-    the layer itself returns a plain value, never to a `Response`.
+    `responses` (status → description) and `security` (scheme's name → scheme, or names alone) say, for the OpenAPI
+    document, what the layer itself may answer and what it asks for. All others are those of `ResponseKeywords`: they
+    apply when the layer itself returns a plain value, never to a `Response`.
     """
     for option in response:
         if option not in RESPONSE_OPTIONS:
