@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from nacre.binding import Bound, Site, bind
+from nacre.binding import Bound, Injection, Site, bind
 from nacre.binding.singletons import Singleton
 from nacre.callables import Call, describe, prepare_call
 from nacre.chain.boundary import ErrorBoundary, ErrorPage, Handlers, asks_by_mark, bind_error_handler
 from nacre.chain.django import DjangoLayer
 from nacre.chain.endpoint import Endpoint
 from nacre.chain.layer import Layer, asks_for_more, compose, place_asgi
-from nacre.chain.pipeline import Pipeline, bound, guard, wrap_django
+from nacre.chain.pipeline import Pipeline, answer_refused, bound, guard, wrap_django
 from nacre.chain.stage import Stage
 from nacre.collector import Collected, Collector, Scope
 from nacre.errors import ConfigurationError, Location, MethodNotAllowed, NotFound, Problem
@@ -216,7 +216,8 @@ class Compiler:
             if inline is None and scope.group is not None:
                 inline = scope.group.inline
         label = f"handler {describe(declaration.endpoint)}"
-        bound = bind(declaration.endpoint, ("request",), site, label, handler=True, convert=convert)
+        injection = Injection(convert, declaration.response.get("status_code"), takes_none=True)
+        bound = bind(declaration.endpoint, ("request",), site, label, handler=True, injection=injection)
         if isinstance(bound, list):
             self.problems += bound
             call = prepare_call(_unbound, owner.tools.threads, inline=True)
@@ -428,7 +429,7 @@ class Compiler:
             assert layer.django is not None
             return wrap_django(layer.django, [*outer, *own[: own.index(layer.django)]], boundary, inner)
 
-        return compose(layers, stage, wrap)
+        return compose(layers, stage, wrap, lambda inner, bounds: answer_refused(inner, boundary, bounds))
 
     def _handlers(self, scope: Scope, site: Site) -> Handlers:
         """The error handlers of a scope, those bound that ask for more than the request and the error.

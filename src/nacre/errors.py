@@ -109,6 +109,9 @@ class HTTPError(Exception):
     """
 
     status: int = 500
+    refused_by: object = None
+    """The plan of the binder that raised it, if one did."""
+
     _by_status: ClassVar[dict[int, type[HTTPError]]] = {}
 
     def __init_subclass__(cls) -> None:

@@ -76,7 +76,8 @@ class Sites:
 
     def key_of(self, site: Site) -> Any:
         """Equal for sites at which a layer is bound alike."""
-        return tuple(site.variables.items()), id(site.providers), site.validation, site.method in ("GET", "HEAD")
+        of_route = tuple(site.variables.items()), site.optional, site.has_route, site.method in ("GET", "HEAD")
+        return of_route, id(site.providers), site.validation
 
 
 def _variables(collected: Collected) -> dict[str, type | None]:

@@ -1,6 +1,7 @@
 """What a user's function asks for, and the call that gives it; settled once, at startup."""
 
 from nacre.binding.handler import Bound, bind
+from nacre.binding.injection import Injection
 from nacre.binding.inputs import Input
 from nacre.binding.marks import MISSING, Body, Constraints, Cookie, File, Form, Header, Path, Query, Source
 from nacre.binding.plan import Site
@@ -21,6 +22,7 @@ __all__ = [
     "File",
     "Form",
     "Header",
+    "Injection",
     "Input",
     "Parameter",
     "Path",

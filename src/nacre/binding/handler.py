@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from nacre.binding.injection import Injection
 from nacre.binding.inputs import BODY_SOURCES
 from nacre.binding.plan import Plan, Site
 from nacre.binding.planner import Planner
@@ -15,20 +16,16 @@ from nacre.binding.writer import Kind, Written, must_wait, write
 from nacre.callables import Call, is_async, prepare_call
 from nacre.errors import Problem
 from nacre.request import Request
-from nacre.response import Response
 from nacre.threads import Threads
 
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """A function bound at one site: what it is given, and how it is called.
-
-    `convert` makes a response of a plain value for a function that asks for `response: Response`.
-    """
+    """A function bound at one site: what it is given, and how it is called."""
 
     plan: Plan
     kind: Kind
-    convert: Callable[[Any], Response] | None = None
+    injection: Injection | None = None
 
     def call(self, threads: Threads, *, inline: bool = False) -> Call:
         """The function in the forms a chain needs, called with what `plan.given` names."""
@@ -47,12 +44,12 @@ class Bound:
     @cached_property
     def loop(self) -> Written:
         """The binder for the event loop."""
-        return write(self.plan, self.kind, self.convert, blocking=False)
+        return write(self.plan, self.kind, self.injection, blocking=False)
 
     @cached_property
     def blocking(self) -> Written:
         """The binder for a thread that may block."""
-        return write(self.plan, self.kind, self.convert, blocking=True)
+        return write(self.plan, self.kind, self.injection, blocking=True)
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -88,18 +85,20 @@ def bind(
     *,
     passed: Sequence[str] | None = None,
     handler: bool = False,
-    convert: Callable[[Any], Response] | None = None,
+    injection: Injection | None = None,
 ) -> Bound | list[Problem]:
     """Bind a function at a site, or say all that is wrong with it: nothing, if only a site with a route can bind it.
 
     `given` names what the caller passes by position, the request first; `passed` those of them that the function's
-    first parameters take, all by default. A `handler` may leave the request out or take it at any place.
+    first parameters take, all by default. A `handler` may leave the request out or take it at any place. Only with an
+    `injection` may it ask for a response.
     """
-    planner = Planner(function, site, label)
+    kind = kind_of_call(function)
+    planner = Planner(function, site, label, injects=injection is not None and kind not in ("lazy", "stream"))
     plan = planner.plan(given, given if passed is None else passed, handler=handler)
     if plan is None:
         return planner.problems
-    return Bound(plan, kind_of_call(function), convert)
+    return Bound(plan, kind, injection)
 
 
 def kind_of_call(function: Callable[..., Any]) -> Kind:

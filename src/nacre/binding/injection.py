@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from nacre.response import Response
 
 
-def answer(convert: Callable[[Any], Response] | None, injected: Response, value: Any) -> Any:
-    """What a function gave, with the status, header fields and cookies of the response that it had asked for.
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """How a function that asked for a response answers.
 
-    They apply to plain values only: a Response that is returned is the whole answer. None is that response itself, with
-    the status of the function's options unless it has one of its own.
+    `convert` makes the response of a plain value. `status` is that of the function's options, if it has one.
+    `takes_none` says that None is a result: the response that was asked for, as it is.
     """
-    if isinstance(value, Response):
-        return value
-    assert convert is not None
-    response = convert(value)
-    if value is None:
-        if injected.status == 200 and response.status != 204:
-            injected.status = response.status
-        return injected
-    if injected.status != 200:
-        response.status = injected.status
-    for name, text in injected.raw_headers:
-        if name == "content-type":
-            response.headers.set(name, text)
-        else:
-            response.raw_headers.append((name, text))
-    response.background = response.background or injected.background
-    response.sent_callbacks = [*(response.sent_callbacks or ()), *(injected.sent_callbacks or ())] or None
-    return response
+
+    convert: Callable[[Any], Response]
+    status: int | None = None
+    takes_none: bool = False
+
+    def answer(self, injected: Response, value: Any) -> Any:
+        """What the function gave, with the status, header fields and cookies of the response that it had asked for.
+
+        They apply to plain values only: a Response that is returned is the whole answer.
+        """
+        if isinstance(value, Response):
+            return value
+        if value is None:
+            if self.takes_none and self.status is not None and injected.status == 200:
+                injected.status = self.status
+            return injected if self.takes_none else None
+        response = self.convert(value)
+        if injected.status != 200:
+            response.status = injected.status
+        for name, text in injected.raw_headers:
+            if name == "content-type":
+                response.headers.set(name, text)
+            else:
+                response.raw_headers.append((name, text))
+        response.background = response.background or injected.background
+        response.sent_callbacks = [*(response.sent_callbacks or ()), *(injected.sent_callbacks or ())] or None
+        return response

@@ -46,11 +46,6 @@ class Input:
         """Whether a body without any byte is a value: of bytes or text that must be there it is."""
         return self.source == "body" and self.required and not any(map(is_json, self.content_types))
 
-    @property
-    def may_fail(self) -> bool:
-        """Whether some request can be refused for this input."""
-        return self.source != "path" or self.parser.expression != "{raw}"
-
     def explain(self, raws: Raws) -> list[ErrorItem]:
         """All that is wrong with this input of a request; empty if nothing is."""
         raw = raws.of(self)

@@ -138,6 +138,8 @@ _CONSTRAINTS = tuple(one.name for one in fields(Constraints))
 
 def _mark(source: Source, default: Any, options: MarkOptions, content_types: tuple[str, ...] = ()) -> Mark:
     given: dict[str, Any] = dict(options)
+    if default is ...:  # other frameworks write so that there is none
+        default = MISSING
     constraints = Constraints(**{name: given.pop(name) for name in _CONSTRAINTS if name in given})
     where = Location.of_caller()
     if default is not MISSING and "default_factory" in given:

@@ -56,6 +56,8 @@ class Value:
     key: Key[Any] | None = None
     default: Any = MISSING
     """For `key`: what stands in when no layer has set it."""
+    constant: Any = MISSING
+    """A default that has to be passed, since a later argument has only its position."""
     injected: bool = False
     """The `Response` whose status and header fields are given to the answer."""
 
@@ -122,8 +124,3 @@ class Plan:
     def injects(self) -> bool:
         """Whether the function asks for the response of its plain values."""
         return any(value.injected for value in self.values)
-
-    @property
-    def is_trivial(self) -> bool:
-        """Whether nothing is to be bound but what the caller gives and path variables as they are."""
-        return not self.steps and all(value.expression is not None for value in self.values)

@@ -18,7 +18,7 @@ from typing import Any
 from nacre.binding.bodies import FILES, RAW, is_form, text_body
 from nacre.binding.inputs import BODY_SOURCES, Input
 from nacre.binding.kinds import kind_of
-from nacre.binding.marks import MISSING, Mark, Source
+from nacre.binding.marks import MISSING, Body, Cookie, File, Form, Header, Mark, Path, Query, Source
 from nacre.binding.models import group_parser, json_parser, value_parser
 from nacre.binding.parser import Parser, Unsupported
 from nacre.binding.plan import Argument, Call, Plan, Site, Value
@@ -35,6 +35,8 @@ from nacre.response import Response
 from nacre.state import Key, State
 from nacre.urls import URL, QueryParams
 
+_MARKING = (Path, Query, Header, Cookie, Body, Form, File)
+
 FROM_REQUEST: Mapping[Any, str] = {
     Headers: "request.headers",
     QueryParams: "request.query",
@@ -47,11 +49,12 @@ FROM_REQUEST: Mapping[Any, str] = {
 class Planner:
     """The decisions for one function at one site; problems are gathered, not raised."""
 
-    def __init__(self, function: Callable[..., Any], site: Site, label: str) -> None:
+    def __init__(self, function: Callable[..., Any], site: Site, label: str, *, injects: bool = False) -> None:
         self.function = function
         self.site = site
         self.label = label
         self.where = Location.of(function)
+        self._injects = injects
         self.problems: list[Problem] = []
         self._steps: dict[Provider, Call] = {}
         self._singles: dict[Provider, Singleton] = {}
@@ -101,6 +104,8 @@ class Planner:
                 value = Value("request")
             else:
                 value = self._value(parameter, label)
+            if value is None and parameter.kind is inspect.Parameter.POSITIONAL_ONLY and parameter.has_default:
+                value = Value(constant=parameter.default)
             if value is None:
                 positional = False
                 if parameter.default is MISSING:
@@ -111,13 +116,15 @@ class Planner:
             by_position = parameter.kind is inspect.Parameter.POSITIONAL_ONLY or (
                 parameter.is_positional and positional and (first or not wrapped)
             )
+            positional = positional and by_position
             arguments.append(Argument(parameter.name, value, not by_position))
         if missing and not self.problems:
             self._refuse(label, function, missing)
         rest = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)
-        if request is None and handler and not wrapped and _takes_any(parameters):
+        is_handler = handler and function is self.function
+        if request is None and is_handler and not wrapped and _takes_any(parameters):
             arguments.insert(0, Argument("request", Value("request"), False))
-        return Call(function, tuple(arguments), rest and handler)
+        return Call(function, tuple(arguments), rest and is_handler)
 
     def _value(self, parameter: Parameter, label: str) -> Value | None:
         """Where one parameter comes from; None if from nowhere, which is a problem unless it has a default."""
@@ -140,17 +147,18 @@ class Planner:
                 return self._ambiguous(parameter, label, [f"the path variable `{name}`", other])
             return self._variable(parameter, Mark("path"), label)
         if isinstance(marker, Key):
-            return Value(key=marker, default=None if _is_optional(kind) else parameter.default)
+            absent = None if _is_optional(kind) else MISSING
+            return Value(key=marker, default=parameter.default if parameter.has_default else absent)
         if isinstance(marker, Provider):
             return self._provided(marker, label)
-        if isinstance(marker, Mark):
+        if isinstance(marker, Mark) and parameter.unresolved is None:
             return self._marked(parameter, marker, label)
         if kind in FROM_REQUEST:
             return Value(FROM_REQUEST[kind])
         if registered is not None:
             return self._provided(registered, label)
-        if kind is MISSING:
-            return self._unresolved(parameter, label)
+        if kind is MISSING or any(parameter.default is one for one in _MARKING):
+            return self._unmarked(parameter, label)
         return self._implicit(parameter, label)
 
     def _registered(self, kind: Any) -> Provider | None:
@@ -159,8 +167,12 @@ class Planner:
         except TypeError:  # an annotation that can't be hashed
             return None
 
-    def _unresolved(self, parameter: Parameter, label: str) -> Value | None:
-        if parameter.unresolved is not None and parameter.default is MISSING:
+    def _unmarked(self, parameter: Parameter, label: str) -> Value | None:
+        if any(parameter.default is one for one in _MARKING):
+            name = parameter.default.__name__
+            self._problem(f"{label} gives `{parameter.name}` the marker {name} itself", f"call it: `= {name}()`")
+            return Value("None")
+        if parameter.unresolved is not None:
             self._problem(
                 f"{label} annotates `{parameter.name}` with {parameter.unresolved!r}, which can't be evaluated",
                 "import the name where the function is defined, outside of `if TYPE_CHECKING`, at the module's level",
@@ -171,6 +183,11 @@ class Planner:
     # The single sources.
 
     def _injected(self, parameter: Parameter, label: str) -> Value | None:
+        if not self._injects:
+            self._problem(
+                f"{label} takes `{parameter.name}: Response`, which only handlers and layers that return a value have",
+                "return a Response: a generator's as StreamingResponse(…)",
+            )
         if parameter.type is not Response:
             self._problem(
                 f"{label} takes `{parameter.name}` of type {parameter.type.__name__}, which nothing makes",
@@ -500,7 +517,9 @@ def _fixed(parameters: Sequence[Parameter], given: Sequence[str]) -> dict[str, s
 
 
 def _takes_any(parameters: Sequence[Parameter]) -> bool:
-    return any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters)
+    """Whether what is passed by position goes to `*args`."""
+    open_ended = any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters)
+    return open_ended and not any(parameter.is_positional for parameter in parameters)
 
 
 def _unsourced(

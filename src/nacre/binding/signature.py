@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping
@@ -45,7 +46,7 @@ class Parameter:
     @property
     def asks(self) -> bool:
         """Whether it must be given something, or says what it may be given; else its default stands."""
-        return bool(self.markers) or self.type is not MISSING or self.default is MISSING
+        return bool(self.markers) or self.type is not MISSING or self.default is MISSING or self.unresolved is not None
 
     @property
     def has_default(self) -> bool:
@@ -63,8 +64,17 @@ def read_parameters(function: Callable[..., Any]) -> list[Parameter] | Problem:
         found = inspect.signature(function).parameters.values()
     except (TypeError, ValueError) as error:
         return Problem(f"{describe(function)} has no signature: {error}", Location.of(function))
-    names = _namespaces(function)
-    return [_read(parameter, *names) for parameter in found]
+    names, given = _namespaces(function), _bound_by_partial(function)
+    return [_read(parameter, *names) for parameter in found if parameter.name not in given]
+
+
+def _bound_by_partial(function: Any) -> set[str]:
+    """The parameters that `functools.partial` has given values by name: they are no client's business."""
+    given: set[str] = set()
+    while isinstance(function, functools.partial):
+        given |= {name for name, value in function.keywords.items() if not isinstance(value, MARKERS)}
+        function = function.func
+    return given
 
 
 def _read(parameter: inspect.Parameter, globals_: dict[str, Any], locals_: Mapping[str, Any]) -> Parameter:

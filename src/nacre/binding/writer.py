@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import linecache
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -20,14 +20,14 @@ from types import CodeType
 from typing import Any, Literal
 
 from nacre.binding.bodies import check_body, read_form, refuse_untyped
-from nacre.binding.injection import answer
+from nacre.binding.injection import Injection
 from nacre.binding.inputs import CookieFields, FormFiles, FormTexts, Input, Raws, read_group
 from nacre.binding.marks import MISSING
 from nacre.binding.parser import FAILURES
 from nacre.binding.plan import Argument, Call, Plan, Value
 from nacre.binding.providers import Provider
 from nacre.binding.running import NAMES, emit
-from nacre.errors import ValidationError
+from nacre.errors import HTTPError
 from nacre.request import Request
 from nacre.response import Response
 from nacre.threads import wait
@@ -49,12 +49,12 @@ class Written:
     is_async: bool
 
 
-def write(plan: Plan, kind: Kind, convert: Callable[[Any], Response] | None, *, blocking: bool) -> Written:
+def write(plan: Plan, kind: Kind, injection: Injection | None, *, blocking: bool) -> Written:
     """Write the binder that runs on the event loop, or the one for a thread that may block.
 
-    `convert` makes the response of a plain value, for functions that ask for it (`response: Response`).
+    `injection` is for functions that ask for the response of their plain values.
     """
-    return _Writer(plan, kind, convert, blocking).write()
+    return _Writer(plan, kind, injection, blocking).write()
 
 
 def must_wait(plan: Plan) -> bool:
@@ -65,23 +65,23 @@ def must_wait(plan: Plan) -> bool:
 
 
 class _Writer:
-    def __init__(self, plan: Plan, kind: Kind, convert: Callable[[Any], Response] | None, blocking: bool) -> None:
+    def __init__(self, plan: Plan, kind: Kind, injection: Injection | None, blocking: bool) -> None:
         self.plan = plan
         self.kind = kind
         self.blocking = blocking
-        goes_on = kind == "async" and (plan.injects or self._has_teardown())  # after the call
+        goes_on = kind in ("async", "either") and (plan.injects or self._has_teardown())  # after the call
         self.is_async = not blocking and (must_wait(plan) or goes_on)
         self.inputs = {id(one): index for index, one in enumerate(plan.inputs)}
         self.lines: list[str] = []
         self.names: dict[str, Any] = {
             **NAMES,
             "FAILURES": FAILURES,
-            "MISSING_INPUT": ValueError("missing"),
+            "HTTPError": HTTPError,
             "CookieFields": CookieFields,
             "FormFiles": FormFiles,
             "FormTexts": FormTexts,
             "Response": Response,
-            "answer": partial(answer, convert),
+            "answer": injection.answer if injection is not None else None,
             "explain": partial(_explain, plan),
             "function": plan.call.function,
             "isawaitable": inspect.isawaitable,
@@ -93,7 +93,14 @@ class _Writer:
     def write(self) -> Written:
         self._body()
         self._parse()
+        if self.lines:
+            # Who calls can tell what is refused here from what the function itself raises.
+            self.names["plan"] = self.plan
+            read = [f"    {line}" for line in self.lines]
+            self.lines = ["try:", *read, "except HTTPError as error:", "    error.refused_by = plan", "    raise"]
         asked = len(self.lines)
+        if self.plan.injects:
+            self._emit("injected = Response()")
         self._provide()
         self._call()
         if self._has_teardown():
@@ -152,7 +159,7 @@ class _Writer:
         if one.source == "path":
             return [f"raw = {raw}", f"value{index} = {parsed}"]
         if one.required:
-            absent = [] if one.group else ["if raw is None:", "    raise MISSING_INPUT"]
+            absent = [] if one.group else ["if raw is None:", "    raise ValueError"]
             return [f"raw = {raw}", *absent, f"value{index} = {parsed}"]
         return [f"raw = {raw}", f"value{index} = {self._default(one, index)} if raw is None else {parsed}"]
 
@@ -194,8 +201,6 @@ class _Writer:
             self._emit(*emit(provider, arguments, index, blocking=self.blocking).lines)
 
     def _call(self) -> None:
-        if self.plan.injects:
-            self._emit("injected = Response()")
         called = f"function({self._arguments(self.plan.call)})"
         awaited = self.is_async and self.kind == "async"
         lines = [f"return {'await ' if awaited else ''}{called}"]
@@ -239,6 +244,10 @@ class _Writer:
             return value.expression
         if value.injected:
             return "injected"
+        if value.constant is not MISSING:
+            name = f"constant{sum(one.startswith('constant') for one in self.names)}"
+            self.names[name] = value.constant
+            return name
         if value.input is not None:
             return f"value{self.inputs[id(self._known(value.input))]}"
         if value.provider is not None:
@@ -286,6 +295,3 @@ def _explain(plan: Plan, request: Request, error: Exception, body: bytes | None,
     problem = plan.validation.error(errors)
     problem.__suppress_context__ = True
     return problem
-
-
-__all__: Sequence[str] = ["Kind", "ValidationError", "Written", "must_wait", "write"]

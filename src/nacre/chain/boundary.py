@@ -11,7 +11,7 @@ from typing import Any
 from nacre.binding import Bound, Site, bind, read_parameters
 from nacre.callables import Call
 from nacre.chain.stage import adopt
-from nacre.errors import HTTPError, InternalServerError, Problem, ValidationError
+from nacre.errors import HTTPError, InternalServerError, Problem
 from nacre.request import Request
 from nacre.response import Response
 from nacre.results import Results
@@ -100,9 +100,9 @@ class ErrorBoundary:
             if response.stream is not None and response.eager:
                 await prime(response, request, None if inline else self._threads)
             return response
-        except ValidationError as refused:
-            return adopt(request, self._page(request, refused))  # of what the handler or hook asks for
         except Exception as second:
+            if isinstance(second, HTTPError) and second.refused_by is not None:
+                return adopt(request, self._page(request, second))  # what the handler or hook asks for isn't there
             # An error handler or after_error hook failed: no handler is asked about that, the plain 500 ends it. An
             # error that nobody handled has been reported already, if it is that one which was raised again.
             is_known = second is error and handler is None and not isinstance(error, HTTPError)

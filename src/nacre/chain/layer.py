@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any
 
-from nacre.binding import Bound, Parameter, Site, bind, read_parameters
+from nacre.binding import Bound, Injection, Parameter, Site, bind, read_parameters
 from nacre.callables import Call, prepare_call
 from nacre.chain.asgi import ASGILayer
 from nacre.chain.django import DjangoLayer
@@ -194,8 +194,8 @@ def _adapt_onion(layer: Layer, declared: Middleware, target: Any, tools: Tools) 
 
     def bind_onion(site: Site) -> Layer | list[Problem]:
         made = replace(layer, bind=None)
-        convert = _converter(made, tools, declared.marks)
-        bound = bind(call, ("request", "call_next"), site, f"layer `{layer.name}`", convert=convert)
+        injection = Injection(_converter(made, tools, declared.marks))
+        bound = bind(call, ("request", "call_next"), site, f"layer `{layer.name}`", injection=injection)
         if not isinstance(bound, Bound):
             return bound
         made.wrap = adapt_bound_onion(bound, _finisher(made, tools, declared.marks), tools.threads)
@@ -342,18 +342,29 @@ def _init_takes(target: Any, count: int) -> bool:
     )
 
 
-def compose(layers: Sequence[Layer], inner: Stage, wrap_django: Callable[[Layer, Stage], Stage]) -> Stage:
-    """Put layers, outermost first, around a stage; neighbours that are hook-like, or ASGI, become one step."""
+def compose(
+    layers: Sequence[Layer],
+    inner: Stage,
+    wrap_django: Callable[[Layer, Stage], Stage],
+    answer_refused: Callable[[Stage, Sequence[Bound]], Stage],
+) -> Stage:
+    """Put layers, outermost first, around a stage; neighbours that are hook-like, or ASGI, become one step.
+
+    `answer_refused` makes responses of what these bound layers refuse of a request, for the layers outside of them.
+    """
     for kind, neighbours in itertools.groupby(reversed(layers), _row_kind):
         row = list(neighbours)[::-1]
         if kind == "hooks":
             hooks = [layer.hooks for layer in row if layer.hooks and (layer.hooks.before or layer.hooks.after)]
             inner = fuse(hooks, inner) if hooks else inner
+            bounds = [bound for layer in row for bound in layer.bounds]
+            inner = answer_refused(inner, bounds) if bounds else inner
         elif kind == "asgi":
             inner = ASGILayer.wrap([layer.asgi for layer in row if layer.asgi is not None], inner)
         else:
             for layer in reversed(row):
                 inner = wrap_django(layer, inner) if layer.wrap is None else layer.wrap(inner)
+                inner = answer_refused(inner, layer.bounds) if layer.bounds else inner
     return inner
 
 

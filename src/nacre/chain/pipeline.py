@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from nacre.binding import Bound
 from nacre.callables import Call, Step
 from nacre.chain.boundary import ErrorBoundary
 from nacre.chain.django import DjangoLayer, exception_hooks
 from nacre.chain.stage import Stage
+from nacre.errors import HTTPError
 from nacre.request import Handler, Request
 from nacre.response import Response
 from nacre.streams import close_unsent, prime
@@ -50,6 +52,24 @@ def bound(inner: Stage, boundary: ErrorBoundary) -> Stage:
                 raise
 
         return bounded
+
+    return Stage(build(inner.handle, inline=False), inner.inline and build(inner.inline, inline=True))
+
+
+def answer_refused(inner: Stage, boundary: ErrorBoundary, bounds: Sequence[Bound]) -> Stage:
+    """Answer, for the layers outside, what the binders of these layers refuse; what layers raise goes on."""
+    plans = [one.plan for one in bounds]
+
+    def build(handler: Handler, *, inline: bool) -> Handler:
+        async def answered(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except HTTPError as error:
+                if error.refused_by not in plans:
+                    raise
+                return await boundary.respond(request, error, inline=inline)
+
+        return answered
 
     return Stage(build(inner.handle, inline=False), inner.inline and build(inner.inline, inline=True))
 
