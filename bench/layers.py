@@ -18,6 +18,8 @@ STYLES = {
         "onion",
         "onion, not annotated",
         "onion, looked at",
+        "onion, bound (header)",
+        "provider",
         "after hook",
         "after_request",
         "finalizer",
@@ -29,6 +31,8 @@ STYLES = {
     "rsgi": (
         "onion",
         "onion, looked at",
+        "onion, bound (header)",
+        "provider",
         "after hook",
         "finalizer",
         "Django class, async",
@@ -44,7 +48,8 @@ _NOTE = f"""\
 ({COUNT} layers − none) / {COUNT}, least of the rounds, within one process. *Adding*: the layer adds a header with
 `response.headers.add`; the call beside it does just that. *Idle*: the layer does nothing, and the function called
 beside it is empty, so this ratio is the stricter one: all of it is the framework's. The target is for either, and
-`met` answers for the first / the second. The
+`met` answers for the first / the second. An onion layer that is *bound* asks for a header of at least one character, a
+*provider* is asked by an onion layer, each layer its own. The
 call's own figure includes its share of the loop over the functions. A mixed chain is to cost the mean of the styles it
 is made of, which stands in place of a target."""
 

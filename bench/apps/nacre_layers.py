@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.apps.raw_asgi import AddHeader, PassOn
 from bench.workloads import Setting
-from nacre import CallNext, Hooks, Middleware, Request, Response
+from nacre import CallNext, Header, Hooks, Middleware, Provide, Request, Response
 
 
 @dataclass
@@ -67,6 +67,33 @@ def _opaque_onion(name: str, value: str) -> Any:
     return onion
 
 
+def _bound_onion(name: str, value: str) -> Any:
+    """One that asks for a header that has to fit."""
+
+    async def onion(request: Request, call_next: CallNext, accept: str = Header(min_length=1)) -> Response:
+        response = await call_next(request)
+        response.headers.add(name, value)
+        return response
+
+    return onion
+
+
+def _providing_onion(name: str, value: str) -> Any:
+    """One that gets what it adds from a provider of its own."""
+
+    def field() -> tuple[str, str]:
+        return name, value
+
+    async def onion(
+        request: Request, call_next: CallNext, pair: tuple[str, str] = Provide(field, inline=True)
+    ) -> Response:
+        response = await call_next(request)
+        response.headers.add(*pair)
+        return response
+
+    return onion
+
+
 def _plain_onion(name: str, value: str) -> Any:
     def onion(request: Request, call_next: Any) -> Response:
         response: Response = call_next(request)
@@ -113,6 +140,8 @@ STYLES: dict[str, Callable[[str, str], Any]] = {
     "onion": _onion,
     "onion, not annotated": _bare_onion,
     "onion, looked at": _opaque_onion,
+    "onion, bound (header)": _bound_onion,
+    "provider": _providing_onion,
     "onion, plain def": _plain_onion,
     "after hook": lambda name, value: Hooks(after=_after(name, value), inline=True),
     "after_request": _after,
@@ -153,6 +182,23 @@ def _idle_opaque_onion() -> Any:
     return onion
 
 
+def _idle_bound_onion() -> Any:
+    async def onion(request: Request, call_next: CallNext, accept: str = Header(min_length=1)) -> Response:
+        return await call_next(request)
+
+    return onion
+
+
+def _idle_providing_onion() -> Any:
+    def nothing() -> None:
+        pass
+
+    async def onion(request: Request, call_next: CallNext, given: None = Provide(nothing, inline=True)) -> Response:
+        return await call_next(request)
+
+    return onion
+
+
 def _idle_plain_onion() -> Any:
     def onion(request: Request, call_next: Any) -> Response:
         return call_next(request)  # type: ignore[no-any-return]
@@ -187,6 +233,8 @@ IDLE: dict[str, Callable[[], Any]] = {
     "onion": _idle_onion,
     "onion, not annotated": _idle_bare_onion,
     "onion, looked at": _idle_opaque_onion,
+    "onion, bound (header)": _idle_bound_onion,
+    "provider": _idle_providing_onion,
     "onion, plain def": _idle_plain_onion,
     "after hook": lambda: Hooks(after=_idle_after(), inline=True),
     "after_request": _idle_after,

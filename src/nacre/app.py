@@ -10,14 +10,14 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from functools import lru_cache
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from nacre.binding import MISSING, Validation
 from nacre.binding.providers import Override, override_of, ready_provider
 from nacre.binding.singletons import Singletons
 from nacre.chain.layer import Tools
-from nacre.chain.pipeline import Pipeline
+from nacre.chain.pipeline import Dispatch, Pipeline
 from nacre.chain.trace import layer_of
 from nacre.compiler import Chain, Compiled, Compiler, Fallback
 from nacre.describe import AppDescription, Explanation, describe_app, describe_failure, explain_request
@@ -205,8 +205,9 @@ class Nacre(Group):
 
         `target` is a provider's function or class, or the type that it provides; `replacement` is one too, or what
         `Provide` makes of it, and `value` is taken as it is. It holds for this application's own routes, not for those
-        of applications mounted in it. Overrides may be nested; of two for one target the inner one counts. Raises
-        ConfigurationError if nothing asks for the target.
+        of applications mounted in it: they have an `override` of their own, also while they are served as a part of
+        this one. Overrides may be nested; of two for one target the inner one counts. Raises ConfigurationError if
+        nothing asks for the target.
         """
         if (replacement is MISSING) is (value is MISSING):
             raise TypeError("override() takes either another provider or `value=…`")
@@ -216,7 +217,11 @@ class Nacre(Group):
 
     @contextmanager
     def _overridden(self, override: Override, where: Location) -> Generator[None]:
-        check_override(override, self._ready().chains, self, where)
+        # What is mounted may be complete only with the layers around it.
+        whole = self._serving()
+        if whole._compiled is None:
+            whole = [self, *self._around()][-1]
+        check_override(override, whole._ready().chains, self, where)
         self.overrides.append(override)
         self._tell(lambda: self.overrides.remove(override))
         try:
@@ -272,9 +277,18 @@ class Nacre(Group):
             await receive()
             await send({"type": "lifespan.startup.failed", "message": f"ConfigurationError: {error}"})
         else:
-            if scope["type"] != "lifespan":
-                await self.singletons.made()
-            await self._serve_ready(scope, receive, send)
+            if scope["type"] == "http" and (failure := await self._failure_to_make()) is not None:
+                await serve_asgi(failure, self.tools.threads, self.report)(scope, receive, send)
+            else:
+                await self._serve_ready(scope, receive, send)
+
+    async def _failure_to_make(self) -> Dispatch | None:
+        """Make the providers of the application; if one fails, give what answers the request that needed them."""
+        try:
+            await self.singletons.made()
+        except Exception as error:
+            return partial(self._dispatch_failed, error)
+        return None
 
     def _serve_asgi(self, scope: Scope, receive: Any, send: Any) -> Awaitable[None]:
         return (self._serve_ready if self._is_ready else self._serve_first)(scope, receive, send)
@@ -299,10 +313,16 @@ class Nacre(Group):
 
     def _serve_wsgi(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         self._ready()
-        if self._wsgi_lifespan is None and self._has_lifespan():
-            self._start_wsgi_lifespan()
-        elif not self._is_ready:
-            self._make_beside()
+        try:
+            if self._wsgi_lifespan is None and self._has_lifespan():
+                self._start_wsgi_lifespan()
+            elif not self._is_ready:
+                self._make_beside()
+        except Exception as error:
+            if error is not self.singletons.failure:
+                raise
+            failed = partial(self._dispatch_failed, error)
+            return serve_wsgi(failed, self.tools.threads, self.report, self._beside)(environ, start_response)
         if self._raw.app is not None:
             return serve_wsgi(self._raw.dispatch, self.tools.threads, self.report, self._beside)(
                 environ, start_response
@@ -357,8 +377,10 @@ class Nacre(Group):
 
     async def _rsgi_first(self, scope: Any, protocol: Any) -> None:
         self._ready()
-        await self.singletons.made()
-        await self.__rsgi__(scope, protocol)
+        if (failure := await self._failure_to_make()) is not None:
+            await serve_rsgi(failure, self.tools.threads, self.report)(scope, protocol)
+        else:
+            await self.__rsgi__(scope, protocol)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start up, when a RSGI server has made its loop."""
@@ -383,13 +405,13 @@ class Nacre(Group):
         compiled = self._compiled or self._ready()
         request.app = self
         path = request.path
-        if request.refusal is not None or (host is not None and (len(host) > 300 or not _is_host(host))):
+        if request.refusal is not None or (host is not None and host not in _known_hosts and not _is_host(host)):
             return self._choose(compiled, request, host).pipeline
         # PERF: the usual routes are found here; `_choose` finds them as well, and everything else.
         found = compiled.router.static.get(path)
         chain = None if found is None else found.get(request.method)
         if chain is None:
-            if not path.isascii() or not path.isprintable() or "%" in path:
+            if not path.isascii() or "\0" in path or "%" in path:
                 return self._choose(compiled, request, host).pipeline
             try:
                 hit = compiled.router.find_variable(request.method, path)
@@ -397,12 +419,19 @@ class Nacre(Group):
                 hit = None
             if hit is None:
                 return self._choose(compiled, request, host).pipeline
-            chain, params = hit
+            chain, params = hit[0].payload, hit[1]
             if params:
                 request.path_params = params
         request.route = chain.route
         request.max_body = chain.max_body
         return chain.pipeline
+
+    def _dispatch_failed(self, error: Exception, request: Request, host: str | None) -> Pipeline:
+        """Answer a request that comes before all of the application could be made; the next one tries again."""
+        request.app = self
+        self.report(request, error)
+        request.refusal = InternalServerError()
+        return self._fallback(self._ready(), request.path).refused.pipeline
 
     def _choose(self, compiled: Compiled, request: Request, host: str | None) -> Chain:
         """The chain for a request. What was matched, or why nothing was, is left on the request."""
@@ -510,12 +539,15 @@ class Nacre(Group):
 
     def _serving(self) -> Nacre:
         """The application that requests come in through: this one, or the one it is mounted in."""
-        found, group = self, cast(Group, self)
+        return [self, *(app for app in self._around() if app._compiled is not None)][-1]
+
+    def _around(self) -> Iterator[Nacre]:
+        """The applications that this one is mounted in, inner ones first."""
+        group = cast(Group, self)
         while group.holders:
             group = group.holders[-1]
-            if isinstance(group, Nacre) and group._compiled is not None:
-                found = group
-        return found
+            if isinstance(group, Nacre):
+                yield group
 
     # Running.
 
@@ -580,12 +612,19 @@ def _before_exit(callback: Callable[[], object]) -> None:
     Finalize(None, callback, exitpriority=0)
 
 
-@lru_cache(maxsize=512)
+_known_hosts: set[str] = set()
+"""Values of `Host` that were found sound. PERF: no frame of ours for those of nearly all requests (bench/parts.py)."""
+_KNOWN_HOSTS_MAX = 512
+
+
 def _is_host(value: str) -> bool:
     try:
         parse_host(value)
     except ValueError:
         return False
+    if len(_known_hosts) >= _KNOWN_HOSTS_MAX:
+        _known_hosts.clear()
+    _known_hosts.add(value)
     return True
 
 

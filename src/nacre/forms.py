@@ -20,7 +20,8 @@ URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 
 # Browsers name UTF-8 or nothing; HTTP libraries, Java's for one, name the others without being asked.
-_CODECS = {"utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "ascii", "ascii": "ascii", "iso-8859-1": "latin-1"}
+CODECS = {"utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "ascii", "ascii": "ascii", "iso-8859-1": "latin-1"}
+"""The charsets that text is read in, by the names that clients give them, and Python's names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def decode_text(raw: bytes, content_type: MediaType | None) -> str:
     Raises BadRequest for text that isn't in it, and for charsets other than UTF-8, US-ASCII and ISO-8859-1.
     """
     charset = (content_type.charset if content_type is not None else None) or "utf-8"
-    codec = _CODECS.get(charset)
+    codec = CODECS.get(charset)
     if codec is None:
         raise BadRequest("the form is in a charset that isn't understood; send UTF-8")
     try:

@@ -37,11 +37,15 @@ _CHECKED_NAME_LENGTH_MAX = 64
 _checked_pairs: dict[tuple[str, str], tuple[str, str]] = {}
 _encoded_pairs: dict[tuple[str, str], tuple[bytes, bytes]] = {}
 known_pair = _encoded_pairs.get
-"""What `encode_pair` gave for a pair before; None if that isn't known. PERF: no frame of ours for most pairs."""
+"""What `encode_pair` gave for a pair before; None if that isn't known, or frames the message (RFC 9112 §6).
+
+PERF: no frame of ours for most pairs, and none of them has to be looked at once more.
+"""
 _decoded_pairs: dict[tuple[bytes, bytes], tuple[str, str]] = {}
 _decoded_names: dict[bytes, str] = {}
 _PAIRS_MAX = 512
 _PAIR_LENGTH_MAX = 256
+_NEVER_KEPT = frozenset({"set-cookie", "content-length", "transfer-encoding"})
 
 _NOT_FIELD_TEXT = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
@@ -147,7 +151,7 @@ def encode_pair(pair: tuple[str, str]) -> tuple[bytes, bytes]:
     """Encode one pair as latin-1; it is checked once more, since a response's list of pairs may be written to."""
     name, value = check_pair(*pair)
     encoded = name.encode("latin-1"), value.encode("latin-1")
-    if len(name) + len(value) <= _PAIR_LENGTH_MAX and name != "set-cookie":
+    if len(name) + len(value) <= _PAIR_LENGTH_MAX and name not in _NEVER_KEPT:
         if len(_encoded_pairs) >= _PAIRS_MAX:
             _encoded_pairs.clear()
         _encoded_pairs[pair] = encoded
@@ -273,7 +277,8 @@ class Headers(Pairs):
         firsts = self._firsts
         if firsts is None:
             firsts = self._firsts = dict(reversed(self._pairs))
-        return firsts.get(_key(name))
+        value = firsts.get(name)  # PERF: most callers write names in lower case (bench/parts.py)
+        return firsts.get(_key(name)) if value is None else value
 
 
 class MutableHeaders(MultiMapping, MutableMapping[str, str]):

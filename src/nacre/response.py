@@ -10,7 +10,7 @@ from typing import Any, Literal
 from nacre.codecs import encode_json
 from nacre.cookies import format_cookie, format_deletion
 from nacre.headers import MutableHeaders, check_name, check_value, pairs_of
-from nacre.lazy import lazy
+from nacre.lazy import lazy, reserve
 from nacre.urls import check_location
 
 SameSite = Literal["lax", "strict", "none"]
@@ -207,6 +207,9 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status}>"
+
+
+reserve(Response(), ("headers",))
 
 
 def ready_response(body: bytes, content_type: tuple[str, str]) -> Response:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nacre.binding import DEFAULT, Site
+from nacre.binding import DEFAULT, Site, Validation
+from nacre.binding.plan import Slots
 from nacre.binding.providers import Provider, ready_provider
 from nacre.collector import Collected, Scope
 from nacre.groups import Group
@@ -19,9 +21,10 @@ class Sites:
         self._app = app
         self._shared: dict[tuple[int, ...], Site] = {}
         self._registered: dict[tuple[int, ...], dict[Any, Provider]] = {}
-        self._variables: dict[int, list[frozenset[str]]] = {}
+        self._slots: dict[tuple[Callable[..., Any], Slots], object] = {}
+        self._variables: dict[Any, list[frozenset[str]]] = {}
         for one in collected:
-            self._variables.setdefault(id(one.declaration.endpoint), []).append(frozenset(_variables(one)))
+            self._variables.setdefault(_function(one), []).append(frozenset(_variables(one)))
 
     def of_scopes(self, scopes: Sequence[Scope]) -> Site:
         """What holds in these scopes, whatever the route."""
@@ -29,12 +32,12 @@ class Sites:
         groups = [scope.group for scope in scopes if scope.group is not None]
         key = id(owner), *map(id, groups)
         if key not in self._shared:
-            validation = next((one.validation for one in reversed(groups) if one.validation is not None), DEFAULT)
             self._shared[key] = Site(
                 providers=self._providers([scope for scope in scopes if scope.owner is owner]),
                 overrides=tuple(owner.overrides),
-                validation=validation,
+                validation=_validation(scopes),
                 single=self._app.singletons.of,
+                slot=self._slot,
                 has_route=False,
             )
         return self._shared[key]
@@ -53,18 +56,26 @@ class Sites:
             self._registered[key] = found
         return self._registered[key]
 
+    def _slot(self, function: Callable[..., Any], needs: Slots) -> Any:
+        """One object for equal needs: it is hashed for each request, faster than what it stands for."""
+        return self._slots.setdefault((function, needs), object()) if needs else function
+
     def of_scope(self, site: Site, scopes: Sequence[Scope], scope: Scope) -> Site:
-        """A site as one of the scopes around it sees it: each application has providers and overrides of its own."""
-        if scope.owner is scopes[-1].owner:
-            return site
-        shared = self.of_scopes([one for one in scopes if one.owner is scope.owner])
-        return replace(site, providers=shared.providers, overrides=shared.overrides)
+        """A site as one of the scopes around it sees it.
+
+        Each application has providers and overrides of its own, and each scope its answer to a failed validation.
+        """
+        validation = _validation(scopes[: scopes.index(scope) + 1])
+        if scope.owner is not scopes[-1].owner:
+            shared = self.of_scopes([one for one in scopes if one.owner is scope.owner])
+            return replace(site, providers=shared.providers, overrides=shared.overrides, validation=validation)
+        return site if validation is site.validation else replace(site, validation=validation)
 
     def of_route(self, collected: Collected, method: str) -> Site:
         """What one route gives."""
         shared = self.of_scopes(collected.scopes)
         variables = _variables(collected)
-        elsewhere = self._variables[id(collected.declaration.endpoint)]
+        elsewhere = self._variables[_function(collected)]
         return replace(
             shared,
             variables=variables,
@@ -78,6 +89,20 @@ class Sites:
         """Equal for sites at which a layer is bound alike."""
         of_route = tuple(site.variables.items()), site.optional, site.has_route, site.method in ("GET", "HEAD")
         return of_route, id(site.providers), site.validation
+
+
+def _validation(scopes: Sequence[Scope]) -> Validation:
+    """The innermost answer to a failed validation that is declared in these scopes."""
+    groups = [scope.group for scope in reversed(scopes) if scope.group is not None]
+    return next((group.validation for group in groups if group.validation is not None), DEFAULT)
+
+
+def _function(collected: Collected) -> Any:
+    """What tells the functions of routes apart: an instance per route doesn't make another one of a method."""
+    endpoint = collected.declaration.endpoint
+    if inspect.ismethod(endpoint):
+        return endpoint.__func__, type(endpoint.__self__)
+    return id(endpoint)
 
 
 def _variables(collected: Collected) -> dict[str, type | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable
 from typing import Any
 
 from nacre.request import Request
@@ -65,7 +65,8 @@ async def iterate(stream: Any, request: Request | None, threads: Threads | None)
     """The pieces of any stream as bytes; empty ones are left out.
 
     A plain iterable is advanced in a worker thread, or right here without `threads`. A cancellation thrown in at a
-    `yield` is handed on to an async generator; the stream is closed at the end, whichever way that comes.
+    `yield` is handed on to an async generator; the stream is closed at the end, whichever way that comes. If it is
+    cancelled, that is the failure of its request.
     """
     plain = not hasattr(stream, "__aiter__")
     if plain:
@@ -81,6 +82,10 @@ async def iterate(stream: Any, request: Request | None, threads: Threads | None)
                 except asyncio.CancelledError as cancelled:
                     await _cancel(source, cancelled)
                     raise
+    except asyncio.CancelledError as cancelled:
+        if request is not None and request.after_callbacks is not None:
+            request.failure = cancelled
+        raise
     finally:
         try:
             await close_stream(source)
@@ -126,7 +131,7 @@ async def _in_worker(stream: Iterable[Any], request: Request | None, threads: Th
             yield piece
     finally:
         if hasattr(source, "close") or hasattr(stream, "close"):
-            await _to_the_end(threads.run(request, close))
+            await to_the_end(threads.run(request, close))
 
 
 def _close_plain(source: Any, stream: Any) -> None:
@@ -145,12 +150,12 @@ async def close_unsent(response: Response, request: Request | None, threads: Thr
         await response.aclose()
     else:
         response.stream = None
-        await _to_the_end(threads.run(request, close))
+        await to_the_end(threads.run(request, close))
 
 
-async def _to_the_end(coroutine: Coroutine[Any, Any, None]) -> None:
+async def to_the_end(awaitable: Awaitable[None]) -> None:
     """Await something that must not be left half done: a cancellation that comes meanwhile goes on after it."""
-    task = asyncio.ensure_future(coroutine)
+    task = asyncio.ensure_future(awaitable)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:

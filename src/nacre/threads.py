@@ -132,6 +132,11 @@ class Visit:
 
     # The thread's side.
 
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether nobody listens to the plain code that runs now."""
+        return self._turn is not None and self._turn.abandoned
+
     def wait(self, awaitable: Awaitable[T]) -> T:
         """Have the request's task await something, and work for it until that is done."""
         turn = self._turn
@@ -290,6 +295,12 @@ def wait(awaitable: Awaitable[T]) -> T:
         _discard(awaitable)
         raise RuntimeError("wait() was called on the event loop, where it would block every request; use `await`")
     return run_at_once(_as_coroutine(awaitable))
+
+
+def is_abandoned() -> bool:
+    """Whether the request was cancelled while this plain code has been running for it."""
+    visit: Visit | None = getattr(_here, "visit", None)
+    return visit is not None and visit.is_abandoned
 
 
 def run_at_once(awaitable: Awaitable[T]) -> T:

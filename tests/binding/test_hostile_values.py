@@ -281,3 +281,57 @@ def test_lone_surrogates_in_forms_are_refused():
 def test_refused_json_is_decoded_once_more_with_its_large_numbers():
     value = decode_untyped(b'[1e999, %s, 1.5, "1e999", "\\"%s"]' % (b"9" * 5000, b"9" * 5000))
     assert [type(one).__name__ for one in value] == ["TooLarge", "TooLarge", "float", "str", "str"]
+
+
+# Work grows with the body, no faster: the test's time limit is far above that, and far below its square.
+
+ESCAPES = b'\\"' * 500_000
+OUT_OF_RANGE: dict[str, bytes] = {
+    "text that nobody closes": b'[1e999,"' + ESCAPES,
+    "backslash at the end": b'[1e999,"' + ESCAPES + b"\\",
+    "line break in a text": b'[1e999,"' + ESCAPES + b"\\\n" + ESCAPES,
+    "signs": b"[1e999," + b"-1" * 500_000,
+    "long number": b"[1e999," + b"9" * 1_000_000 + b"e]",
+    "quotes": b"[1e999" + b',"' * 500_000,
+}
+
+
+@pytest.mark.parametrize("data", OUT_OF_RANGE.values(), ids=OUT_OF_RANGE)
+def test_what_follows_a_number_out_of_range_is_looked_at_once(data):
+    with pytest.raises(BadRequest, match="not valid JSON"):
+        json_parser(list[int], NONE).explain(data)
+
+
+class Nested(TypedDict, total=False):
+    inner: "Nested"
+    items: list[int]
+
+
+class NestedRow(NamedTuple):
+    inner: Optional["NestedRow"] = None
+    items: list[int] = []
+
+
+@pytest.mark.parametrize(
+    ("type_", "before", "middle", "after"),
+    [(Nested, b'{"inner":', b'{"items":%b}', b"}"), (NestedRow, b"[", b"[null,%b]", b"]")],
+    ids=["TypedDict", "NamedTuple"],
+)
+def test_what_is_right_in_a_deep_body_is_converted_once(monkeypatch, type_, before, middle, after):
+    converted = 0
+
+    def convert(value, type, **options):
+        nonlocal converted
+        found = [value]
+        while found:
+            one = found.pop()
+            converted += 1
+            found += one.values() if isinstance(one, dict) else one if isinstance(one, list | tuple) else ()
+        return msgspec_convert(value, type, **options)
+
+    msgspec_convert = msgspec.convert
+    monkeypatch.setattr(msgspec, "convert", convert)
+    items = b"[" + b"1," * 1000 + b"1]"
+    data = b"[" + before * 100 + middle % items + after * 100 + b", 3]"
+    assert json_parser(list[type_], NONE).explain(data)
+    assert converted < 10_000

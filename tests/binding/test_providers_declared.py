@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -200,6 +201,17 @@ class Unhashable:
 
     def __call__(self) -> Session:
         return Session()
+
+
+@dataclass
+class Comparable:
+    """A class that can be hashed, with instances that can't."""
+
+    name: str = "name"
+
+
+def test_class_of_instances_that_cannot_be_hashed_is_a_provider():
+    assert Provide(Comparable).provides is Comparable
 
 
 MISTAKES = {

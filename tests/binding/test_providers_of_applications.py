@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Annotated, Any
 
 import pytest
-from rules.drivers import DRIVERS, ASGIDriver
+from rules.drivers import DRIVERS
 
 from nacre import ConfigurationError, Group, Nacre, Provide, Request
 from nacre.testing import TestClient
@@ -249,12 +249,13 @@ async def test_failure_at_startup_stops_the_server_with_its_cause(store, transpo
     assert store.told == MADE + CLOSED
 
 
-async def test_failure_at_the_first_request_is_tried_again_at_the_next():
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+async def test_failure_at_the_first_request_is_answered_and_tried_again_at_the_next(driver, caplog):
     attempts = []
 
     def pool() -> Pool:
         attempts.append(1)
-        if len(attempts) == 1:
+        if len(attempts) < 3:
             raise Boom
         return Pool()
 
@@ -264,11 +265,19 @@ async def test_failure_at_the_first_request_is_tried_again_at_the_next():
     async def handler(pool: Annotated[Pool, Provide(pool, scope="app")]):
         return pool.name
 
-    with pytest.raises(Boom):
-        await ASGIDriver("GET", "/").serve(app)
-    request = ASGIDriver("GET", "/")
+    @app.error_handler(500)
+    def answer(request, error):
+        return f"sorry for {request.path}"
+
+    for _ in range(2):
+        request = driver("GET", "/")
+        await request.serve(app)
+        assert (request.status, request.body) == (500, b"sorry for /")
+    assert [type(record.exc_info[1]) for record in caplog.records] == [Boom, Boom]
+    request = driver("GET", "/")
     await request.serve(app)
-    assert request.body == b"pool"
+    assert (request.status, request.body) == (200, b"pool")
+    await asyncio.to_thread(app.close)
 
 
 async def test_teardown_that_fails_stops_no_other(caplog):

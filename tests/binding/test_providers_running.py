@@ -442,7 +442,7 @@ async def test_teardown_follows_a_client_that_leaves_within_the_body(client_for,
             assert await anext(response) == b"piece"
             assert log == ["db up"]
             await response.disconnect()
-    assert log == ["db up", "stream closed", "db down"]
+    assert log == ["db up", "stream closed", "db CancelledError", "db down"]
 
 
 @pytest.mark.parametrize("driver", [DRIVERS["asgi"], DRIVERS["rsgi"]], ids=["asgi", "rsgi"])

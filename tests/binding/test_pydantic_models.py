@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic.dataclasses import dataclass as pydantic_dataclass
+from pydantic_core import PydanticCustomError
 
+from nacre.binding import pydantic_models
 from nacre.binding.kinds import kind_of
 from nacre.binding.marks import Constraints
 from nacre.binding.models import group_parser, json_parser, value_parser
@@ -324,3 +326,38 @@ def test_every_body_is_explained_or_a_bad_request(data):
             assert PARSER.explain(data)
         except BadRequest:
             pass
+
+
+def test_not_every_error_of_many_is_made_an_object():
+    class Many:
+        def error_count(self):
+            return 500_000
+
+        def json(self, **options):
+            listed = [{"type": "missing", "loc": [number], "msg": "m"} for number in range(1000)]
+            return json.dumps(listed, separators=(",", ":"))
+
+        def errors(self, **options):
+            raise AssertionError
+
+    listed = pydantic_models._listed(Many())
+    assert [one["loc"] for one in listed] == [[number] for number in range(101)]
+
+
+def test_many_errors_are_told_like_few():
+    few, many = (json_parser(list[Order], NONE).explain(b"[" + b"{}," * count + b"{}]") for count in (1, 400))
+    assert many[: len(few)] == few
+
+
+def test_list_in_which_an_item_is_wrong_is_left_at_once():
+    with pytest.raises(pydantic.ValidationError) as caught:
+        json_parser(list[Item], NONE).parse(b'["x", "y", "z"]')
+    assert caught.value.error_count() == 1
+
+
+def test_errors_with_a_context_that_json_does_not_hold_are_told():
+    def refuse(value: int) -> int:
+        raise PydanticCustomError("odd", "is odd", {"why": object()})
+
+    found = json_parser(list[Annotated[int, pydantic.AfterValidator(refuse)]], NONE).explain(b"[" + b"1," * 200 + b"1]")
+    assert [one["type"] for one in found] == ["odd"] * 100 + ["too_many_errors"]

@@ -15,7 +15,7 @@ import msgspec
 import pydantic
 import pytest
 
-from nacre import Body, Cookie, Form, Header, Nacre, Path, Query, Request, wait
+from nacre import Body, Cookie, Form, Header, Nacre, Path, Provide, Query, Request, wait
 from nacre.headers import Headers
 from nacre.state import State
 from nacre.urls import URL, QueryParams
@@ -363,6 +363,86 @@ async def test_one_model_takes_a_whole_source(client_for):
         assert [error["loc"] for error in refused.json()["errors"]] == [["query", "number"], ["query", "size"]]
         refused = await client.get("/path/a/b")
         assert [error["loc"] for error in refused.json()["errors"]] == [["path", "x"], ["path", "y"]]
+
+
+class Snake(msgspec.Struct):
+    x_token: int
+
+
+class AliasedHeaders(pydantic.BaseModel):
+    token: int = pydantic.Field(alias="X-Token")
+
+
+@pytest.mark.parametrize(("model", "value"), [(Snake, "a"), (Snake, None), (AliasedHeaders, "a")], ids=str)
+async def test_errors_in_a_model_of_headers_name_the_header(client_for, model, value):
+    app = Nacre()
+
+    async def handler(names, x_token: int = Header()): ...
+
+    handler.__annotations__["names"] = Annotated[model, Header()]
+    app.add_route("/", handler)
+    async with client_for(app) as client:
+        answer = await client.get("/", headers={} if value is None else {"x-token": value})
+    assert [error["loc"] for error in answer.json()["errors"]] == [["header", "x-token"], ["header", "x-token"]]
+
+
+class Closed(msgspec.Struct, forbid_unknown_fields=True):
+    author: str | None = None
+
+
+class ClosedModel(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    author: str | None = None
+
+
+@pytest.mark.parametrize("optional", [False, True], ids=["required", "optional"])
+@pytest.mark.parametrize("model", [Closed, ClosedModel])
+@pytest.mark.parametrize(
+    ("marker", "sent"),
+    [
+        (Query, lambda text: {"path": f"/?{text}"}),
+        (Cookie, lambda text: {"path": "/", "headers": {"cookie": text.replace("&", "; ")}}),
+        (
+            Form,
+            lambda text: {
+                "path": "/",
+                "content": text.encode(),
+                "headers": {"content-type": "application/x-www-form-urlencoded"},
+            },
+        ),
+    ],
+    ids=["query", "cookie", "form"],
+)
+async def test_model_that_forbids_fields_knows_those_beside_it(client_for, model, marker, sent, optional):
+    app = Nacre()
+
+    async def number_of(size: int = marker(20)):
+        return size
+
+    async def handler(filters, page: int = marker(1), size: int = Provide(number_of)):
+        return [filters and filters.author, page, size]
+
+    handler.__annotations__["filters"] = Annotated[model | None if optional else model, marker()]
+    app.add_route("/", handler, methods=["POST"])
+    async with client_for(app) as client:
+        assert (await client.post(**sent("author=a&page=2&size=5"))).json() == ["a", 2, 5]
+        assert (await client.post(**sent("page=2"))).json() == [None, 2, 20]
+        refused = await client.post(**sent("page=x&other=1"))
+        assert sorted(error["loc"][-1] for error in refused.json()["errors"]) == ["other", "page"]
+
+
+@pytest.mark.parametrize("marker", [Query, Header, Cookie, Form, Body], ids=lambda one: one.__name__)
+def test_what_a_marker_on_a_model_says_is_in_the_description(marker):
+    app = Nacre()
+
+    async def handler(filters=marker(description="What to find.", examples=[{"author": "a"}])): ...
+
+    handler.__annotations__["filters"] = Closed
+    app.add_route("/", handler, methods=["POST"])
+    [route] = app.describe().routes
+    [one] = route.chains[0].inputs
+    assert (one.description, one.examples) == ("What to find.", ({"author": "a"},))
 
 
 async def test_errors_of_all_sources_come_together(client_for):

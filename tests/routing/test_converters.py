@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nacre.errors import ConfigurationError
-from nacre.routing import NO_MATCH, Arguments, Converter, Converters, parse_pattern
+from nacre.routing import (
+    NO_MATCH,
+    Arguments,
+    Converter,
+    Converters,
+    Found,
+    RouteEntry,
+    Router,
+    parse_pattern,
+)
 
 SOME_UUID = UUID("12345678-9abc-def0-1234-56789abcdef0")
 
@@ -156,6 +165,15 @@ def test_no_text_raises_and_what_is_parsed_can_be_formatted(name: str, text: str
     value = kind.parse(text)
     if value is not NO_MATCH and (kind.spans_segments or "/" not in text):
         assert kind.parse(kind.format(value)) == value
+
+
+@pytest.mark.parametrize("name", ["int", "uint", "int(min=0,max=99)", "float", "string", "string(max=2)", "uuid"])
+@given(text=st.text("0123456789-+_. ab٣²", min_size=1, max_size=45))
+def test_value_in_a_path_is_what_the_converter_parses(name: str, text: str) -> None:
+    pattern = parse_pattern(f"/a/<{name}:x>", Converters())
+    match = Router([RouteEntry(pattern, frozenset({"GET"}), None)]).find("GET", f"/a/{text}")
+    found = match.params["x"] if isinstance(match, Found) else NO_MATCH
+    assert found == converter(name).parse(text)
 
 
 class TestRegistered:

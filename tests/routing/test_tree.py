@@ -363,6 +363,17 @@ def test_router_agrees_with_asking_every_route(routes: Router[str], path: list[s
         assert expected is None
 
 
+@given(routes=route_tables(), path=PATHS, method=st.sampled_from(["GET", "POST", "HEAD", "PUT"]))
+def test_the_short_way_finds_what_the_router_finds(routes: Router[str], path: list[str], method: str) -> None:
+    hit = routes.find_variable(method, "/" + "/".join(path))
+    match = routes.find(method, "/" + "/".join(path))
+    if hit is not None:
+        assert isinstance(match, Found)
+        assert (match.payload, dict(match.params)) == (hit[0].payload, hit[1])
+    else:
+        assert not isinstance(match, Found)
+
+
 @given(routes=route_tables(), path=PATHS)
 def test_what_was_found_can_be_built_and_found_again(routes: Router[str], path: list[str]) -> None:
     match = routes.find("GET", "/" + "/".join(path))

@@ -21,6 +21,7 @@ from nacre.urls import (
     encode_path,
     encode_query,
     parse_host,
+    plain_firsts,
     quote_path,
     quote_segment,
 )
@@ -344,6 +345,15 @@ class TestQuery:
     @given(st.text("ab&=+%4f1;é", max_size=30))
     def test_text_reads_as_in_the_standard_library(self, query: str) -> None:
         assert QueryParams(query).pairs() == parse_qsl(query, keep_blank_values=True)
+
+    @given(st.one_of(st.text("ab&=", max_size=40), st.text("ab&=+%4f1;é\ud800", max_size=30)))
+    def test_first_values_are_those_of_the_whole_query(self, query: str) -> None:
+        firsts = plain_firsts(query)
+        assert firsts is None or firsts == dict(QueryParams(query))
+
+    @pytest.mark.parametrize("field", ["", "a", "a=1"])
+    def test_first_values_are_not_told_of_more_fields_than_a_query_may_have(self, field: str) -> None:
+        assert plain_firsts("&".join([field] * 1001)) is None
 
     @given(st.binary(max_size=40))
     def test_any_bytes_are_read(self, query: bytes) -> None:

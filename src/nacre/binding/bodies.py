@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from nacre.binding.inputs import BODY_SOURCES, Input
 from nacre.binding.marks import Constraints
 from nacre.binding.parser import Parser
 from nacre.binding.scalars import text_parser
-from nacre.errors import ErrorItem, UnsupportedMediaType
-from nacre.forms import FormData
+from nacre.errors import BadRequest, ErrorItem, UnsupportedMediaType
+from nacre.forms import CODECS, MULTIPART, URLENCODED, FormData
 from nacre.media import is_json, parse_media_type
 from nacre.request import Request
 
+_FORMS = (URLENCODED, MULTIPART)
 
-def check_body(accepted: Sequence[str], request: Request) -> bool:
-    """Whether the request names a media type for its body; what it names must be `accepted`.
+# Clients send the same few values; longer ones are not worth their memory.
+_CACHED_LENGTH_MAX = 200
+
+
+def accepted_types(inputs: Iterable[Input]) -> tuple[str, ...]:
+    """The media types that the body may have for all of these inputs, which read it in one way."""
+    readers = [one for one in inputs if one.source in BODY_SOURCES]
+    accepted = readers[0].content_types or _FORMS
+    return tuple(one for one in accepted if all(one in (other.content_types or _FORMS) for other in readers))
+
+
+def body_check(inputs: Iterable[Input]) -> Callable[[Request], bool]:
+    """A question whether a request names a media type for its body; what it names must be accepted by the inputs.
 
     SECURITY: a form that a browser posts across sites is never taken for JSON (CVE-2021-32677). Raises
     UnsupportedMediaType, before any of the body is received.
     """
-    value = request.headers.get("content-type")
-    if value is None:
-        if request.content_length:
-            refuse_untyped(accepted)
-        return False
-    if not _matcher(tuple(accepted))(value):
-        raise UnsupportedMediaType(f"the body must be {_listed(accepted)}")
-    return True
+    inputs = tuple(inputs)
+    accepted = accepted_types(inputs)
+    matches = _matcher(accepted)
+    is_text = any(isinstance(one.parser, TextParser) for one in inputs)
+
+    def check_body(request: Request) -> bool:
+        value, _ = request.body_fields()
+        if value is None:
+            if request.content_length:
+                refuse_untyped(accepted)
+            return False
+        if not matches(value):
+            raise UnsupportedMediaType(f"the body must be {_listed(accepted)}")
+        if is_text:
+            _codec(request)
+        return True
+
+    return check_body
 
 
 def refuse_untyped(accepted: Sequence[str]) -> None:
@@ -39,24 +63,51 @@ def refuse_untyped(accepted: Sequence[str]) -> None:
 
 async def read_form(request: Request) -> FormData:
     """The form of a request; an empty one if it has no body at all."""
-    if request.headers.get("content-type") is None and not await request.body_reader.read():
+    if request.body_fields()[0] is None and not await request.body_reader.read():
         return FormData()
     return await request.form()
 
 
 def is_form(content_type: str) -> bool:
     """Whether a media type is one of the two that browsers send forms in."""
-    return content_type in ("application/x-www-form-urlencoded", "multipart/form-data")
+    return content_type in _FORMS
 
 
-RAW = Parser(lambda raw: raw, lambda raw: [], "{raw}")
-"""Bytes, and uploaded files, as they came."""
+def is_mixed(content_types: Iterable[str]) -> bool:
+    """Whether bodies of these media types are read in different ways: as forms, text or JSON."""
+    ways = {
+        "form" if is_form(one) else "text" if one.startswith("text/") else "JSON"
+        for one in content_types
+        if is_form(one) or is_json(one) or one.startswith("text/")
+    }
+    return len(ways) > 1
 
-FILES = {
-    False: Parser(lambda file: file.data, lambda raw: []),
-    True: Parser(lambda files: [file.data for file in files], lambda raw: []),
-}
-"""The bytes of an uploaded file, and (True) of several."""
+
+@dataclass(frozen=True, slots=True)
+class TextParser(Parser):
+    """The parser of a body that is text, in UTF-8 (see `to_utf8`)."""
+
+
+def to_utf8(request: Request, raw: bytes) -> bytes:
+    """A body of text in UTF-8; it comes in the charset that its `Content-Type` names.
+
+    Raises UnsupportedMediaType for a charset that isn't known, BadRequest for what isn't in it.
+    """
+    codec = _codec(request)
+    if codec == "utf-8":
+        return raw
+    try:
+        return raw.decode(codec).encode()
+    except UnicodeDecodeError:
+        raise BadRequest("the body holds text that isn't in the charset that it names") from None
+
+
+def _codec(request: Request) -> str:
+    content_type = request.content_type
+    codec = CODECS.get((content_type.charset if content_type is not None else None) or "utf-8")
+    if codec is None:
+        raise UnsupportedMediaType("the body is in a charset that isn't understood; send UTF-8")
+    return codec
 
 
 def text_body(kind: Any, constraints: Constraints) -> Parser:
@@ -73,20 +124,24 @@ def text_body(kind: Any, constraints: Constraints) -> Parser:
             return [{"loc": [], "msg": "is not valid UTF-8 text", "type": "string_unicode"}]
         return inner.explain(text)
 
-    return Parser(parse, explain)
+    return TextParser(parse, explain)
 
 
 @lru_cache(maxsize=256)
 def _matcher(accepted: tuple[str, ...]) -> Callable[[str], bool]:
     """A question whether a `Content-Type` is one of these; it remembers the few values that clients send."""
 
-    @lru_cache(maxsize=256)
-    def matches(value: str) -> bool:
+    def test(value: str) -> bool:
         try:
             essence = parse_media_type(value).essence
         except ValueError:
             return False
         return any(_covers(one, essence) for one in accepted)
+
+    remembered = lru_cache(maxsize=256)(test)
+
+    def matches(value: str) -> bool:
+        return remembered(value) if len(value) <= _CACHED_LENGTH_MAX else test(value)
 
     return matches
 

@@ -317,7 +317,14 @@ def _made(node: ObjectNode | RowNode, made: Any, place: Place, found: Found) -> 
     """The instance of a class, now that all its fields are right."""
     if any(one is BAD for one in (made.values() if isinstance(made, dict) else made)):
         return BAD
+    cls: Any = get_origin(node.type) or node.type
     try:
+        # SECURITY: tuples and dicts have no class that says they are made, so msgspec would go over all that is in them
+        # once more: a deep body would take quadratic time.
+        if issubclass(cls, dict):
+            return made
+        if issubclass(cls, tuple):
+            return tuple(made) if cls is tuple else cls(*made)
         return msgspec.convert(made, node.type, str_keys=True)
     except FAILURES as error:
         if node.checks_itself:

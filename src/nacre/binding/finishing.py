@@ -17,7 +17,7 @@ from typing import Any, get_origin
 from msgspec import inspect
 
 from nacre.binding.limits import is_bounded
-from nacre.binding.trees import parts_of
+from nacre.binding.trees import holds, is_decimal, parts_of
 
 Step = Callable[[Any], None]
 """Looks over a decoded value. Raises ValueError for a decimal that is not finite or too large for arithmetic."""
@@ -28,14 +28,8 @@ def finishing_of(info: inspect.Type) -> Step | None:
     return _Finishing({}).step(info)
 
 
-def _needs(info: inspect.Type, seen: set[int] | None = None) -> bool:
-    seen = set() if seen is None else seen
-    if id(info) in seen:
-        return False
-    seen.add(id(info))
-    if isinstance(info, inspect.DecimalType) or _static_defaults(info):
-        return True
-    return any(_needs(one, seen) for one in parts_of(info).values())
+def _needs(info: inspect.Type) -> bool:
+    return holds(info, lambda one: is_decimal(one) or bool(_static_defaults(one)))
 
 
 def _static_defaults(info: inspect.Type) -> Mapping[str, Any]:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from nacre.binding.bodies import body_check
 from nacre.binding.injection import Injection
 from nacre.binding.inputs import BODY_SOURCES
 from nacre.binding.plan import Plan, Site
 from nacre.binding.planner import Planner
+from nacre.binding.running import run_opening
 from nacre.binding.writer import Kind, Written, must_wait, write
 from nacre.callables import Call, is_async, prepare_call
-from nacre.errors import Problem
+from nacre.errors import HTTPError, Problem
 from nacre.request import Request
 from nacre.threads import Threads
 
@@ -38,7 +40,7 @@ class Bound:
         if self.kind in ("plain", "lazy") and not self._has_async_provider:
             in_thread = _as_coroutine(self.blocking.call)
         if plain:
-            return Call(_in_worker(self.blocking.call, self._reader, threads), in_thread)
+            return Call(_in_worker(self.blocking.call, self._reader, threads, opens=self.plan.opens), in_thread)
         return Call(self.loop.call, in_thread)
 
     @cached_property
@@ -73,8 +75,7 @@ class Bound:
 
     @property
     def _reader(self) -> Callable[[Request], Awaitable[object]] | None:
-        sources = {one.source for one in self.plan.inputs} & set(BODY_SOURCES)
-        return None if not sources else _read_body
+        return _body_reader(self.plan) if any(one.source in BODY_SOURCES for one in self.plan.inputs) else None
 
 
 def bind(
@@ -116,8 +117,19 @@ def kind_of_call(function: Callable[..., Any]) -> Kind:
     return "plain"
 
 
-async def _read_body(request: Request) -> object:
-    return await request.body_reader.read()
+def _body_reader(plan: Plan) -> Callable[[Request], Awaitable[object]]:
+    """What receives a body for a thread; one of another media type is refused before, as on the event loop."""
+    check_body = body_check([one for one in plan.inputs if one.source in BODY_SOURCES])
+
+    async def read(request: Request) -> object:
+        try:
+            check_body(request)
+            return await request.body_reader.read()
+        except HTTPError as error:
+            error.refused_by = plan
+            raise
+
+    return read
 
 
 def _as_coroutine(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
@@ -128,12 +140,18 @@ def _as_coroutine(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]
 
 
 def _in_worker(
-    function: Callable[..., Any], read: Callable[[Request], Awaitable[object]] | None, threads: Threads
+    function: Callable[..., Any],
+    read: Callable[[Request], Awaitable[object]] | None,
+    threads: Threads,
+    *,
+    opens: bool,
 ) -> Callable[..., Awaitable[Any]]:
     async def in_worker(request: Request, *arguments: Any) -> Any:
         if read is not None:
             # Received here, where nothing waits for it; in the thread it is only looked at.
             await read(request)
+        if opens:
+            return await run_opening(threads, request, lambda: function(request, *arguments))
         return await threads.run(request, lambda: function(request, *arguments))
 
     return in_worker

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,24 +54,49 @@ class Input:
             place.append(self.key)
         if raw is None:
             return [] if not self.required else [{"loc": place, "msg": "is missing", "type": "missing"}]
+        wire = _header_name if self.group and self.source == "header" else _as_it_is
+        return [{**item, "loc": [*place, *wire(item["loc"])]} for item in self._judge(raw)]
+
+    def _judge(self, raw: Any) -> list[ErrorItem]:
+        if self.parser.judge is not None:
+            return self.parser.judge(raw)
         try:
             self.parser.parse(raw)
         except FAILURES:
-            return [{**item, "loc": [*place, *item["loc"]]} for item in self.parser.explain(raw)]
+            return self.parser.explain(raw)
         return []
+
+
+def _as_it_is(loc: list[str | int]) -> list[str | int]:
+    return loc
+
+
+def _header_name(loc: list[str | int]) -> list[str | int]:
+    """A place in a model of headers, with the header's name as it is sent."""
+    return [str(loc[0]).replace("_", "-").lower(), *loc[1:]] if loc else loc
 
 
 # Form fields are part of the body.
 _PLACES: Mapping[str, str] = {"form": "body", "file": "body"}
 
 
+ABSENT: Any = object()
+"""Stands for an argument that isn't passed, so that the default of what is called counts."""
+
+
+def leave_out() -> Any:
+    """The `default_factory` of an input that is left out of the call if the request lacks it."""
+    return ABSENT
+
+
 @dataclass(frozen=True, slots=True)
 class Raws:
-    """The raw values of one request; `body` and `form` are what was read of it before."""
+    """The raw values of one request for inputs; `body` and `form` are what was read of it before."""
 
     request: Request
     body: bytes | None = None
     form: Any = None
+    inputs: Sequence[Input] = ()
 
     def of(self, one: Input) -> Any:
         """The raw value that an input's parser takes; None if the request lacks it."""
@@ -82,7 +107,8 @@ class Raws:
         fields = self._fields(one.source)
         if one.group:
             assert isinstance(one.parser, GroupParser)
-            group = read_group(fields, one.parser.fields, header=one.source == "header")
+            others = keys_beside(one, self.inputs)
+            group = read_group(fields, one.parser.fields, others, header=one.source == "header")
             return group if group or one.required else None
         if one.many:
             return fields.getlist(one.key) or None
@@ -156,11 +182,23 @@ class FormFiles:
         return list(self._form.files(key))
 
 
-def read_group(fields: Any, wanted: Sequence[GroupField], *, header: bool = False) -> dict[str, Any]:
+def keys_beside(group: Input, inputs: Iterable[Input]) -> frozenset[str]:
+    """The fields of a group's source that other inputs of the same function take."""
+    found: set[str] = set()
+    for one in inputs:
+        if one is group or one.source != group.source:
+            continue
+        found |= {part.key for part in one.parser.fields} if isinstance(one.parser, GroupParser) else {one.key}
+    return frozenset(found)
+
+
+def read_group(
+    fields: Any, wanted: Sequence[GroupField], others: Container[str] = (), *, header: bool = False
+) -> dict[str, Any]:
     """The fields of a source for a model, as its `GroupParser` takes them; without a list of wanted ones, all.
 
-    Others come along, since a model may forbid them; not those of headers, where a client always sends more. A header's
-    name has dashes where the model's field has underscores.
+    Those that the model doesn't have come along, since it may forbid them; not `others`, which are known, and not those
+    of headers, where a client always sends more. A header's name has dashes where the model's field has underscores.
     """
     if not wanted:
         return {key: fields.getlist(key) for key in fields.keys()}  # noqa: SIM118 - not all are mappings
@@ -172,5 +210,6 @@ def read_group(fields: Any, wanted: Sequence[GroupField], *, header: bool = Fals
             found[one.key] = value
     if not header:
         known = {one.key for one in wanted}
-        found |= {key: fields.get(key) for key in fields.keys() if key not in known}  # noqa: SIM118
+        unknown = [key for key in fields.keys() if key not in known and key not in others]  # noqa: SIM118
+        found |= {key: fields.get(key) for key in unknown}
     return found

@@ -142,7 +142,9 @@ class _Explanation:
 # JSON that has been refused, once more without a type.
 
 # A text, which is left alone, or an integer that is longer than `int` takes.
-_LONG_INTEGER = re.compile(rb'("(?:[^"\\]|\\.)*+")|(?<![0-9.eE+-])(-?[0-9]{4301,}+)(?![0-9.eE])')
+# SECURITY: what isn't JSON comes here too. A text that nobody closes reaches to the end, and every repetition is
+# possessive, so that no byte is looked at again from each place before it.
+_LONG_INTEGER = re.compile(rb'("(?:[^"\\]++|\\.)*+"?)|(?<![0-9.eE+-])(-?[0-9]{4301,}+)(?![0-9.eE])', re.DOTALL)
 _decode = msgspec.json.Decoder().decode
 
 

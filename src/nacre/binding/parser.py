@@ -32,12 +32,14 @@ class Parser:
     `parse` is the fast way: it returns the value or raises one of `FAILURES`. `explain` is called with a raw value that
     `parse` has refused, and returns all that is wrong with it, each `loc` relative to the value and no input quoted;
     it never returns nothing. `expression` is how a generated binder calls `parse`, with `{parse}` and `{raw}` (a plain
-    name) in it; a common type may put its test right there.
+    name) in it; a common type may put its test right there. `judge`, where there is one, tells the same as `explain` of
+    any raw value, and nothing of one that fits: it spares a call of `parse`.
     """
 
     parse: Callable[[Any], Any]
     explain: Callable[[Any], list[ErrorItem]]
     expression: str = "{parse}({raw})"
+    judge: Callable[[Any], list[ErrorItem]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,13 @@ from nacre.binding.validation import DEFAULT, Validation
 from nacre.errors import Location
 from nacre.state import Key
 
+Slots = tuple[tuple[str, Any], ...]
+"""The providers that a provider takes: each with the parameter's name, and what its own value is kept under."""
+
+
+def _slot(function: Callable[..., Any], needs: Slots) -> Any:
+    return (function, needs) if needs else function
+
 
 @dataclass(frozen=True)
 class Site:
@@ -34,6 +41,8 @@ class Site:
     """Variables that another route of the same function lacks, so that a default of theirs has a use."""
     single: Callable[[Provider, Needs], Singleton] = Singleton
     """Gives the one value of a provider of the application."""
+    slot: Callable[[Callable[..., Any], Slots], Any] = _slot
+    """Gives what the value of a provider of the request is kept under: the same for equal providers of equal needs."""
     has_route: bool = True
     """False where no route answers (404): path variables are then missing without that being a mistake."""
 
@@ -79,6 +88,8 @@ class Call:
     arguments: tuple[Argument, ...]
     rest: bool = False
     """Whether `**kwargs` takes the path variables that no parameter does."""
+    slot: Any = None
+    """Of a provider of the request: what its value is kept under in `request.provided`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +130,11 @@ class Plan:
     def needs(self) -> tuple[str, ...]:
         """The names of `keys`."""
         return tuple(map(str, self.keys))
+
+    @property
+    def opens(self) -> bool:
+        """Whether it asks providers of the request that are torn down after the response."""
+        return any(provider.has_teardown and provider.scope == "request" for provider, _ in self.steps)
 
     @property
     def injects(self) -> bool:

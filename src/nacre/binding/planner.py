@@ -13,19 +13,23 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from nacre.binding.bodies import FILES, RAW, is_form, text_body
-from nacre.binding.inputs import BODY_SOURCES, Input
+from nacre.binding.bodies import accepted_types, is_form, is_mixed, text_body
+from nacre.binding.inputs import BODY_SOURCES, Input, leave_out
 from nacre.binding.kinds import kind_of
 from nacre.binding.marks import MISSING, Body, Cookie, File, Form, Header, Mark, Path, Query, Source
 from nacre.binding.models import group_parser, json_parser, value_parser
 from nacre.binding.parser import Parser, Unsupported
-from nacre.binding.plan import Argument, Call, Plan, Site, Value
+from nacre.binding.plan import Argument, Call, Plan, Site, Slots, Value
 from nacre.binding.providers import Provider
 from nacre.binding.scalars import text_parser, texts_parser
 from nacre.binding.signature import Parameter, read_parameters
 from nacre.binding.singletons import Needs, Singleton
+from nacre.binding.uploads import RAW, are_files, bytes_parser, file_parser, files_parser, is_bytes, is_file
 from nacre.callables import describe
 from nacre.errors import Location, Problem
 from nacre.headers import Headers
@@ -106,6 +110,9 @@ class Planner:
                 value = self._value(parameter, label)
             if value is None and parameter.kind is inspect.Parameter.POSITIONAL_ONLY and parameter.has_default:
                 value = Value(constant=parameter.default)
+            left_out = _has_default_of_its_own(function, parameter) and value is not None and value.input is not None
+            if left_out and value is not None and value.input is not None:
+                value = replace(value, input=replace(value.input, default=MISSING, default_factory=leave_out))
             if value is None:
                 positional = False
                 if parameter.default is MISSING:
@@ -114,7 +121,7 @@ class Planner:
             # What a wrapper passes on is known by name only: its own signature may be (request, **values).
             first = wrapped and (parameter.name in fixed or parameter is request)
             by_position = parameter.kind is inspect.Parameter.POSITIONAL_ONLY or (
-                parameter.is_positional and positional and (first or not wrapped)
+                parameter.is_positional and positional and (first or not wrapped) and not left_out
             )
             positional = positional and by_position
             arguments.append(Argument(parameter.name, value, not by_position))
@@ -267,13 +274,20 @@ class Planner:
 
     def _body(self, parameter: Parameter, mark: Mark, label: str) -> Value | None:
         types = mark.content_types
-        if types and all(is_form(one) for one in types):
-            return self._fields(parameter, replace(mark, source="form"), label, types)
         kind = Any if parameter.type is MISSING else parameter.type
+        is_raw = kind_of(kind) == "raw"
+        if not is_raw and is_mixed(types):
+            self._problem(
+                f"{label} takes `{parameter.name}` from bodies that are read in different ways: {', '.join(types)}",
+                "take one of them, or annotate it `bytes` and look at `request.content_type`",
+            )
+            return None
+        if types and not is_raw and all(is_form(one) for one in types):
+            return self._fields(parameter, replace(mark, source="form"), label, types)
         parser: Parser | None
-        if types and all(one.startswith("text/") for one in types):
+        if types and not is_raw and all(one.startswith("text/") for one in types):
             parser = self._parser(replace(parameter, type=kind), mark, label, text_body)
-        elif kind_of(kind) == "raw" or (types and not any(is_json(one) for one in types)):
+        elif is_raw or (types and not any(is_json(one) for one in types)):
             parser = self._raw_body(parameter, mark, label)
             types = types or ("*/*",)
         else:
@@ -284,27 +298,27 @@ class Planner:
         return self._input(parameter, mark, parser, parameter.name, content_types=types)
 
     def _raw_body(self, parameter: Parameter, mark: Mark, label: str) -> Parser | None:
-        if parameter.type not in (MISSING, Any, bytes) and not _is_optional_of(parameter.type, bytes):
+        if parameter.type in (MISSING, Any):
+            parameter = replace(parameter, type=bytes)
+        if not is_bytes(parameter.type):
             self._problem(
                 f"{label} takes `{parameter.name}` {_shown(parameter.type)} from a body that is no JSON, text or form",
                 "annotate it `bytes`",
             )
             return None
-        return RAW
+        return self._parser(parameter, mark, label, bytes_parser)
 
     def _file(self, parameter: Parameter, mark: Mark, label: str) -> Value | None:
-        many = typing.get_origin(parameter.type) in (list, tuple, set, Sequence)
-        item = typing.get_args(parameter.type)[0] if many else parameter.type
-        if _is_optional(item):
-            item = next(one for one in typing.get_args(item) if one is not type(None))
-        as_bytes = item is bytes
-        if not as_bytes and getattr(item, "__name__", None) != "UploadFile":
+        many = are_files(parameter.type)
+        if not many and not is_file(parameter.type):
             self._problem(
-                f"{label} takes the file `{parameter.name}` as {_shown(parameter.type)}",
-                "annotate it `UploadFile`, `bytes`, or a list of either",
+                f"{label} takes the file `{parameter.name}` {_shown(parameter.type)}",
+                "annotate it `UploadFile` of Nacre, `bytes`, or a list of either",
             )
             return None
-        parser = FILES[many] if as_bytes else RAW
+        parser = self._parser(parameter, mark, label, files_parser if many else file_parser)
+        if parser is None:
+            return None
         return self._input(parameter, mark, parser, mark.alias or parameter.name, many=many)
 
     def _fields(
@@ -418,10 +432,17 @@ class Planner:
             self._open.pop()
             if call is None:
                 return None
-            self._steps[provider] = call
             if provider.scope == "app":
                 self._singles[provider] = self.site.single(provider, self._needs(provider, call))
+            else:
+                call = replace(call, slot=self.site.slot(provider.function, self._slots(call)))
+            self._steps[provider] = call
         return Value(provider=provider)
+
+    def _slots(self, call: Call) -> Slots:
+        """What a provider of the request takes of other providers."""
+        needed = [(one.name, one.value.provider) for one in call.arguments if one.value.provider is not None]
+        return tuple((name, self._singles.get(one, self._steps[one].slot)) for name, one in needed)
 
     def _steps_of_requests(self) -> Iterator[tuple[Provider, Call]]:
         """The providers that a request asks; what only those of the application take has been made before."""
@@ -463,6 +484,12 @@ class Planner:
             self._problem(
                 f"{self.label} reads the request's body twice, as {names}",
                 "put the fields into one model, or say where one comes from: `= Query()`, `= Provide(function)`",
+            )
+        elif forms and not accepted_types(forms):
+            names = " and ".join(f"`{one.name}`" for one in forms)
+            self._problem(
+                f"{self.label} takes {names} from forms of different content types, and a body has one",
+                "name the same types for all of them",
             )
 
     def _check_variables(self, plan: Plan) -> None:
@@ -516,6 +543,17 @@ def _fixed(parameters: Sequence[Parameter], given: Sequence[str]) -> dict[str, s
     return dict(zip(positional, given, strict=False))
 
 
+_COLLECTIONS = (tuple, frozenset, list, dict, set)
+_PLAIN = (type(None), bool, int, float, str, bytes, Decimal, date, time, timedelta, UUID, enum.Enum, *_COLLECTIONS)
+
+
+def _has_default_of_its_own(function: Callable[..., Any], parameter: Parameter) -> bool:
+    """Whether a class shows something in the place of a default that only its constructor knows, such as a factory."""
+    if not isinstance(function, type) or parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+        return False
+    return parameter.has_default and not isinstance(parameter.default, _PLAIN)
+
+
 def _takes_any(parameters: Sequence[Parameter]) -> bool:
     """Whether what is passed by position goes to `*args`."""
     open_ended = any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters)
@@ -566,10 +604,6 @@ def _a(name: str) -> str:
 
 def _is_optional(kind: Any) -> bool:
     return type(None) in typing.get_args(kind)
-
-
-def _is_optional_of(kind: Any, item: type) -> bool:
-    return set(typing.get_args(kind)) == {item, type(None)}
 
 
 def _fits(made: type, kind: Any) -> bool:

@@ -161,7 +161,7 @@ def provider_of(
     where = where or Location.of(function)
     if not callable(function):
         raise ConfigurationError(_not_callable(target, where))
-    if getattr(function, "__hash__", None) is None:
+    if not _is_hashable(function):
         fix = "give its class a __hash__: a provider is known by its identity"
         raise ConfigurationError(Problem(f"provider {describe(function)} can't be hashed", where, fix))
     if scope not in typing.get_args(Scope):
@@ -268,11 +268,15 @@ def _provided(function: Any, kind: ProviderKind, returned: Any) -> Any:
         returned = typing.get_args(returned)[-1]
     if returned in (None, type(None), Any, object) or isinstance(returned, (str, TypeVar)):
         return None
+    return returned if _is_hashable(returned) else None
+
+
+def _is_hashable(value: object) -> bool:
     try:
-        hash(returned)
+        hash(value)
     except TypeError:
-        return None
-    return returned
+        return False
+    return True
 
 
 def _shown(annotation: Any) -> str:

@@ -180,42 +180,44 @@ def texts_parser(type_: Any, constraints: Constraints) -> Parser:
     of_items = replace(constraints, min_length=None, max_length=None)
     args = get_args(inner.type)
     if make is tuple and args[-1] is not Ellipsis:
-        return _row([text_parser(arg, of_items) for arg in args], limits)
-    return _many(text_parser(args[0], of_items), make, limits)
+        return row_parser([text_parser(arg, of_items) for arg in args], limits)
+    return many_parser(text_parser(args[0], of_items), make, limits)
 
 
-def _many(item: Parser, make: type, limits: Sequence[Limit]) -> Parser:
+def many_parser(item: Parser, make: type, limits: Sequence[Limit]) -> Parser:
+    """The parser of a list of raw values that are all of one kind; `make` is the collection of what they become."""
     read = item.parse
 
-    def parse(raw: list[str]) -> Any:
+    def parse(raw: list[Any]) -> Any:
         values = make([read(one) for one in raw])
         for limit in limits:
             if not limit.test(values):
                 raise ValueError
         return values
 
-    def explain(raw: list[str]) -> list[ErrorItem]:
-        found = [one for index, text in enumerate(raw) for one in _explained(item, index, text)]
+    def explain(raw: list[Any]) -> list[ErrorItem]:
+        found = [wrong for index, one in enumerate(raw) for wrong in _explained(item, index, one)]
         # Sets are counted without what is in them twice, as far as it can be known.
-        return bounded(found + passed(limits, list(raw) if found else make([read(text) for text in raw])))
+        return bounded(found + passed(limits, list(raw) if found else make([read(one) for one in raw])))
 
     plain = not limits and item.expression == "{raw}"
     return Parser(make if plain else parse, explain)
 
 
-def _row(items: Sequence[Parser], limits: Sequence[Limit]) -> Parser:
+def row_parser(items: Sequence[Parser], limits: Sequence[Limit]) -> Parser:
+    """The parser of a list of raw values that makes a tuple, each value by a parser of its own."""
     size = len(items)
     short = fault("too_short", f"must have {size} items", min_length=size)
     long = fault("too_long", f"must have {size} items", max_length=size)
 
-    def parse(raw: list[str]) -> Any:
+    def parse(raw: list[Any]) -> Any:
         values = tuple([item.parse(one) for item, one in zip(items, raw, strict=True)])
         for limit in limits:
             if not limit.test(values):
                 raise ValueError
         return values
 
-    def explain(raw: list[str]) -> list[ErrorItem]:
+    def explain(raw: list[Any]) -> list[ErrorItem]:
         pairs = zip(items, raw, strict=False)
         found = [one for index, (item, text) in enumerate(pairs) for one in _explained(item, index, text)]
         if len(raw) != size:
@@ -225,9 +227,9 @@ def _row(items: Sequence[Parser], limits: Sequence[Limit]) -> Parser:
     return Parser(parse, explain)
 
 
-def _explained(item: Parser, index: int, text: str) -> list[ErrorItem]:
+def _explained(item: Parser, index: int, raw: Any) -> list[ErrorItem]:
     try:
-        item.parse(text)
+        item.parse(raw)
     except FAILURES:
-        return within(index, item.explain(text))
+        return within(index, item.explain(raw))
     return []

@@ -100,6 +100,8 @@ class Singletons:
         self._making: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lives = 0
+        self.failure: Exception | None = None
+        """What the last attempt to make them raised, until the next one."""
 
     def of(self, provider: Provider, needs: Needs) -> Singleton:
         """The one for a provider that takes these others."""
@@ -125,8 +127,13 @@ class Singletons:
     async def make(self) -> None:
         """Make, in this task, what isn't made yet."""
         self._loop = asyncio.get_running_loop()
+        self.failure = None
         while (single := next((one for one in self._wanted if not one.is_made), None)) is not None:
-            await single.make(self._threads)
+            try:
+                await single.make(self._threads)
+            except Exception as error:
+                self.failure = error
+                raise
             self._made.append(single)
         self._changed()
 

@@ -1,8 +1,8 @@
-"""The tree of `faults` for a type, and the check of decoded decimals, made from what msgspec knows of the type."""
+"""What msgspec knows of a type: whether it can be served, what is in it, and the tree of `faults` for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin
 
@@ -111,13 +111,24 @@ def _has_foreign_constraints(type_: Any) -> bool:
     return get_origin(bare.type) is not Literal and any(map(_has_foreign_constraints, get_args(bare.type)))
 
 
-def has_decimals(info: inspect.Type, seen: set[int] | None = None) -> bool:
-    """Whether there may be a decimal in a value of this type."""
-    seen = set() if seen is None else seen
-    if id(info) in seen:
-        return False
-    seen.add(id(info))
-    return isinstance(info, inspect.DecimalType) or any(has_decimals(one, seen) for one in parts_of(info).values())
+def holds(info: inspect.Type, test: Callable[[inspect.Type], bool]) -> bool:
+    """Whether a type, or one of those that are in it, passes a test."""
+    seen: set[int] = set()
+    open_ = [info]
+    while open_:
+        one = open_.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if test(one):
+            return True
+        open_ += parts_of(one).values()
+    return False
+
+
+def is_decimal(info: inspect.Type) -> bool:
+    """Whether a type is Decimal."""
+    return isinstance(info, inspect.DecimalType)
 
 
 # Nodes.
@@ -148,7 +159,7 @@ class _Tree:
             case inspect.CollectionType():
                 return self._collection(info)
             case inspect.DictType() | inspect.FrozenDictType():
-                runs = 0 if has_decimals(info.key_type) else _runs(info.value_type)
+                runs = 0 if holds(info.key_type, is_decimal) else _runs(info.value_type)
                 return MappingNode(self.node(info.key_type), self.node(info.value_type), _counts(info), runs)
             case inspect.CustomType():
                 return InstanceNode(info.cls)
@@ -188,7 +199,7 @@ class _Tree:
 
 def _runs(info: inspect.Type) -> int:
     """How deep items of this type are tried many at a time."""
-    if has_decimals(info):
+    if holds(info, is_decimal):
         return 0  # msgspec takes decimals that we don't
     return _RUNS if find_leaf(info) is None else _ALL
 

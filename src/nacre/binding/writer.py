@@ -4,7 +4,7 @@ A binder takes the request (and what else the caller gives), reads and parses wh
 providers, and calls it. It holds only the steps that this function needs. When a value doesn't fit, `explain` goes over
 all inputs once more, slowly, and lists everything that is wrong.
 
-PERF: a loop over a list of steps costs about twice as much (bench/parts.py, row "binding").
+PERF: a loop over a list of steps costs about twice as much (bench/parts.py, rows "binding: one query field").
 """
 
 from __future__ import annotations
@@ -19,14 +19,25 @@ from functools import lru_cache, partial
 from types import CodeType
 from typing import Any, Literal
 
-from nacre.binding.bodies import check_body, read_form, refuse_untyped
+from nacre.binding.bodies import TextParser, body_check, read_form, refuse_untyped, to_utf8
 from nacre.binding.injection import Injection
-from nacre.binding.inputs import CookieFields, FormFiles, FormTexts, Input, Raws, read_group
+from nacre.binding.inputs import (
+    ABSENT,
+    BODY_SOURCES,
+    CookieFields,
+    FormFiles,
+    FormTexts,
+    Input,
+    Raws,
+    keys_beside,
+    leave_out,
+    read_group,
+)
 from nacre.binding.marks import MISSING
 from nacre.binding.parser import FAILURES
 from nacre.binding.plan import Argument, Call, Plan, Value
 from nacre.binding.providers import Provider
-from nacre.binding.running import NAMES, emit
+from nacre.binding.running import BEGUN, NAMES, PROVIDED, emit
 from nacre.errors import HTTPError
 from nacre.request import Request
 from nacre.response import Response
@@ -69,7 +80,7 @@ class _Writer:
         self.plan = plan
         self.kind = kind
         self.blocking = blocking
-        goes_on = kind in ("async", "either") and (plan.injects or self._has_teardown())  # after the call
+        goes_on = kind in ("async", "either") and (plan.injects or self.plan.opens)  # after the call
         self.is_async = not blocking and (must_wait(plan) or goes_on)
         self.inputs = {id(one): index for index, one in enumerate(plan.inputs)}
         self.lines: list[str] = []
@@ -87,6 +98,7 @@ class _Writer:
             "isawaitable": inspect.isawaitable,
             "read_form": read_form,
             "read_group": read_group,
+            "to_utf8": to_utf8,
             "wait": wait,
         }
 
@@ -103,7 +115,7 @@ class _Writer:
             self._emit("injected = Response()")
         self._provide()
         self._call()
-        if self._has_teardown():
+        if self.plan.opens:
             self._tell_failure(asked)
         given = ", ".join(self.plan.given)
         head = f"{'async ' if self.is_async else ''}def bound({given}):"
@@ -121,10 +133,12 @@ class _Writer:
     # What is read before anything is parsed.
 
     def _body(self) -> None:
-        sources = {one.source for one in self.plan.inputs}
-        if "body" in sources:
-            [one] = [one for one in self.plan.inputs if one.source == "body"]
-            self.names["check_body"] = partial(check_body, one.content_types)
+        readers = [one for one in self.plan.inputs if one.source in BODY_SOURCES]
+        if not readers:
+            return
+        one = readers[0]
+        self.names["check_body"] = body_check(readers)
+        if one.source == "body":
             self.names["refuse_untyped"] = partial(refuse_untyped, one.content_types)
             self._emit(
                 "typed = check_body(request)",
@@ -132,8 +146,10 @@ class _Writer:
                 "if body and not typed:",
                 "    refuse_untyped()",
             )
-        elif sources & {"form", "file"}:
-            self._emit(f"form = {self._await('read_form(request)')}")
+            if isinstance(one.parser, TextParser):
+                self._emit("body = to_utf8(request, body)")
+        else:
+            self._emit("check_body(request)", f"form = {self._await('read_form(request)')}")
 
     # Inputs.
 
@@ -143,7 +159,10 @@ class _Writer:
             return
         self._emit("try:")
         for source, (name, line) in _FIELDS.items():
-            if any(one.source == source for one in inputs):
+            wanted = [one for one in inputs if one.source == source]
+            if source == "query" and not any(one.many or one.group for one in wanted):
+                line = "request.query_firsts()"
+            if wanted:
                 self._emit(f"    {name} = {line}")
         for one in inputs:
             self._emit(*(f"    {line}" for line in self._input(one)))
@@ -170,9 +189,13 @@ class _Writer:
             if one.source == "path":
                 return "path"
             self.names[f"fields{index}"] = getattr(one.parser, "fields", ())
-            header = ", header=True" if one.source == "header" else ""
+            more = ", header=True" if one.source == "header" else ""
+            others = keys_beside(one, self.plan.inputs)
+            if others and one.source != "header":
+                self.names[f"others{index}"] = others
+                more = f", others{index}"
             absent = "" if one.required else " or None"
-            return f"read_group({_FIELDS[one.source][0]}, fields{index}{header}){absent}"
+            return f"read_group({_FIELDS[one.source][0]}, fields{index}{more}){absent}"
         if one.source == "path":
             return f"path[{one.key!r}]"
         if one.many:
@@ -194,8 +217,11 @@ class _Writer:
     # Providers, and the call itself.
 
     def _provide(self) -> None:
+        if any(provider.scope == "request" for provider, _ in self.plan.steps):
+            self._emit(*PROVIDED)
         for index, (provider, call) in enumerate(self.plan.steps):
             self.names[f"function{index}"] = provider.function
+            self.names[f"slot{index}"] = call.slot
             single = self.names[f"single{index}"] = self.plan.singles.get(provider)
             arguments = self._arguments(call) if single is None else ""  # it has been asked
             self._emit(*emit(provider, arguments, index, blocking=self.blocking).lines)
@@ -215,17 +241,9 @@ class _Writer:
         """Leave the exception of the lines from `first` on for the teardown of the providers that are open."""
         tried = [f"    {line}" for line in self.lines[first:]]
         caught = ["except BaseException as error:", "    request.failure = error", "    raise"]
-        if self.is_async:
-            caught = [
-                "except CancelledError as error:",
-                "    await close_at_once(request, error)",
-                "    raise",
-                *caught,
-            ]
-        self.lines[first:] = ["try:", *tried, *caught]
-
-    def _has_teardown(self) -> bool:
-        return any(provider.has_teardown and provider.scope == "request" for provider, _ in self.plan.steps)
+        give_up = "await close_at_once" if self.is_async else "give_up"
+        cancelled = ["except CancelledError as error:", f"    {give_up}(request, begun, error)", "    raise"]
+        self.lines[first:] = [BEGUN, "try:", *tried, *cancelled, *caught]
 
     def _arguments(self, call: Call) -> str:
         given = [self._argument(argument) for argument in call.arguments]
@@ -236,8 +254,11 @@ class _Writer:
         return ", ".join(given)
 
     def _argument(self, argument: Argument) -> str:
-        text = self._value(argument.value)
-        return f"{argument.name}={text}" if argument.by_name else text
+        text, name = self._value(argument.value), argument.name
+        if argument.value.input is not None and argument.value.input.default_factory is leave_out:
+            self.names["ABSENT"] = ABSENT
+            return f"**({{}} if {text} is ABSENT else {{{name!r}: {text}}})"
+        return f"{name}={text}" if argument.by_name else text
 
     def _value(self, value: Value) -> str:
         if value.expression is not None:
@@ -288,7 +309,7 @@ def _compiled(source: str) -> CodeType:
 
 def _explain(plan: Plan, request: Request, error: Exception, body: bytes | None, form: Any) -> Exception:
     """All that is wrong with a request; the error itself if that isn't the request's fault."""
-    raws = Raws(request, body, form)
+    raws = Raws(request, body, form, plan.inputs)
     errors = [item for one in plan.inputs for item in one.explain(raws)]
     if not errors:
         return error  # raised by a default_factory of the user's

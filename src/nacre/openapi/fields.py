@@ -118,7 +118,7 @@ def can_fail(one: InputDescription) -> bool:
     if one.source == "path":
         return refuses  # without the variable it would be another path
     is_raw = one.source == "body" and "*/*" in one.content_types
-    return one.required or (refuses and not is_raw)
+    return one.required or bool(one.constraints) or (refuses and not is_raw)
 
 
 def _model(kind: Any) -> Any:

@@ -71,8 +71,11 @@ class Converter:
     """The type of the values, None when only a registered parser knows."""
     spans_segments: bool = False
     """True for `path`, which alone may hold slashes."""
-    verbatim: bool = False
-    """True when any text but the empty one fits and is the value, so that `parse` need not be called."""
+    expression: str = field(default="{parse}({text})", compare=False, repr=False)
+    """How a written function calls `parse`, with `{parse}` and `{text}`, a text that isn't empty, in it.
+
+    A converter that nearly always takes the same test may put that here. `{text}` alone says that any text fits.
+    """
 
     def __str__(self) -> str:
         if self.name == "re":
@@ -159,6 +162,11 @@ def parse_natural(text: str) -> object:
     if len(text) <= _MAX_DIGITS and text.isascii() and text.isdigit():
         return int(text)
     return NO_MATCH
+
+
+# PERF: what `parse_natural` does with digits, without calling it (bench/parts.py).
+_ARE_DIGITS = f"{{text}}.isdigit() and {{text}}.isascii() and len({{text}}) <= {_MAX_DIGITS}"
+_DIGITS = f"(int({{text}}) if {_ARE_DIGITS} else {{parse}}({{text}}))"
 
 
 def parse_float(text: str) -> object:
@@ -264,11 +272,14 @@ def _string(arguments: Arguments) -> Converter:
     def parse(text: str) -> object:
         return text if shortest <= len(text) and (longest is None or len(text) <= longest) else NO_MATCH
 
-    plain = not options
-    return _converter("string", arguments, parse_text if plain else parse, _string_text, str, verbatim=plain)
+    if not options:
+        return _converter("string", arguments, parse_text, _string_text, str, expression="{text}")
+    return _converter("string", arguments, parse, _string_text, str)
 
 
-def _number(name: str, parse_number: Parse, to_text: Format, produces: type) -> Factory:
+def _number(
+    name: str, parse_number: Parse, to_text: Format, produces: type, expression: str = "{parse}({text})"
+) -> Factory:
     def factory(arguments: Arguments) -> Converter:
         options = _options(name, arguments, "min", "max")
         low, high = options.get("min", -math.inf), options.get("max", math.inf)
@@ -278,7 +289,9 @@ def _number(name: str, parse_number: Parse, to_text: Format, produces: type) -> 
             value = parse_number(text)
             return value if isinstance(value, int | float) and low <= value <= high else NO_MATCH
 
-        return _converter(name, arguments, parse if options else parse_number, to_text, produces)
+        if options:
+            return _converter(name, arguments, parse, to_text, produces)
+        return _converter(name, arguments, parse_number, to_text, produces, expression=expression)
 
     return factory
 
@@ -346,11 +359,11 @@ def _converter(
     produces: type | None,
     *,
     spans_segments: bool = False,
-    verbatim: bool = False,
+    expression: str = "{parse}({text})",
 ) -> Converter:
     label = str(Converter(name, parse, to_text, arguments))
     format_value = _formatter(label, parse, to_text, slashes=spans_segments)
-    return Converter(name, parse, format_value, arguments, produces, spans_segments, verbatim)
+    return Converter(name, parse, format_value, arguments, produces, spans_segments, expression)
 
 
 def _options(name: str, arguments: Arguments, *known: str) -> dict[str, int]:
@@ -371,8 +384,8 @@ def _check_order(name: str, low: float, high: float | None) -> None:
 _BUILT_IN: Mapping[str, Factory] = MappingProxyType(
     {
         "string": _string,
-        "int": _number("int", parse_integer, _int_text, int),
-        "uint": _number("uint", parse_natural, _int_text, int),
+        "int": _number("int", parse_integer, _int_text, int, _DIGITS),
+        "uint": _number("uint", parse_natural, _int_text, int, _DIGITS),
         "float": _number("float", parse_float, _float_text, float),
         "path": _path,
         "uuid": _fixed("uuid", parse_uuid, _uuid_text, UUID),

@@ -34,6 +34,8 @@ async def complete(request: Request, response: Response | None, threads: Threads
     Plain callbacks run in a worker thread; without `threads`, here.
     """
     cancelled: asyncio.CancelledError | None = None
+    if response is None and request.failure is None:
+        request.failure = asyncio.CancelledError("the request was cancelled")
     if request.streams is not None:
         try:
             await close_replaced(request, response, threads)

@@ -53,6 +53,11 @@ class RSGIBody:
             declared is None and "transfer-encoding" not in raw.headers and raw.http_version.startswith("1")
         )
 
+    @property
+    def ended(self) -> bool:
+        """Whether all of the body was read."""
+        return self._complete
+
     async def read(self) -> bytes:
         if self._complete:
             return b""
@@ -104,6 +109,10 @@ class RSGICarrier:
             pairs.insert(0, ("host", raw.authority))
         return Headers(pairs)
 
+    def body_fields(self, request: Request) -> tuple[str | None, str | None]:
+        headers = request.raw.headers
+        return _first(headers, "content-type"), _first(headers, "content-length")
+
     def query_string(self, raw: Any) -> str:
         return raw.query_string  # type: ignore[no-any-return]
 
@@ -142,6 +151,13 @@ class RSGICarrier:
         return gone
 
 
+def _first(headers: Any, name: str) -> str | None:
+    value: str | None = headers.get(name)
+    if value is None and name in headers:  # the first one is not ASCII
+        value = next(iter(headers.get_all(name)), None)
+    return value
+
+
 def _address(value: str | None) -> Address | None:
     if not value:
         return None
@@ -169,10 +185,10 @@ def serve_rsgi(dispatch: Dispatch, threads: Threads, report: Any) -> RSGIApp:
             host = scope.authority
             if host is None and scope.http_version == "1.1":
                 request.refusal = BadRequest("the request has no Host header")
-        pipeline = dispatch(request, host)
+        handle = dispatch(request, host).handle
         response = None
         try:
-            response = await pipeline.handle(request)
+            response = await handle(request)
             if response.stream is None:
                 protocol.response_bytes(response.status, framed(response, head=request.method == "HEAD"), response.body)
             else:

@@ -89,6 +89,11 @@ class WSGIBody:
         else:
             self._left = None if environ.get("wsgi.input_terminated") else 0
 
+    @property
+    def ended(self) -> bool:
+        """Whether all of the body was read."""
+        return self._left == 0
+
     async def read(self) -> bytes:
         visit = self._channel.visit
         if visit is not None and visit.listening:
@@ -135,6 +140,9 @@ class WSGICarrier:
             if raw.get(key):
                 pairs.append((name, raw[key]))
         return Headers(pairs)
+
+    def body_fields(self, request: Request) -> tuple[str | None, str | None]:
+        return request.headers.get("content-type"), request.headers.get("content-length")
 
     def query_string(self, raw: Environ) -> str:
         return raw.get("QUERY_STRING", "")  # type: ignore[no-any-return]
@@ -327,6 +335,10 @@ def _plain_pieces(request: Request, stream: Any) -> Iterator[bytes]:
     try:
         while (piece := run_at_once(_coroutine(anext(source, None)))) is not None:
             yield piece
+    except GeneratorExit:
+        if request.after_callbacks is not None:
+            request.failure = asyncio.CancelledError("the client left")
+        raise
     finally:
         run_at_once(_coroutine(source.aclose()))
 
