@@ -34,10 +34,15 @@ async def test_refused_requests_are_not_kept(client_for):
     async def handler(q: int, data: bytes = Body()): ...
 
     async with client_for(app) as client:
+        before = living_requests()
         for _ in range(20):
             assert (await client.post("/", content=b"x", headers={"content-type": "a/b"})).status == 422
+        assert living_requests() - before < 10
+
+
+def living_requests() -> int:
     gc.collect()
-    assert sum(isinstance(one, Request) for one in gc.get_objects()) < 10
+    return sum(isinstance(one, Request) for one in gc.get_objects())
 
 
 async def test_what_partial_has_given_is_no_clients_business(client_for):
@@ -284,3 +289,19 @@ def test_marker_that_is_not_called_is_a_mistake():
 
     with pytest.raises(ConfigurationError, match="call it: `= Query\\(\\)`"):
         app.compile()
+
+
+def test_media_type_of_a_body_is_named_alone():
+    with pytest.raises(ConfigurationError, match="Body takes media types, not 'text/plain; charset=utf-8'"):
+        Body(content_type="text/plain; charset=utf-8")
+
+
+async def test_media_type_of_a_body_has_no_case(client_for):
+    app = Nacre()
+
+    @app.post("/")
+    async def handler(text: str = Body(content_type="Text/Plain")):
+        return text
+
+    async with client_for(app) as client:
+        assert (await client.post("/", content=b"a", headers={"content-type": "text/PLAIN"})).text == "a"

@@ -309,7 +309,7 @@ class Nested(TypedDict, total=False):
 
 class NestedRow(NamedTuple):
     inner: Optional["NestedRow"] = None
-    items: list[int] = []
+    items: tuple[int, ...] = ()
 
 
 @pytest.mark.parametrize(

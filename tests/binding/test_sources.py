@@ -436,9 +436,10 @@ async def test_model_that_forbids_fields_knows_those_beside_it(client_for, model
 def test_what_a_marker_on_a_model_says_is_in_the_description(marker):
     app = Nacre()
 
-    async def handler(filters=marker(description="What to find.", examples=[{"author": "a"}])): ...
+    async def handler(filters): ...
 
-    handler.__annotations__["filters"] = Closed
+    told = marker(description="What to find.", examples=[{"author": "a"}])
+    handler.__annotations__["filters"] = Annotated[Closed, told]
     app.add_route("/", handler, methods=["POST"])
     [route] = app.describe().routes
     [one] = route.chains[0].inputs

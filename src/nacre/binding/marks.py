@@ -120,7 +120,12 @@ def Body(  # noqa: N802
     `content_type` names the media types that are taken (415 for others), JSON by default: `text/…` gives text,
     form types give the form's fields to a model, anything else bytes.
     """
-    return _mark("body", default, options, (content_type,) if isinstance(content_type, str) else tuple(content_type))
+    types = (content_type,) if isinstance(content_type, str) else tuple(content_type)
+    for one in types:
+        if "/" not in one or ";" in one:
+            fix = 'name it alone, as in "text/plain"; its parameters are the client\'s'
+            raise ConfigurationError(Problem(f"Body takes media types, not {one!r}", Location.of_caller(), fix))
+    return _mark("body", default, options, tuple(one.lower() for one in types))
 
 
 def Form(default: Any = MISSING, **options: Unpack[MarkOptions]) -> Any:  # noqa: N802

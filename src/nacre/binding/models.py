@@ -283,7 +283,7 @@ def _builder(model: Any) -> Callable[[dict[str, Any]], Any]:
         required = cls.__required_keys__
         return partial(_whole, required)
     if issubclass(cls, msgspec.Struct) or is_named_tuple(cls) or dataclasses.is_dataclass(cls):
-        build: Callable[..., Any] = cls
+        build: Any = cls
         return lambda values: build(**values)
     return partial(msgspec.convert, type=model)
 

@@ -7,7 +7,7 @@ message that quotes what the client sent. Bodies must be JSON by RFC 8259, so th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import GenericAlias
@@ -145,21 +145,21 @@ def _judge(parse: Callable[[Any], Any], raw: Any) -> list[ErrorItem]:
     return []
 
 
-def _listed(error: ValidationError) -> list[Mapping[str, Any]]:
+def _listed(error: ValidationError) -> Sequence[Mapping[str, Any]]:
     """The errors that are shown, and one more if there are more."""
     if error.error_count() > MAX_ERRORS:
         try:
             return _first_of(error.json(include_url=False, include_input=False), MAX_ERRORS + 1)
         except ValueError:
             pass  # the user's own error has something in its context that JSON doesn't hold
-    return [*error.errors(include_url=False, include_input=False)][: MAX_ERRORS + 1]
+    return error.errors(include_url=False, include_input=False)[: MAX_ERRORS + 1]
 
 
 def _first_of(array: str, count: int) -> list[Mapping[str, Any]]:
     """The first elements of a JSON array.
 
-    SECURITY: a body of 1 MB may have half a million errors, and pydantic writes them as text in a tenth of the time that
-    it takes for a dict of each.
+    SECURITY: a body of 1 MB may have half a million errors, and pydantic writes them as text in a tenth of the time
+    that it takes for a dict of each.
     """
     found: list[Mapping[str, Any]] = []
     at = 1
