@@ -265,10 +265,11 @@ async def test_plain_providers_of_a_plain_handler_need_no_event_loop_under_wsgi(
         "HTTP_HOST": "test",
         "wsgi.url_scheme": "http",
     }
+    before = threading.enumerate()
     body = app(environ, lambda status, headers: None)
     assert b"".join(body).decode() == threading.current_thread().name
     body.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "nacre-loop"]
+    assert [thread for thread in threading.enumerate() if thread not in before] == []
 
 
 async def test_plain_handler_waits_for_async_providers(client_for, log):

@@ -1,4 +1,4 @@
-"""An application that can't start: two routes of one path and method."""
+"""An application that can't start: one of its layers is none."""
 
 import sys
 from typing import Any
@@ -13,7 +13,7 @@ async def one() -> str:
     return "one"
 
 
-def layer(request: Any, call_next: Any, database: Any, other: Any) -> None: ...
+def layer(request: Any) -> None: ...
 
 
 app.middlewares.append(layer)
