@@ -506,7 +506,12 @@ def _refuse_misspelt(options: Mapping[str, Any], where: Location) -> None:
             raise ConfigurationError(Problem(f"a route has no option `{name}`", where, fix))
 
 
-_OTHER_NAMES = {"status": ["status_code"], "response_model": ["response_type"], "dependencies": ["middlewares"]}
+_OTHER_NAMES = {
+    "status": ["status_code"],
+    "response_model": ["response_type"],
+    "include_in_schema": ["hidden"],
+    "dependencies": ["middlewares"],
+}
 """What other frameworks call some of the options."""
 
 _ROUTE_OPTIONS = (

@@ -6,6 +6,7 @@ import functools
 import gc
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import pytest
 
 from nacre import (
@@ -305,3 +306,50 @@ async def test_media_type_of_a_body_has_no_case(client_for):
 
     async with client_for(app) as client:
         assert (await client.post("/", content=b"a", headers={"content-type": "text/PLAIN"})).text == "a"
+
+
+@pytest.mark.parametrize("marker", [Header, Provide])
+def test_marker_in_annotated_that_is_not_called_is_a_mistake(marker):
+    app = Nacre()
+
+    async def handler(token): ...
+
+    handler.__annotations__["token"] = Annotated[str, marker]
+    app.get("/")(handler)
+    with pytest.raises(ConfigurationError, match=f"the marker {marker.__name__} itself"):
+        app.compile()
+
+
+async def test_end_of_a_pattern_is_the_end_of_the_text(client_for):
+    app = Nacre()
+
+    @app.get("/")
+    async def handler(s: str = Query(pattern="^[a-z]+$"), price: str = Query("", pattern=r"^.*\$$")):
+        return s
+
+    async with client_for(app) as client:
+        assert (await client.get("/?s=ab")).text == "ab"
+        assert (await client.get("/?s=ab%0a")).status == 422
+        assert (await client.get("/?s=ab&price=3$")).status == 200
+
+
+class Tagged(msgspec.Struct):
+    tags: list[str] = []
+
+
+async def test_model_as_default_is_each_request_s_own(client_for):
+    app = Nacre()
+
+    @app.get("/")
+    async def handler(one: Tagged = Query(Tagged())):  # noqa: B008 - it is what is tested
+        one.tags.append("a")
+        return one.tags
+
+    async with client_for(app) as client:
+        assert [(await client.get("/")).json() for _ in range(2)] == [["a"]] * 2
+
+
+def test_option_of_another_framework_is_told():
+    app = Nacre()
+    with pytest.raises(ConfigurationError, match="did you mean `hidden`"):
+        app.get("/", include_in_schema=False)(lambda: "")

@@ -208,8 +208,10 @@ def _length(name: str, value: int, prefix: str, types: tuple[type, ...], unit: s
 
 
 def _pattern(pattern: str) -> Limit:
+    # `$` would let a line break pass that follows; patterns of JSON Schema and pydantic don't.
+    exact = pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith(r"\$") else pattern
     try:
-        search = re.compile(pattern).search
+        search = re.compile(exact).search
     except (re.error, OverflowError, RecursionError) as error:
         raise Unsupported(f"`pattern` doesn't compile: {error}") from None
     item = fault("string_pattern_mismatch", "doesn't match the pattern", pattern=pattern)

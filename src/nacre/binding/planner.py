@@ -21,13 +21,13 @@ from uuid import UUID
 from nacre.binding.bodies import accepted_types, is_form, is_mixed, text_body
 from nacre.binding.inputs import BODY_SOURCES, Input, leave_out
 from nacre.binding.kinds import kind_of
-from nacre.binding.marks import MISSING, Body, Cookie, File, Form, Header, Mark, Path, Query, Source
+from nacre.binding.marks import MISSING, Mark, Source
 from nacre.binding.models import group_parser, json_parser, value_parser
 from nacre.binding.parser import Parser, Unsupported
 from nacre.binding.plan import Argument, Call, Plan, Site, Slots, Value
 from nacre.binding.providers import Provider
 from nacre.binding.scalars import text_parser, texts_parser
-from nacre.binding.signature import Parameter, read_parameters
+from nacre.binding.signature import MARKING, Parameter, read_parameters
 from nacre.binding.singletons import Needs, Singleton
 from nacre.binding.uploads import RAW, are_files, bytes_parser, file_parser, files_parser, is_bytes, is_file
 from nacre.callables import describe
@@ -38,8 +38,6 @@ from nacre.request import Request
 from nacre.response import Response
 from nacre.state import Key, State
 from nacre.urls import URL, QueryParams
-
-_MARKING = (Path, Query, Header, Cookie, Body, Form, File)
 
 FROM_REQUEST: Mapping[Any, str] = {
     Headers: "request.headers",
@@ -136,6 +134,8 @@ class Planner:
     def _value(self, parameter: Parameter, label: str) -> Value | None:
         """Where one parameter comes from; None if from nowhere, which is a problem unless it has a default."""
         kind, name = parameter.type, parameter.name
+        if parameter.uncalled is not None:
+            return self._uncalled(parameter, parameter.uncalled, label)
         if len(parameter.markers) > 1:
             return self._ambiguous(parameter, label, [_reading(marker) for marker in parameter.markers])
         if isinstance(kind, type) and issubclass(kind, Request):
@@ -164,7 +164,7 @@ class Planner:
             return Value(FROM_REQUEST[kind])
         if registered is not None:
             return self._provided(registered, label)
-        if kind is MISSING or any(parameter.default is one for one in _MARKING):
+        if kind is MISSING or any(parameter.default is one for one in MARKING):
             return self._unmarked(parameter, label)
         return self._implicit(parameter, label)
 
@@ -175,10 +175,8 @@ class Planner:
             return None
 
     def _unmarked(self, parameter: Parameter, label: str) -> Value | None:
-        if any(parameter.default is one for one in _MARKING):
-            name = parameter.default.__name__
-            self._problem(f"{label} gives `{parameter.name}` the marker {name} itself", f"call it: `= {name}()`")
-            return Value("None")
+        if any(parameter.default is one for one in MARKING):
+            return self._uncalled(parameter, parameter.default.__name__, label)
         if parameter.unresolved is not None:
             self._problem(
                 f"{label} annotates `{parameter.name}` with {parameter.unresolved!r}, which can't be evaluated",
@@ -186,6 +184,10 @@ class Planner:
             )
             return Value("None")  # told already
         return None
+
+    def _uncalled(self, parameter: Parameter, name: str, label: str) -> Value:
+        self._problem(f"{label} gives `{parameter.name}` the marker {name} itself", f"call it: `= {name}()`")
+        return Value("None")  # told already
 
     # The single sources.
 

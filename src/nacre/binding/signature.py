@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from nacre.binding.marks import MISSING, Mark
-from nacre.binding.providers import Provider
+from nacre.binding.marks import MISSING, Body, Cookie, File, Form, Header, Mark, Path, Query
+from nacre.binding.providers import Provide, Provider
 from nacre.callables import describe
 from nacre.errors import Location, Problem
 from nacre.state import Key
@@ -19,6 +19,9 @@ Marker = Mark | Provider | Key[Any]
 """What says where a parameter comes from."""
 
 MARKERS = (Mark, Provider, Key)
+
+MARKING = (Path, Query, Header, Cookie, Body, Form, File, Provide)
+"""The functions that make markers."""
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -38,6 +41,8 @@ class Parameter:
     markers: tuple[Marker, ...]
     unresolved: str | None = None
     """The annotation's text if it can't be evaluated."""
+    uncalled: str | None = None
+    """The name of a marker in `Annotated` that isn't called."""
 
     @property
     def is_positional(self) -> bool:
@@ -87,9 +92,11 @@ def _read(parameter: inspect.Parameter, globals_: dict[str, Any], locals_: Mappi
             # A name that exists for type checkers only, or a class made inside another function.
             unresolved, annotation = annotation, inspect.Parameter.empty
     markers: tuple[Marker, ...] = ()
+    uncalled: str | None = None
     if typing.get_origin(annotation) is Annotated:
         markers = tuple(one for one in annotation.__metadata__ if isinstance(one, MARKERS))
         others = [one for one in annotation.__metadata__ if not isinstance(one, MARKERS)]
+        uncalled = next((one.__name__ for one in others if any(one is mark for mark in MARKING)), None)
         annotation = annotation.__origin__
         for other in others:
             annotation = Annotated[annotation, other]
@@ -97,7 +104,7 @@ def _read(parameter: inspect.Parameter, globals_: dict[str, Any], locals_: Mappi
     if isinstance(default, MARKERS):
         markers, default = (*markers, default), MISSING
     kind = MISSING if annotation is inspect.Parameter.empty else annotation
-    return Parameter(parameter.name, parameter.kind, kind, default, markers, unresolved)
+    return Parameter(parameter.name, parameter.kind, kind, default, markers, unresolved, uncalled)
 
 
 def _namespaces(function: Any) -> tuple[dict[str, Any], Mapping[str, Any]]:

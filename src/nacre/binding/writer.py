@@ -15,6 +15,7 @@ import linecache
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache, partial
 from types import CodeType
 from typing import Any, Literal
@@ -209,7 +210,7 @@ class _Writer:
         if one.default is None or type(one.default) in (bool, int, str):
             return repr(one.default)
         self.names[f"default{index}"] = one.default
-        if isinstance(one.default, list | dict | set | bytearray):
+        if not isinstance(one.default, float | tuple | frozenset | bytes | Enum):
             self.names["deepcopy"] = deepcopy
             return f"deepcopy(default{index})"  # what one request does to it is no other's business
         return f"default{index}"

@@ -74,7 +74,9 @@ def _listed(error: Any) -> Iterator[str]:
     """What pydantic found, without the values."""
     for one in error.errors(include_url=False, include_context=False, include_input=False):
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in one["loc"]).lstrip(".")
-        yield f"{path}: {one['msg']}" if path else one["msg"]
+        if not path.isprintable():  # keys of a dict may be a client's, and this is logged
+            path = path.encode("unicode_escape").decode("ascii")
+        yield f"{path[:200]}: {one['msg']}" if path else one["msg"]
 
 
 def _by_member(members: Sequence[Any], subject: str) -> Convert:
