@@ -326,23 +326,8 @@ class Compiler:
         site: Site,
     ) -> Chain:
         """Compile one chain: pick the layers that apply, then build from the handler outwards."""
-        picked: list[tuple[Scope, list[Layer]]] = []
-        skipped = []
         self._scopes, self._bindings, self._hooks = scopes, [], []
-        for scope in scopes:
-            here: list[Layer] = []
-            if scope.mount is not None:
-                placement = placement.below(scope.mount)
-            for layer in scope.layers:
-                if route is not None:
-                    self.used_words.update((layer, word) for word in words_of(layer) if placement.matches(word))
-                reason = placement.skips(layer)
-                bound = None if reason is not None else self._bind_layer(layer, self._site_at(scope, site))
-                if bound is not None:
-                    here.append(bound)
-                else:
-                    skipped.append((scope, layer, reason or "asks for what only routes have"))
-            picked.append((scope, here))
+        picked, skipped = self._pick(scopes, placement, site, matched=route is not None)
         layers = [(scope, layer) for scope, here in picked for layer in here]
         stage = self._stage(picked, make, site, matched=route is not None)
         owner = scopes[-1].owner
@@ -374,6 +359,28 @@ class Compiler:
         )
         self.chains.append(chain)
         return chain
+
+    def _pick(
+        self, scopes: Sequence[Scope], placement: Placement, site: Site, *, matched: bool
+    ) -> tuple[list[tuple[Scope, list[Layer]]], list[tuple[Scope, Layer, str]]]:
+        """The layers of each scope that apply here, bound if they ask for more; those that don't, with the reason."""
+        picked: list[tuple[Scope, list[Layer]]] = []
+        skipped: list[tuple[Scope, Layer, str]] = []
+        for scope in scopes:
+            here: list[Layer] = []
+            if scope.mount is not None:
+                placement = placement.below(scope.mount)
+            for layer in scope.layers:
+                if matched:
+                    self.used_words.update((layer, word) for word in words_of(layer) if placement.matches(word))
+                reason = placement.skips(layer)
+                bound = None if reason is not None else self._bind_layer(layer, self._site_at(scope, site))
+                if bound is not None:
+                    here.append(bound)
+                else:
+                    skipped.append((scope, layer, reason or "asks for what only routes have"))
+            picked.append((scope, here))
+        return picked, skipped
 
     def _site_at(self, scope: Scope, site: Site) -> Site:
         """The site of the chain that is being built, as one of its scopes sees it."""
