@@ -8,6 +8,7 @@ import inspect
 import logging
 import sys
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -21,9 +22,19 @@ from nacre.chain.pipeline import Dispatch, Pipeline
 from nacre.chain.trace import layer_of
 from nacre.compiler import Chain, Compiled, Compiler, Fallback
 from nacre.describe import AppDescription, Explanation, describe_app, describe_failure, explain_request
-from nacre.errors import BadRequest, ConfigurationError, HTTPError, InternalServerError, Location, NotFound
+from nacre.errors import (
+    BadRequest,
+    ConfigurationError,
+    HTTPError,
+    InternalServerError,
+    Location,
+    NotFound,
+    UpgradeRequired,
+)
+from nacre.fields import FormLimits
 from nacre.groups import Group, Inclusion, MountDeclaration, Slashes
 from nacre.lifespan import Lifespan, LifespanHook, LifespanTask, foreign_lifespan, lived, serve_lifespan
+from nacre.logline import printable
 from nacre.overrides import check_override
 from nacre.pages import debug_page, error_page, unknown_path_page
 from nacre.request import Request
@@ -32,14 +43,16 @@ from nacre.results import Results
 from nacre.route import Route
 from nacre.routing import ANY_METHOD, Converters, Found, OtherSlash, Unknown, WrongMethod
 from nacre.state import State
+from nacre.tasks import Tasks
 from nacre.threads import Threads
 from nacre.transports.asgi import serve_asgi
-from nacre.transports.completion import printable
 from nacre.transports.raw import RawStack, enter, pass_on
 from nacre.transports.rsgi import serve_rsgi
+from nacre.transports.websockets import serve_asgi_websockets, serve_rsgi_websockets
 from nacre.transports.wsgi import LoopThread, serve_wsgi
 from nacre.types import ASGIApp, Scope
 from nacre.urls import parse_host
+from nacre.websocket import WEBSOCKET
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,9 +68,12 @@ class Nacre(Group):
 
     Declarations only record; they are checked and compiled together when the application is first used, and again when
     something is declared after that. `lifespan` is an async context manager function; what it yields starts each
-    request's `state`. `max_body` is the largest request body, in bytes, that `request.body()` and its like read
-    (1 MiB; None: no limit). `threads` bounds the worker threads for plain `def` code. `results` holds the rules by
-    which plain values become responses. `debug` shows tracebacks to the client.
+    request's `state`. `max_body` is the largest request body, in bytes, that `request.body()` and its like read (1 MiB;
+    None: no limit). `body_timeout` is how many seconds a client may keep those waiting who read its body, before they
+    are given a 408 (30; None: no end); 500 bytes make up for a second, except in `request.stream()`, where each piece
+    begins anew. WSGI servers have timeouts of their own. `form_limits` says what a form may hold. `threads` bounds the
+    worker threads for plain `def` code. `results` holds the rules by which plain values become responses. `tasks`
+    bounds the background tasks. `debug` shows tracebacks to the client.
     """
 
     def __init__(
@@ -71,11 +87,14 @@ class Nacre(Group):
         host: str | None = None,
         slashes: Slashes = "strict",
         max_body: int | None = DEFAULT_MAX_BODY,
+        form_limits: FormLimits | None = None,
+        body_timeout: float | None = 30.0,
         inline: bool = False,
         threads: int = 40,
         results: Results | None = None,
         providers: Iterable[Any] = (),
         validation: Validation | None = None,
+        tasks: Tasks | None = None,
     ) -> None:
         self._compiled: Compiled | None = None
         self._is_ready = False
@@ -85,6 +104,7 @@ class Nacre(Group):
         self._lock = threading.Lock()
         self._starting = threading.Lock()
         self.debug = debug
+        self.body_timeout = body_timeout
         self.lifespan = lifespan
         self.startup_hooks: list[LifespanHook] = []
         self.shutdown_hooks: list[LifespanHook] = []
@@ -96,7 +116,9 @@ class Nacre(Group):
         self.overrides: list[Override] = []
         self.singletons = Singletons(self.tools.threads, self._settle)
         self.stopper: Callable[[], object] | None = None
-        self._beside = LoopThread()
+        self._beside = LoopThread(lambda: _close_before_exit(self))
+        self._tasks = Tasks() if tasks is None else tasks
+        self._tasks.aside = lambda: self._beside.loop
         self._wsgi_lifespan: LifespanTask | None = None
         self._rsgi_lifespan: LifespanTask | None = None
         super().__init__(
@@ -106,6 +128,7 @@ class Nacre(Group):
             host=host,
             slashes=slashes,
             max_body=max_body,
+            form_limits=form_limits,
             inline=inline,
             providers=providers,
             validation=validation,
@@ -117,7 +140,10 @@ class Nacre(Group):
         self._raw = RawStack(self._serve_scope, self)
         self._asgi_http = serve_asgi(self._dispatch, self.tools.threads, self.report)
         self._asgi_behind_head = serve_asgi(self._dispatch_behind_head, self.tools.threads, self.report)
+        self._asgi_websockets = serve_asgi_websockets(self._dispatch, self.tools.threads)
+        self._asgi_websockets_behind_head = serve_asgi_websockets(self._dispatch_behind_head, self.tools.threads)
         self._rsgi_http = serve_rsgi(self._dispatch, self.tools.threads, self.report)
+        self._rsgi_websockets = serve_rsgi_websockets(self._dispatch, self.tools.threads)
         self._wsgi_http = serve_wsgi(self._dispatch, self.tools.threads, self.report, self._beside)
 
     # Compilation.
@@ -235,6 +261,11 @@ class Nacre(Group):
         """The worker threads for plain code."""
         return self.tools.threads
 
+    @property
+    def tasks(self) -> Tasks:
+        """The background tasks: those of the application that is served, in one that is mounted in it too."""
+        return self._serving()._tasks
+
     # Lifespan.
 
     def on_startup(self, hook: F) -> F:
@@ -277,8 +308,11 @@ class Nacre(Group):
             await receive()
             await send({"type": "lifespan.startup.failed", "message": f"ConfigurationError: {error}"})
         else:
-            if scope["type"] == "http" and (failure := await self._failure_to_make()) is not None:
+            failure = await self._failure_to_make() if scope["type"] != "lifespan" else None
+            if failure is not None and scope["type"] == "http":
                 await serve_asgi(failure, self.tools.threads, self.report)(scope, receive, send)
+            elif failure is not None:
+                await serve_asgi_websockets(failure, self.tools.threads)(scope, receive, send)
             else:
                 await self._serve_ready(scope, receive, send)
 
@@ -298,6 +332,8 @@ class Nacre(Group):
             return self._raw.app(enter(scope, self), receive, send)
         if scope["type"] == "http":
             return self._asgi_http(scope, receive, send)
+        if scope["type"] == "websocket":
+            return self._asgi_websockets(scope, receive, send)
         return self._serve_scope(scope, receive, send)
 
     async def _serve_scope(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -306,8 +342,7 @@ class Nacre(Group):
         elif scope["type"] == "lifespan":
             await serve_lifespan(self, scope, receive, send)
         elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1000})
+            await self._asgi_websockets_behind_head(scope, receive, send)
         else:
             raise RuntimeError(f"a scope of type {scope['type']!r} is not known")
 
@@ -341,7 +376,6 @@ class Nacre(Group):
             if self._wsgi_lifespan is not None:
                 return
             self._wsgi_lifespan = self._beside.run(self.live())
-            _before_exit(self.close)
 
     def _make_beside(self) -> None:
         """Make the providers that were declared, or put in the place of others, since the lifespan began."""
@@ -354,31 +388,40 @@ class Nacre(Group):
         return bool(self.lifespan or hooks or self.mounted_apps() or self._raw.app is not None)
 
     def close(self) -> None:
-        """End what serving over WSGI has begun: the lifespan, the loop beside, worker threads. Safe to call twice.
+        """End what serving over WSGI has begun: lifespan, tasks, the loop beside, worker threads. Safe to call twice.
 
         WSGI servers tell no application that they stop, so this is called when the process ends.
         """
         with self._starting:
+            self._beside.drain()
             lifespan, self._wsgi_lifespan = self._wsgi_lifespan, None
             if lifespan is not None:
                 self._beside.run(lifespan.stop())
+            if self._tasks:
+                self._beside.run(self._tasks.end())
             self._beside.stop()
             self.tools.threads.close()
+            self._tasks.close()
 
     def __rsgi__(self, scope: Any, protocol: Any) -> Coroutine[Any, Any, None]:
         """Serve RSGI."""
-        if scope.proto != "http":
-            return _refuse(protocol)
         if not self._is_ready:
             return self._rsgi_first(scope, protocol)
+        if scope.proto != "http":
+            if self._raw.app is not None:
+                return serve_rsgi_websockets(self._raw.dispatch, self.tools.threads)(scope, protocol)
+            return self._rsgi_websockets(scope, protocol)
         if self._raw.app is not None:
             return serve_rsgi(self._raw.dispatch, self.tools.threads, self.report)(scope, protocol)
         return self._rsgi_http(scope, protocol)
 
     async def _rsgi_first(self, scope: Any, protocol: Any) -> None:
         self._ready()
-        if (failure := await self._failure_to_make()) is not None:
+        failure = await self._failure_to_make()
+        if failure is not None and scope.proto == "http":
             await serve_rsgi(failure, self.tools.threads, self.report)(scope, protocol)
+        elif failure is not None:
+            await serve_rsgi_websockets(failure, self.tools.threads)(scope, protocol)
         else:
             await self.__rsgi__(scope, protocol)
 
@@ -472,11 +515,16 @@ class Nacre(Group):
         self, compiled: Compiled, request: Request, match: WrongMethod | OtherSlash | Unknown, host: str
     ) -> Chain:
         fallback = self._fallback(compiled, request.path)
+        if request.method == WEBSOCKET:
+            return fallback.unknown if not isinstance(match, OtherSlash) else fallback.other_slash
         if isinstance(match, WrongMethod):
             # The path is a route's, so its groups' layers answer, also those of a group without a prefix.
             known = compiled.router.find(match.allowed[0], request.path, host)
             if isinstance(known, Found) and known.payload.fallback is not None:
                 fallback = known.payload.fallback
+            if match.allowed == (WEBSOCKET,) and request.method in ("GET", "HEAD"):
+                request.refusal = UpgradeRequired()
+                return fallback.refused
             request.allowed_methods = _allowed(match.allowed)
             return fallback.options if request.method == "OPTIONS" else fallback.wrong_method
         if isinstance(match, OtherSlash):
@@ -601,15 +649,22 @@ def _mounted_in(group: Group) -> Iterator[Any]:
             yield from _mounted_in(item.group)
 
 
-def _before_exit(callback: Callable[[], object]) -> None:
-    """Call back when the process ends, while its worker threads can still be used; perhaps twice."""
+def _close_before_exit(app: Nacre) -> None:
+    """Close an application when the process ends, if it is still there, while worker threads can be used; or twice."""
+    known = weakref.ref(app)
+
+    def close() -> None:
+        living = known()
+        if living is not None:
+            living.close()
+
     # COMPAT: `atexit` comes after concurrent.futures has closed its executors; what they use themselves is private.
     register = getattr(threading, "_register_atexit", atexit.register)
-    register(callback)
+    register(close)
     # Processes of multiprocessing, such as Granian's, leave without either; imported here for it costs every start.
     from multiprocessing.util import Finalize
 
-    Finalize(None, callback, exitpriority=0)
+    Finalize(None, close, exitpriority=0)
 
 
 _known_hosts: set[str] = set()
@@ -628,14 +683,10 @@ def _is_host(value: str) -> bool:
     return True
 
 
-async def _refuse(protocol: Any) -> None:
-    protocol.close(403)
-
-
 def _allowed(methods: tuple[str, ...]) -> tuple[str, ...]:
     """The methods of the `Allow` header: those of the routes, HEAD with GET, and the automatic OPTIONS."""
-    if "*" in methods:
-        methods = tuple(method for method in methods if method != "*")
+    methods = tuple("GET" if method == WEBSOCKET else method for method in methods if method != ANY_METHOD)
+    methods = tuple(dict.fromkeys(methods))
     if "GET" in methods and "HEAD" not in methods:
         methods = ("GET", "HEAD", *(method for method in methods if method != "GET"))
     return methods if "OPTIONS" in methods else (*methods, "OPTIONS")

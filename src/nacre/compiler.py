@@ -19,6 +19,7 @@ from nacre.chain.endpoint import Endpoint
 from nacre.chain.layer import Layer, asks_for_more, compose, place_asgi
 from nacre.chain.pipeline import Pipeline, answer_refused, bound, guard, wrap_django
 from nacre.chain.stage import Stage
+from nacre.chain.upgrade import check_websocket_handler, upgrade_call
 from nacre.collector import Collected, Collector, Scope
 from nacre.errors import ConfigurationError, Location, MethodNotAllowed, NotFound, Problem
 from nacre.groups import METHODS, HookDeclaration, RouteDeclaration, Slashes
@@ -39,6 +40,7 @@ from nacre.routing import (
 from nacre.shaping import compile_converter
 from nacre.sites import Sites
 from nacre.urls import decode_segment, encode_path
+from nacre.websocket import WEBSOCKET
 
 T = TypeVar("T")
 
@@ -223,10 +225,17 @@ class Compiler:
             call = prepare_call(_unbound, owner.tools.threads, inline=True)
         else:
             self._bindings.append((label, bound))
-            call = bound.call(owner.tools.threads, inline=bool(inline))
+            # A plain layer around the handler gets its answer while that still runs: they can't share a thread.
+            threads = owner.tools.threads if declaration.websocket is None else owner.tools.threads.detached()
+            call = bound.call(threads, inline=bool(inline))
+        if declaration.websocket is not None:
+            self.problems += check_websocket_handler(bound, label)
+            call = upgrade_call(call, declaration.websocket)
         return self._endpoint(collected, boundary, call, convert, site)
 
     def _converter_of(self, declaration: RouteDeclaration, results: Results) -> Converter:
+        if declaration.convert is not None:
+            return declaration.convert
         endpoint, given = declaration.endpoint, declaration.response
         where = Location.of(endpoint) or declaration.where
         name = f"handler {describe(endpoint)}"
@@ -329,6 +338,8 @@ class Compiler:
         self._scopes, self._bindings, self._hooks = scopes, [], []
         picked, skipped = self._pick(scopes, placement, site, matched=route is not None)
         layers = [(scope, layer) for scope, here in picked for layer in here]
+        if route is not None and method == WEBSOCKET:
+            self.problems += [_no_wsgi(layer) for _, layer in layers if layer.style == "wsgi"]
         stage = self._stage(picked, make, site, matched=route is not None)
         owner = scopes[-1].owner
         boundary = self._boundary(scopes[:1], site, last=self._boundary(scopes, site))
@@ -486,6 +497,12 @@ class Compiler:
             owner.tools.threads,
             last,
         )
+
+
+def _no_wsgi(layer: Layer) -> Problem:
+    """The problem of a WSGI layer around a WebSocket."""
+    what = f"{layer.label} stands in front of a WebSocket, which WSGI has no form for"
+    return Problem(what, layer.where, 'leave it out there: Middleware(…, skip="WEBSOCKET")')
 
 
 def _slashes(collected: Collected) -> Slashes:

@@ -8,10 +8,12 @@ A configuration error is the developer's, an HTTP error becomes a response, a pr
     ├── Unauthorized 401                 ├── Conflict 409             ├── TooManyRequests 429
     ├── Forbidden 403                    ├── Gone 410                 ├── InternalServerError 500
     ├── NotFound 404                     ├── ContentTooLarge 413      ├── ServiceUnavailable 503
-    └── MethodNotAllowed 405             └── UnsupportedMediaType 415 └── GatewayTimeout 504
+    ├── MethodNotAllowed 405             ├── UnsupportedMediaType 415 ├── GatewayTimeout 504
+    └── RequestTimeout 408               └── UpgradeRequired 426      └── InsufficientStorage (OSError) 507
         ValidationError is the UnprocessableContent of binding; it lists what is wrong
     ProtocolError
     ├── ClientDisconnect (ConnectionError)   the peer went away
+    ├── WebSocketDisconnect (ConnectionError)  a WebSocket was closed by its peer, or broke off
     ├── BodyConsumed (RuntimeError)          the body was already streamed away
     ├── ResponseStarted (RuntimeError)       a second answer to one request
     └── NextCalledTwice (RuntimeError)       a layer called `call_next` a second time
@@ -26,7 +28,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, NotRequired, TypedDict
+from typing import Any, ClassVar, NoReturn, NotRequired, Self, TypedDict
 
 from nacre.headers import pairs_of
 
@@ -132,6 +134,12 @@ class HTTPError(Exception):
         self.headers: tuple[tuple[str, str], ...] = tuple(pairs_of(headers or ()))
         super().__init__(f"{self.status} {self.detail}")
 
+    def copy(self) -> Self:
+        """The same error to be raised once more, without the traceback and what that holds."""
+        error = type(self).__new__(type(self), *self.args)
+        vars(error).update(vars(self))
+        return error
+
 
 class BadRequest(HTTPError):
     status = 400
@@ -161,6 +169,12 @@ class MethodNotAllowed(HTTPError):
 
 class NotAcceptable(HTTPError):
     status = 406
+
+
+class RequestTimeout(HTTPError):
+    """408: the client didn't send its body in time (RFC 9110 §15.5.9)."""
+
+    status = 408
 
 
 class Conflict(HTTPError):
@@ -227,6 +241,15 @@ def _listed(errors: Sequence[str]) -> str:
     return "; ".join(errors[:3]) + (f"; and {len(errors) - 3} more" if len(errors) > 3 else "")
 
 
+class UpgradeRequired(HTTPError):
+    """426: what is there speaks WebSocket only; the `Upgrade` header that RFC 9110 §15.5.22 demands says so."""
+
+    status = 426
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, headers=[("upgrade", "websocket"), ("connection", "Upgrade")])
+
+
 class TooManyRequests(HTTPError):
     status = 429
 
@@ -243,12 +266,30 @@ class GatewayTimeout(HTTPError):
     status = 504
 
 
+class InsufficientStorage(HTTPError, OSError):
+    """507: there is no room for what the client sent (RFC 4918 §11.5)."""
+
+    status = 507
+
+
 class ProtocolError(Exception):
     """The other side, or the code in between, broke the order of an exchange."""
 
 
 class ClientDisconnect(ProtocolError, ConnectionError):
     """The peer closed the connection before the exchange was complete."""
+
+
+class WebSocketDisconnect(ProtocolError, ConnectionError):
+    """The peer of a WebSocket has closed it or is gone.
+
+    `code` is the peer's (RFC 6455 §7.4), 1005 if it gave none, 1006 if the connection broke off; `reason` is its text.
+    """
+
+    def __init__(self, code: int = 1006, reason: str = "") -> None:
+        super().__init__(f"the WebSocket was closed by its peer with {code}")
+        self.code = code
+        self.reason = reason
 
 
 class BodyConsumed(ProtocolError, RuntimeError):

@@ -13,10 +13,16 @@ from nacre.binding import MARKERS, Validation
 from nacre.binding.providers import Provide, Provider, Scope, registered_provider
 from nacre.callables import describe
 from nacre.chain.boundary import ErrorKey
+from nacre.chain.upgrade import WebSocketOptions
 from nacre.declare import DeclaredRoute, records_of
 from nacre.documentation import DOCUMENTATION_OPTIONS, Documentation, document
 from nacre.errors import ConfigurationError, Location, Problem
+from nacre.fields import FormLimits
+from nacre.headers import TOKEN
+from nacre.response import Response
 from nacre.shaping import RESPONSE_OPTIONS
+from nacre.urls import parse_origin
+from nacre.websocket import DEFAULT_MAX_MESSAGE, WEBSOCKET
 
 F = TypeVar("F", bound=Callable[..., Any])
 Slashes = Literal["strict", "redirect", "ignore"]
@@ -117,10 +123,15 @@ class RouteDeclaration:
     slashes: Slashes | None = None
     inline: bool | None = None
     max_body: int | None = None
+    form_limits: FormLimits | None = None
     documentation: Documentation = field(default_factory=Documentation)
     response: Mapping[str, Any] = field(default_factory=dict[str, Any])
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     order: int = 0
+    websocket: WebSocketOptions | None = None
+    """Set for a handler of WebSockets."""
+    convert: Callable[[Any], Response] | None = None
+    """What makes a response of what it returns, in place of the application's rules."""
 
 
 @dataclass(eq=False)
@@ -131,6 +142,9 @@ class Inclusion:
     prefix: str
     where: Location
     host: str | None = None
+    name: str | None = None
+    middlewares: MiddlewareList | None = None
+    """What stands in front of the group at this place, if it was mounted."""
 
 
 @dataclass(eq=False)
@@ -163,9 +177,10 @@ class Group:
 
     A group may be included several times and in other groups; including it changes nothing in it, and what is declared
     in it later is seen by all applications that hold it. `middlewares` run inside those of the group or application
-    around it. `host`, `slashes` (trailing slash: "strict", "redirect" with 308, or "ignore"), `max_body` (bytes) and
-    `tags` hold for all routes in it that don't say otherwise. `providers` are functions, classes or what `Provide`
-    makes of them; a parameter annotated with what one returns is taken from it, inner groups' before outer ones'.
+    around it. `host`, `slashes` (trailing slash: "strict", "redirect" with 308, or "ignore"), `max_body` (bytes),
+    `form_limits` and `tags` hold for all routes in it that don't say otherwise. `providers` are functions, classes or
+    what `Provide` makes of them; a parameter annotated with what one returns is taken from it, inner groups' before
+    outer ones'.
     """
 
     def __init__(
@@ -179,6 +194,7 @@ class Group:
         host: str | None = None,
         slashes: Slashes | None = None,
         max_body: int | None = None,
+        form_limits: FormLimits | None = None,
         inline: bool | None = None,
         validation: Validation | None = None,
         providers: Iterable[Any] = (),
@@ -190,6 +206,7 @@ class Group:
         self.host = host
         self.slashes: Slashes | None = slashes
         self.max_body = max_body
+        self.form_limits = form_limits
         self.inline = inline
         self.validation = validation
         self.middlewares = MiddlewareList(middlewares, self._declared)
@@ -210,10 +227,10 @@ class Group:
 
         Options: `name` (for `url_for`), `tags`, `middlewares`, `error_handlers` (a dict by status or class), `host`,
         `defaults` (path variables' values when the pattern lacks them), `slashes`, `inline` (a plain function that
-        never blocks, run on the event loop), `max_body` (bytes). For the OpenAPI document: `summary`, `description`
-        (the docstring says both unless given), `operation_id`, `deprecated`, `hidden`, `responses` and `security`. For
-        what the function returns, if that is no `Response`: `status_code`, `response_type` and the others of
-        `nacre.shaping.ResponseKeywords`. All others are kept in `request.route.options`.
+        never blocks, run on the event loop), `max_body` (bytes), `form_limits`. For the OpenAPI document: `summary`,
+        `description` (the docstring says both unless given), `operation_id`, `deprecated`, `hidden`, `responses` and
+        `security`. For what the function returns, if that is no `Response`: `status_code`, `response_type` and the
+        others of `nacre.shaping.ResponseKeywords`. All others are kept in `request.route.options`.
         """
 
         def record(endpoint: F) -> F:
@@ -253,6 +270,59 @@ class Group:
     def query(self, path: str, **options: Any) -> Callable[[F], F]:
         """Serve QUERY (a safe method with a body) as `route` does."""
         return self.route(path, ("QUERY",), **options)
+
+    def websocket(
+        self,
+        path: str,
+        *,
+        subprotocols: Iterable[str] = (),
+        origins: Iterable[str] = (),
+        max_message: int = DEFAULT_MAX_MESSAGE,
+        **options: Any,
+    ) -> Callable[[F], F]:
+        """Serve WebSocket connections (RFC 6455) at `path` with the decorated function.
+
+        It takes the `WebSocket` as its first parameter or by annotation, and what any handler takes besides: path
+        variables, marked parameters, providers. The handshake passes the layers, which may refuse it.
+
+        `subprotocols` are offered in this order of preference. A page may connect from the application's own origin and
+        from `origins`, such as `https://app.example.com`; "*" is any. `max_message` is the largest message in bytes: a
+        larger one closes the connection with 1009. The other options are those of `route` that concern no result.
+        """
+        made = {"websocket": websocket_options(path, subprotocols, origins, max_message, Location.of_caller())}
+
+        def record(endpoint: F) -> F:
+            self._add(declare_route(path, endpoint, (WEBSOCKET,), Location.of_caller(), options, made))
+            return endpoint
+
+        return record
+
+    def sse(
+        self,
+        path: str,
+        *,
+        methods: Iterable[str] = ("GET",),
+        ping: float | None = 15.0,
+        retry: float | None = None,
+        **options: Any,
+    ) -> Callable[[F], F]:
+        """Serve server-sent events (WHATWG HTML §9.2) at `path` with the decorated function.
+
+        It is a generator of events, async or plain, or it returns what an `EventStream` takes as its source, or a
+        `Response` to send in its place. It may ask for what any handler may. `ping` and `retry`, in seconds, are those
+        of `EventStream`; the other options are those of `route` that concern no result.
+
+        A generator begins when the status is out already: what may refuse the request goes into a layer, a provider, or
+        an `async def` handler that returns the generator.
+        """
+
+        def record(endpoint: F) -> F:
+            where = Location.of_caller()
+            made = {"convert": event_converter(path, ping, retry, options, where)}
+            self._add(declare_route(path, endpoint, methods, where, {**options, **_EVENTS}, made))
+            return endpoint
+
+        return record
 
     def add_route(
         self, path: str, endpoint: Callable[..., Any], *, methods: Iterable[str] = ("GET",), **options: Any
@@ -294,23 +364,30 @@ class Group:
         """Hand everything under `prefix` to another application: a Nacre, an ASGI or a WSGI one.
 
         `middlewares` stand in front of it. A mounted Nacre sees paths without the prefix, which is its `root_path`; its
-        lifespan runs within this one's. `url_for("name:route")` builds URLs into it.
+        lifespan runs within this one's. `url_for("name:route")` builds URLs into it. A `Group` that is no application,
+        such as `StaticFiles`, is included under the prefix: its routes are this application's and see whole paths.
         """
         where = Location.of_caller()
-        if not callable(app):
+        is_group = isinstance(app, Group)
+        if not callable(app) and not is_group:
             what = f"a {type(app).__name__} is mounted at {prefix!r}, which can't be called"
-            raise ConfigurationError(Problem(what, where, "mount a Nacre, an ASGI or a WSGI application"))
-        if isinstance(app, Group) and self in app.all_groups():
+            raise ConfigurationError(Problem(what, where, "mount a Nacre, an ASGI or a WSGI application, or a Group"))
+        if is_group and self in app.all_groups():
             raise ConfigurationError(Problem(f"{app!r} can't be mounted in itself", where, "mount another one"))
-        mounted = MountDeclaration(
-            _checked_prefix(prefix, where),
-            app,
-            where,
-            name,
-            MiddlewareList(middlewares, self._declared, where),
-            next(_order),
-        )
-        self._add([mounted], app if isinstance(app, Group) else None)
+        prefix = _checked_prefix(prefix, where)
+        around = MiddlewareList(middlewares, self._declared, where)
+        if callable(app):
+            mounted: Declaration = MountDeclaration(prefix, app, where, name, around, next(_order))
+        else:
+            mounted = Inclusion(app, prefix, where, name=name, middlewares=around)
+        self._add([mounted], app if is_group else None)
+
+    def find_problems(self) -> Iterable[Problem]:
+        """What is wrong with the group beyond its declarations; asked for when an application that holds it starts.
+
+        For subclasses that depend on more than code: a directory, a server. It may block.
+        """
+        return ()
 
     # Hooks and error handlers.
 
@@ -452,10 +529,71 @@ class Group:
             holder._declared()
 
 
+def websocket_options(
+    path: str, subprotocols: Iterable[str], origins: Iterable[str], max_message: int, where: Location
+) -> WebSocketOptions:
+    """What a route says of its connections. Raises ConfigurationError for what can't be said in a handshake."""
+    problems: list[Problem] = []
+    offers = (subprotocols,) if isinstance(subprotocols, str) else tuple(subprotocols)
+    allowed = (origins,) if isinstance(origins, str) else tuple(origins)
+    for name in offers:
+        if not name or name.rstrip(TOKEN):
+            what = f"WebSocket `{path}`: {name!r} is no subprotocol"
+            problems.append(Problem(what, where, "name it with letters, digits and !#$%&'*+-.^_`|~ (RFC 6455 §4.1)"))
+    for origin in allowed:
+        try:
+            if origin != "*":
+                parse_origin(origin)
+        except ValueError:
+            what = f"WebSocket `{path}`: {origin!r} is no origin"
+            problems.append(Problem(what, where, "write a scheme and a host without a path: 'https://example.com'"))
+    if max_message < 1:
+        problems.append(Problem(f"WebSocket `{path}`: max_message={max_message}", where, "give a number of bytes"))
+    if problems:
+        raise ConfigurationError(problems)
+    return WebSocketOptions(offers, tuple(origin.lower() for origin in allowed), max_message)
+
+
+# For the OpenAPI document.
+_EVENTS = {"response_type": str, "response_validate": False, "content_type": "text/event-stream"}
+
+
+def event_converter(
+    path: str, ping: float | None, retry: float | None, options: Mapping[str, Any], where: Location
+) -> Callable[[Any], Response]:
+    """What makes a response of a source of events. Raises ConfigurationError for what no event stream can have."""
+    from nacre.sse import EventStream  # loaded by applications that have events
+
+    problems = [
+        Problem(f"the events at `{path}` can't have `{name}`", where, "leave it out, or return an EventStream")
+        for name in RESPONSE_OPTIONS
+        if name in options
+    ]
+    try:
+        EventStream((), ping=ping, retry=retry)
+    except (TypeError, ValueError) as error:
+        problems.append(Problem(f"the events at `{path}`: {error}", where, "give seconds"))
+    if problems:
+        raise ConfigurationError(problems)
+
+    def convert(value: Any) -> Response:
+        return value if isinstance(value, Response) else EventStream(value, ping=ping, retry=retry)
+
+    return convert
+
+
 def declare_route(
-    path: str, endpoint: Any, methods: Iterable[str], where: Location, options: Mapping[str, Any]
+    path: str,
+    endpoint: Any,
+    methods: Iterable[str],
+    where: Location,
+    options: Mapping[str, Any],
+    made: Mapping[str, Any] | None = None,
 ) -> list[RouteDeclaration]:
-    """The declarations a path and an endpoint make: one, or one per method of a class."""
+    """The declarations a path and an endpoint make: one, or one per method of a class.
+
+    `made` are further attributes of theirs that were made of options already.
+    """
     if isinstance(methods, str):
         raise ConfigurationError(Problem(f"methods={methods!r} is a str", where, f"write methods=[{methods!r}]"))
     if not callable(endpoint):
@@ -492,6 +630,7 @@ def declare_route(
             options=others,
             order=next(_order),
             **known,
+            **(made or {}),
         )
         for names, function in pairs
     ]
@@ -516,6 +655,7 @@ _OTHER_NAMES = {
 
 _ROUTE_OPTIONS = (
     *("name", "tags", "middlewares", "error_handlers", "host", "defaults", "slashes", "inline", "max_body"),
+    "form_limits",
     *DOCUMENTATION_OPTIONS,
     *RESPONSE_OPTIONS,
 )

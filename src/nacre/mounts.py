@@ -6,9 +6,11 @@ from typing import Any
 
 from nacre.callables import Call, is_async, prepare_call
 from nacre.chain.asgi import replay, respond, scope_of
+from nacre.chain.asgi_upgrade import receive_from, upgrade_by
 from nacre.chain.layer import Tools
 from nacre.chain.stage import Stage
 from nacre.chain.wsgi import wsgi_endpoint
+from nacre.errors import NotFound
 from nacre.request import Handler, Request
 from nacre.response import Response
 
@@ -48,6 +50,8 @@ def foreign_call(app: Any, prefix: str, label: str, tools: Tools) -> Call:
             try:
                 scope = scope_of(request)
                 scope.pop("router", None)  # frameworks take one that is there for their own
+                if request.websocket is not None:
+                    return await upgrade_by(app, scope, receive_from(request.websocket.channel), request, label)
                 return await respond(app, scope, replay(request, keep=False), request, label)
             finally:
                 request.path, request.root_path = outside
@@ -56,6 +60,8 @@ def foreign_call(app: Any, prefix: str, label: str, tools: Tools) -> Call:
     answer = wsgi_endpoint(app, label)
 
     def wsgi(request: Request) -> Response:
+        if request.websocket is not None:
+            raise NotFound
         outside = relocate(request)
         try:
             return answer(request)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from nacre.errors import Location, Problem
 from nacre.routing import ANY_METHOD
+from nacre.websocket import WEBSOCKET
 
 
 class Selective(Protocol):
@@ -55,10 +56,11 @@ class Placement:
     def is_covered(self, word: str) -> bool:
         """Whether a layer placed by `only` with this word stands here.
 
-        SECURITY: a guard of GET guards HEAD too and the other way round, since one route answers both; and a guard of
-        any method guards a mounted application, which takes all of them.
+        SECURITY: a guard of GET guards HEAD too and the other way round, since one route answers both; it guards the
+        handshake of a WebSocket, which is a GET; and a guard of any method guards a mounted application, which takes
+        all of them.
         """
-        if self.matches(word):
+        if self.matches(word) or (self.method == WEBSOCKET and word == "GET"):
             return True
         if self.method == ANY_METHOD:
             return word.isupper() and word.isalpha()

@@ -52,7 +52,7 @@ class Visit:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop = self._loop = loop
         self._task: asyncio.Task[None] | None = None
         self._left: asyncio.Future[None] = loop.create_future()
         self._wanted: asyncio.Future[None] = loop.create_future()
@@ -147,14 +147,24 @@ class Visit:
 
     # The same for a whole exchange (WSGI): a task on the loop, and the thread that it answers through.
 
-    def begin(self, main: Callable[[], Awaitable[None]], context: Context) -> None:
-        """Have the loop run `main` as one task in `context`, this thread being its worker from now on."""
+    def begin(
+        self,
+        main: Callable[[], Awaitable[None]],
+        context: Context,
+        after: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Have the loop run `main` as one task in `context`, this thread being its worker from now on.
+
+        The task goes on with `after` when the thread knows that `main` has ended, and has nothing to do with it any more.
+        """
 
         async def answer() -> None:
             try:
                 await self._answer(main)
             except GeneratorExit:
                 pass  # raised by the request's own code; the thread has it
+            if after is not None:
+                await after()
 
         def start() -> None:
             self._task = self._loop.create_task(answer(), context=context)
@@ -269,11 +279,26 @@ class Threads:
         finally:
             request.visit = None
 
+    def detached(self) -> Threads:
+        """The same threads for code that outlives the plain code around it, so that it needs a thread of its own."""
+        return _Detached(self)
+
     def close(self) -> None:
         """Let the threads end; running code is not interrupted, and nothing new is begun."""
         if self._pool is not None:
             self._pool.shutdown(wait=False)
             self._pool = None
+
+
+class _Detached(Threads):
+    """Runs nothing in the thread that waits for a request already."""
+
+    def __init__(self, threads: Threads) -> None:
+        super().__init__(threads.size)
+        self._threads = threads
+
+    async def run(self, request: Any, function: Callable[[], T]) -> T:
+        return await self._threads.run(None, function)
 
 
 def _settle(future: asyncio.Future[None]) -> None:
@@ -291,10 +316,16 @@ def wait(awaitable: Awaitable[T]) -> T:
     visit: Visit | None = getattr(_here, "visit", None)
     if visit is not None:
         return visit.wait(awaitable)
-    if _runs_event_loop():
+    if runs_event_loop():
         _discard(awaitable)
         raise RuntimeError("wait() was called on the event loop, where it would block every request; use `await`")
     return run_at_once(_as_coroutine(awaitable))
+
+
+def loop_of_visit() -> asyncio.AbstractEventLoop | None:
+    """The event loop that this plain code was sent from; None in a thread that works for none."""
+    visit: Visit | None = getattr(_here, "visit", None)
+    return None if visit is None else visit.loop
 
 
 def is_abandoned() -> bool:
@@ -327,7 +358,8 @@ def _discard(awaitable: object) -> None:
         close()
 
 
-def _runs_event_loop() -> bool:
+def runs_event_loop() -> bool:
+    """Whether this thread runs an event loop, so that code in it may await what waits."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

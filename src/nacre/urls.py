@@ -67,6 +67,17 @@ def parse_host(value: str) -> tuple[str, int | None]:
     return host, _port_number(port)
 
 
+def parse_origin(value: str) -> tuple[str, str, int | None]:
+    """Split an `Origin` field (RFC 6454 §7) to scheme and host, both in lower case, and its port, None without one.
+
+    Raises ValueError for anything else, `null` included.
+    """
+    scheme, separator, host = value.partition("://")
+    if not separator or not scheme.isalpha():
+        raise ValueError("an origin is a scheme and a host, such as 'https://example.com'")
+    return scheme.lower(), *parse_host(host)
+
+
 def _split_port(value: str) -> tuple[str, str]:
     if value[:1] != "[":
         host, _, port = value.partition(":")

@@ -29,7 +29,7 @@ from nacre.binding.providers import Provider
 from nacre.binding.scalars import text_parser, texts_parser
 from nacre.binding.signature import MARKING, Parameter, read_parameters
 from nacre.binding.singletons import Needs, Singleton
-from nacre.binding.uploads import RAW, are_files, bytes_parser, file_parser, files_parser, is_bytes, is_file
+from nacre.binding.uploads import RAW, are_files, bytes_parser, file_parser, files_parser, is_bytes, is_file, is_upload
 from nacre.callables import describe
 from nacre.errors import Location, Problem
 from nacre.headers import Headers
@@ -37,13 +37,16 @@ from nacre.media import is_json
 from nacre.request import Request
 from nacre.response import Response
 from nacre.state import Key, State
+from nacre.tasks import Tasks
 from nacre.urls import URL, QueryParams
+from nacre.websocket import WEBSOCKET, WebSocket
 
 FROM_REQUEST: Mapping[Any, str] = {
     Headers: "request.headers",
     QueryParams: "request.query",
     URL: "request.url",
     State: "request.state",
+    Tasks: "request.app.tasks",
 }
 """Types that stand for a part of the request."""
 
@@ -103,7 +106,7 @@ class Planner:
             if parameter.name in fixed:
                 value = Value(fixed[parameter.name])
             elif parameter is request:
-                value = Value("request")
+                value = Value(self._subject(parameter))
             else:
                 value = self._value(parameter, label)
             if value is None and parameter.kind is inspect.Parameter.POSITIONAL_ONLY and parameter.has_default:
@@ -128,8 +131,13 @@ class Planner:
         rest = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters)
         is_handler = handler and function is self.function
         if request is None and is_handler and not wrapped and _takes_any(parameters):
-            arguments.insert(0, Argument("request", Value("request"), False))
+            arguments.insert(0, Argument("request", Value(self._subject(None)), False))
         return Call(function, tuple(arguments), rest and is_handler)
+
+    def _subject(self, parameter: Parameter | None) -> str:
+        """What a handler has as its first parameter: the request, or the WebSocket where it serves one."""
+        annotated = parameter is not None and parameter.type is not MISSING
+        return "request.websocket" if self.site.method == WEBSOCKET and not annotated else "request"
 
     def _value(self, parameter: Parameter, label: str) -> Value | None:
         """Where one parameter comes from; None if from nowhere, which is a problem unless it has a default."""
@@ -160,6 +168,8 @@ class Planner:
             return self._provided(marker, label)
         if isinstance(marker, Mark) and parameter.unresolved is None:
             return self._marked(parameter, marker, label)
+        if kind is WebSocket:
+            return self._websocket(parameter, label)
         if kind in FROM_REQUEST:
             return Value(FROM_REQUEST[kind])
         if registered is not None:
@@ -190,6 +200,15 @@ class Planner:
         return Value("None")  # told already
 
     # The single sources.
+
+    def _websocket(self, parameter: Parameter, label: str) -> Value:
+        if self.site.method != WEBSOCKET and self.site.has_route:
+            place = f"{self.site.method} {self.site.path}"
+            self._problem(
+                f"{label} takes `{parameter.name}: WebSocket`, and {place} is a route of HTTP",
+                f"serve it with @app.websocket({self.site.path!r})",
+            )
+        return Value("request.websocket")
 
     def _injected(self, parameter: Parameter, label: str) -> Value | None:
         if not self._injects:
@@ -349,6 +368,8 @@ class Planner:
     def _implicit(self, parameter: Parameter, label: str) -> Value | None:
         if parameter.default is not MISSING and self._open and self._open[-1].scope == "app":
             return None  # no request gives it one
+        if is_upload(parameter.type):
+            return self._file(parameter, Mark("file"), label)
         kind = kind_of(parameter.type)
         if kind in ("text", "texts"):
             return self._fields(parameter, Mark("query"), label)

@@ -1,23 +1,17 @@
-"""ASGI layers and applications inside a chain: run in the request's own task, without a task or queue of their own.
+"""ASGI layers and applications inside a chain: driven in the request's own task, without a task or queue of their own.
 
-The application's coroutine is stepped by hand. The `send` it is given suspends it with a private mark; the step that
-sees the mark has the message, and the coroutine stays where it is until the chain wants to go on. Any other thing it
-awaits is handed to the event loop unchanged. So `current_task()`, context variables, timeouts and exceptions are the
-request's own, a complete response costs no task, and a stream is resumed piece by piece, which keeps back-pressure.
-
-A `send` from another task (the application has a task group of its own) can't suspend this coroutine. It leaves the
-message with the drive, cuts short what the drive is waiting for, and waits until the message has been taken.
+A complete response costs no task; see `nacre.chain.drive` for how an application is suspended where it sends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import types
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
+from nacre.chain.asgi_upgrade import hand_on, receive_from, upgrade_by, websocket_scope
+from nacre.chain.drive import Drive
 from nacre.chain.stage import Stage, adopt, release
 from nacre.errors import ClientDisconnect, ResponseStarted
 from nacre.headers import Headers, decode_pair, encode_pairs
@@ -28,191 +22,8 @@ from nacre.streams import close_unsent, iterate
 from nacre.threads import Threads
 from nacre.types import ASGIApp, Message, Receive, Scope, Send
 
-_NOTHING = object()
-
 TAKEN_OVER = ("user", "auth", "session")
 """What middlewares put into a scope and programs read from the request."""
-
-
-class _Wait:
-    """A future that the request's task waits for, and that a message from another task may cut short.
-
-    The task protocol of asyncio asks of a yielded object only what stands here (`_asyncio_future_blocking`,
-    `add_done_callback`, `cancel`, `result`); passing its calls on to the real future adds no turn of the loop. The
-    future may itself be the wait of a drive further in.
-    """
-
-    _asyncio_future_blocking = True
-
-    def __init__(self, future: Any) -> None:
-        future._asyncio_future_blocking = False
-        self._future = future
-        self._callback: Callable[[Any], object] | None = None
-        self._context: Any = None
-        self.was_cut = False
-        self.was_cancelled = False
-
-    def get_loop(self) -> asyncio.AbstractEventLoop:
-        return self._future.get_loop()  # type: ignore[no-any-return]
-
-    def add_done_callback(self, callback: Callable[[Any], object], *, context: Any = None) -> None:
-        if self.was_cut:
-            self.get_loop().call_soon(callback, self, context=context)
-            return
-        self._callback, self._context = callback, context
-        self._future.add_done_callback(callback, context=context)
-
-    def remove_done_callback(self, callback: Callable[[Any], object]) -> int:
-        self._callback = None
-        return self._future.remove_done_callback(callback)  # type: ignore[no-any-return]
-
-    def cancel(self, msg: Any = None) -> bool:
-        self.was_cancelled = True
-        return self._future.cancel(msg=msg)  # type: ignore[no-any-return]
-
-    def result(self) -> None:
-        """What the task reads when the wait was cut short: nothing went wrong."""
-
-    def cut_short(self) -> None:
-        callback = self._callback
-        if callback is None:
-            self.was_cut = True  # nobody waits at this moment; who comes next need not wait
-        elif self._future.remove_done_callback(callback):
-            self.was_cut = True
-            self.get_loop().call_soon(callback, self, context=self._context)
-
-
-class Drive:
-    """One run of an ASGI application for one request, advanced from message to message."""
-
-    def __init__(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
-        self._coroutine: Any = app(scope, receive, self._send)
-        self._stepping: asyncio.Task[Any] | None = None
-        self._message: Message | None = None
-        self._inbox: deque[tuple[Message, asyncio.Future[None]]] = deque()
-        self._taken: asyncio.Future[None] | None = None
-        self._pending: Any = _NOTHING
-        self._wait: _Wait | None = None
-        self._closed = False
-        self.finished = False
-
-    async def _send(self, message: Message) -> None:
-        if self._closed:
-            raise ClientDisconnect("the response was closed")
-        # The step may itself run another task's first step (an eager task), which can't be suspended by the mark.
-        if self._stepping is not None and self._stepping is asyncio.current_task():
-            self._message = message
-            await self._suspend()
-            return
-        taken = asyncio.get_running_loop().create_future()
-        self._inbox.append((message, taken))
-        if self._wait is not None:
-            self._wait.cut_short()
-        await taken
-
-    @types.coroutine
-    def _suspend(self) -> Generator[Any, Any, None]:
-        yield self
-
-    @types.coroutine
-    def advance(self, error: BaseException | None = None, *, wait: bool = True) -> Generator[Any, Any, Message | None]:
-        """Go on to the next message, with `error` thrown in if given; None when the application has returned.
-
-        With `wait` False it stops, and returns None too, where the application would wait for the event loop.
-        Exceptions of the application pass through as they are.
-        """
-        self._release()
-        while True:
-            if self._pending is _NOTHING or error is not None:
-                awaited, error = self._step(error), None
-                if self.finished:
-                    return None
-                if awaited is self:
-                    taken: Message | None = self._take_message()
-                    return taken
-                self._pending = awaited
-            if self._inbox:
-                message, self._taken = self._inbox.popleft()
-                return message
-            if not wait:
-                return None
-            try:
-                yield from self._await_pending()
-            except GeneratorExit:
-                self.finished = self._closed = True
-                self._coroutine.close()
-                raise
-            except BaseException as raised:
-                error = raised
-
-    def _step(self, error: BaseException | None) -> Any:
-        self._pending = _NOTHING
-        self._stepping = asyncio.current_task()
-        try:
-            return self._coroutine.send(None) if error is None else self._coroutine.throw(error)
-        except StopIteration:
-            self.finished = True
-            return None
-        except BaseException:
-            self.finished = True
-            raise
-        finally:
-            self._stepping = None
-
-    def _await_pending(self) -> Generator[Any, Any, None]:
-        if not hasattr(self._pending, "_asyncio_future_blocking"):
-            awaited, self._pending = self._pending, _NOTHING
-            yield awaited  # a bare yield (asyncio.sleep(0)), or the mark of a drive further out
-            return
-        while True:
-            self._wait = wait = _Wait(self._pending)
-            try:
-                yield wait
-            finally:
-                self._wait = None
-            if not wait.was_cut:
-                self._pending = _NOTHING
-                return
-            if not wait.was_cancelled:
-                return
-            # Cancelled after it was cut short: the task counts on being told by what it waits for, so wait for that.
-
-    def _take_message(self) -> Message | None:
-        message, self._message = self._message, None
-        return message
-
-    def _release(self) -> None:
-        taken, self._taken = self._taken, None
-        if taken is not None and not taken.done():
-            taken.set_result(None)
-
-    async def finish(self) -> None:
-        """Let the application run to its end; what it still sends is dropped."""
-        while not self.finished:
-            await self.advance()
-
-    async def cancel(self) -> None:
-        """Throw CancelledError into the application and see it to its end; its `send` raises from now on."""
-        if self.finished:
-            return
-        self._closed = True
-        for _, taken in self._inbox:
-            if not taken.done():
-                taken.set_exception(ClientDisconnect("the response was closed"))
-        self._inbox.clear()
-        pending = self._pending
-        if asyncio.isfuture(pending):
-            pending.cancel()
-        thrown = asyncio.CancelledError()
-        try:
-            await self.advance(thrown)
-            await self.finish()
-        except ClientDisconnect:
-            pass
-        except asyncio.CancelledError as raised:
-            task = asyncio.current_task()
-            if raised is not thrown and task is not None and task.cancelling():
-                raise
 
 
 class Exchange:
@@ -263,19 +74,22 @@ class ASGILayer:
         keys = [layer._key for layer in row]
 
         async def asgi(request: Request) -> Response:
+            websocket = request.websocket
             scope = scope_of(request)
             scope["router"] = request.app  # COMPAT: where published middlewares look for `routes`
-            receive = replay(request)
+            receive = replay(request) if websocket is None else receive_from(websocket.channel)
             exchange = Exchange(request, handler, scope, receive, following)
             for key in keys:
                 scope[key] = exchange
+            if websocket is not None:
+                return await upgrade_by(app, scope, receive, request, label)
             return await respond(app, scope, receive, request, label, exchange)
 
         return Stage(asgi, None)
 
     async def _inner(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            raise RuntimeError(f"{self._label} passed on a {scope['type']} scope; only http reaches it here")
+        if scope["type"] not in ("http", "websocket"):
+            raise RuntimeError(f"{self._label} passed on a {scope['type']} scope, which never reached it here")
         exchange: Exchange = scope[self._key]
         following = exchange.following.get(self)
         if following is not None:
@@ -285,12 +99,18 @@ class ASGILayer:
         response = await exchange.handler(request)
         exchange.response = response
         release(request, response)  # from here the layer's coroutine owns the stream and closes it
+        if request.websocket is not None:
+            await hand_on(response, request, scope, receive, send)
+            return
         await send_messages(response, send, request, self._threads)
 
 
 def scope_of(request: Request) -> Scope:
     """The request's ASGI scope with all that published middlewares look for in it."""
-    scope = request.scope = dict(request.scope)
+    scope: Scope = dict(request.scope)
+    if request.websocket is not None:
+        scope = websocket_scope(request, scope)
+    request.scope = scope
     scope["app"] = request.app
     scope["path_params"] = dict(request.path_params)
     scope["root_path"] = request.root_path
@@ -308,7 +128,7 @@ def scope_of(request: Request) -> Scope:
 def _take_over(request: Request, scope: Scope, receive: Receive, exchange: Exchange) -> None:
     """Let those inside see what the layer changed in its scope and its `receive`."""
     request.scope = scope
-    request.method = scope["method"]
+    request.method = scope.get("method", request.method)
     for name in TAKEN_OVER:
         if name in scope:
             setattr(request, name, scope[name])
@@ -316,7 +136,7 @@ def _take_over(request: Request, scope: Scope, receive: Receive, exchange: Excha
         request.replace_headers(Headers.from_bytes(scope["headers"]))
     if scope["state"] is not exchange.state:
         request.state = State(scope["state"])
-    if receive is not exchange.receive:
+    if receive is not exchange.receive and request.websocket is None:
         request.replace_body(ReceivedBody(receive), request.content_length)
 
 

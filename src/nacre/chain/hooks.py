@@ -12,6 +12,9 @@ from nacre.chain.stage import Stage
 from nacre.request import Handler, Request
 from nacre.response import Response
 
+Hook = Callable[..., Any] | Call
+"""A function to be called with the request, and with the response on the way out."""
+
 
 @dataclass(frozen=True)
 class Hooks:
@@ -20,12 +23,13 @@ class Hooks:
     `before(request)` runs on the way in; what it returns, if not None, is the response, and nothing inside runs.
     `after(request, response)` runs on the way out of a request that raised nothing; a returned value replaces the
     response. `finalize(request, response)` runs once for every response, errors and streams too, just before its first
-    byte. Each may be plain or async; plain ones run in a worker thread unless `inline` says that they never block.
+    byte. Each may be plain or async; plain ones run in a worker thread unless `inline` says that they never block. A
+    `Call` is one that is there in both forms, as in layers of Nacre's own, which derive from this class.
     """
 
-    before: Callable[..., Any] | None = None
-    after: Callable[..., Any] | None = None
-    finalize: Callable[..., Any] | None = None
+    before: Hook | None = None
+    after: Hook | None = None
+    finalize: Hook | None = None
     inline: bool = False
 
 

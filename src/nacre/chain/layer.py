@@ -14,7 +14,7 @@ from nacre.binding import Bound, Injection, Parameter, Site, bind, read_paramete
 from nacre.callables import Call, prepare_call
 from nacre.chain.asgi import ASGILayer
 from nacre.chain.django import DjangoLayer
-from nacre.chain.hooks import HookLayer, Hooks, fuse
+from nacre.chain.hooks import Hook, HookLayer, Hooks, fuse
 from nacre.chain.middleware import Middleware, Style
 from nacre.chain.onion import Finish, adapt_bound_onion, adapt_onion
 from nacre.chain.shapes import load_target, recognise
@@ -124,7 +124,7 @@ def _name_of(target: Any) -> str:
 
 def _promise(target: Any, marks: dict[str, Any], mark: str) -> tuple[str, ...]:
     value = marks.get(mark) or getattr(target, mark, ())
-    if callable(value):  # Hooks.before and Hooks.after are functions, not promises
+    if callable(value) or isinstance(value, Call):  # Hooks.before and Hooks.after are no promises
         return ()
     return (value,) if isinstance(value, str) else tuple(value or ())
 
@@ -206,17 +206,25 @@ def _adapt_onion(layer: Layer, declared: Middleware, target: Any, tools: Tools) 
     layer.bind = bind_onion
 
 
-def _adapt_hooks(layer: Layer, declared: Middleware, target: Hooks, tools: Tools) -> None:
-    def prepare(function: Callable[..., Any] | None) -> Call | None:
-        return None if function is None else prepare_call(function, tools.threads, inline=target.inline)
+def _adapt_hooks(layer: Layer, declared: Middleware, target: Hooks | type[Hooks], tools: Tools) -> None:
+    if isinstance(target, type):
+        _check_options(layer, declared, target)
+        target = target(*declared.args, **declared.options)
+    inline = target.inline
+
+    def prepare(function: Hook | None) -> Call | None:
+        return None if function is None else prepare_call(function, tools.threads, inline=inline)
 
     finish = _finisher(layer, tools, declared.marks)
     layer.hooks = HookLayer(prepare(target.before), prepare(target.after), finish)
     extras = [*_extras(target.before, 1), *_extras(target.after, 2)]
     if extras:
-        layer.bind = lambda site: _bind_hooks(layer, declared, target, tools, site)
+        hooks = target
+        layer.bind = lambda site: _bind_hooks(layer, declared, hooks, tools, site)
     layer.finalize = prepare(target.finalize)
     layer.finalizer_codes = codes_of(target.finalize)
+    if type(target) is not Hooks:
+        return  # a class that derives from it has a name that says more
     for function in (target.finalize, target.after, target.before):
         if function is not None and declared.name is None:
             layer.name = _name_of(function)
@@ -227,22 +235,25 @@ def _bind_hooks(layer: Layer, declared: Middleware, target: Hooks, tools: Tools,
     problems: list[Problem] = []
     calls: list[Call | None] = []
     for function, given in ((target.before, ("request",)), (target.after, ("request", "response"))):
-        bound = None if function is None else bind(function, given, site, f"layer `{layer.name}`")
+        if function is None or isinstance(function, Call):
+            calls.append(function)
+            continue
+        bound = bind(function, given, site, f"layer `{layer.name}`")
         if isinstance(bound, list):
             problems += bound
-        elif bound is not None:
-            made.bounds += (bound,)
-            made.requires += bound.plan.needs
-        calls.append(bound.call(tools.threads, inline=target.inline) if isinstance(bound, Bound) else None)
+            continue
+        made.bounds += (bound,)
+        made.requires += bound.plan.needs
+        calls.append(bound.call(tools.threads, inline=target.inline))
     if problems:
         return problems
     made.hooks = HookLayer(calls[0], calls[1], _finisher(made, tools, declared.marks))
     return made
 
 
-def _extras(function: Callable[..., Any] | None, given: int) -> list[Parameter]:
+def _extras(function: Hook | None, given: int) -> list[Parameter]:
     """The parameters that ask for more than the `given` first ones, which the caller passes."""
-    parameters = [] if function is None else read_parameters(function)
+    parameters = [] if function is None or isinstance(function, Call) else read_parameters(function)
     if isinstance(parameters, Problem):
         return []
     first = [one for one in parameters if one.is_positional and not one.markers][:given]

@@ -63,6 +63,8 @@ def recognise(declared: Middleware, target: Any) -> Style:
     if isinstance(target, Hooks):
         return "hooks"
     if isinstance(target, type):
+        if issubclass(target, Hooks):
+            return "hooks"
         return _style_of_class(declared, target)
     found = _positional(target)
     if found is None:

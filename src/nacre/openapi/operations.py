@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from nacre.describe import AppDescription, ChainDescription, RouteDescription
 from nacre.openapi.schema import Schema
 from nacre.routing import ANY_METHOD, HostVariable, parse_host
+from nacre.websocket import WEBSOCKET
 
 METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE")
 """Those of the Path Item Object, in its order (OpenAPI Specification 3.1.0 §4.8.9)."""
@@ -45,7 +46,8 @@ def operations_of(app: AppDescription, prefix: str = "") -> list[Operation]:
             continue
         shared = shapes.setdefault(_VARIABLE.sub("{}", path), path)
         names = dict(zip(_VARIABLE.findall(path), _VARIABLE.findall(shared), strict=True))
-        chains = (chain for chain in route.chains if chain.method != ANY_METHOD)
+        # OpenAPI 3.1 has no form for WebSockets.
+        chains = (chain for chain in route.chains if chain.method not in (ANY_METHOD, WEBSOCKET))
         found += (Operation(route, chain, shared, names) for chain in chains)
     return _with_ids(found)
 

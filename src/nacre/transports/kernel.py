@@ -2,10 +2,11 @@
 
 Granian takes the pieces of an RSGI stream at once, however slowly the client reads them: `written` says how far they
 got. It ends the body of a response properly when the application fails in the middle, so that the client takes a part
-for the whole: `cut` shuts the connection down before that.
+for the whole: `cut` shuts the connection down before that. It closes a WebSocket without a code: `write` puts the frame
+that has one in front.
 
 The process's descriptors are searched for the connection by its two ends, and nothing is kept open in between. Where it
-isn't found (a Unix socket, a changed client address, Windows) both say so and do nothing.
+isn't found (a Unix socket, a changed client address, Windows) they say so and do nothing.
 """
 
 from __future__ import annotations
@@ -43,6 +44,17 @@ class Connection:
             except OSError:
                 pass  # the client was faster
         return True
+
+    def write(self, data: bytes) -> bool:
+        """Put a few bytes behind what was written; False if the connection isn't found, or they don't fit at once."""
+        found = self._find()
+        if found is None:
+            return False
+        with found:
+            try:
+                return found.send(data, socket.MSG_DONTWAIT) == len(data)
+            except OSError:
+                return False
 
     def written(self) -> int | None:
         """How many bytes were given to the kernel to send since the connection began; None if that can't be told."""

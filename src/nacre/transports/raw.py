@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nacre.chain.asgi import TAKEN_OVER, replay, respond
+from nacre.chain.asgi_upgrade import receive_from, upgrade_by, websocket_scope
 from nacre.chain.layer import Layer
 from nacre.chain.pipeline import Pipeline
 from nacre.request import Application, Request
@@ -55,6 +56,10 @@ class RawStack:
     async def _handle(self, request: Request) -> Response:
         assert self.app is not None
         scope = enter(request.scope, self._application)
+        if request.websocket is not None:
+            scope = websocket_scope(request, scope)
+            receive = receive_from(request.websocket.channel)
+            return await upgrade_by(self.app, scope, receive, request, "a layer at the head")
         return await respond(self.app, scope, replay(request, keep=False), request, "a layer at the head")
 
 
