@@ -231,6 +231,9 @@ class WSGIDriver(Driver):
             if close is not None:
                 self.calls.append("close")
                 close()
+            over = getattr(pieces, "over", None)
+            if over is not None:
+                over.result(5)
 
     def _start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         self.calls.append("start")

@@ -21,7 +21,7 @@ from nacre import (
     StreamingResponse,
     WSGIMiddleware,
 )
-from nacre.chain.asgi import Drive
+from nacre.chain.drive import Drive
 from nacre.chain.onion import hands_on_only
 from nacre.testing import TestClient
 from rules.application import Boom, Gate, application

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from nacre import CallNext, ConfigurationError, Group, Hooks, Middleware, Nacre, Request, Response, middleware
+from nacre import CallNext, ConfigurationError, Group, Middleware, Nacre, Request, Response, middleware
 from nacre.groups import METHODS
 from nacre.testing import TestClient
 from rules.application import application
-from rules.recording import STYLES, Chain, Recorder, Style, chains, ids
+from rules.recording import STYLES, Recorder, Style, ids
 
 ClientFor = Callable[..., TestClient]
 
@@ -238,8 +238,8 @@ def test_m65_a_route_with_no_methods_is_refused() -> None:
 
 @pytest.mark.parametrize("style", STYLES, ids=ids)
 @pytest.mark.parametrize("depth", [1, 3, 50])
-async def test_m67_layers_written_for_http_meet_no_other_scope(log: Recorder, style: Style, depth: int) -> None:
-    """A websocket and a lifespan pass by layers inside routing, and reach those at the head, which let them through."""
+async def test_m67_layers_written_for_http_meet_no_lifespan(log: Recorder, style: Style, depth: int) -> None:
+    """A lifespan passes by layers inside routing, and reaches those at the head, which let it through."""
     app = application(log, style.layers(log, depth))
     received = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
     sent: list[str] = []
@@ -252,39 +252,4 @@ async def test_m67_layers_written_for_http_meet_no_other_scope(log: Recorder, st
 
     await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    received.append({"type": "websocket.connect"})
-    sent.clear()
-    websocket = {
-        "type": "websocket",
-        "asgi": {"version": "3.0"},
-        "path": "/ok",
-        "raw_path": b"/ok",
-        "root_path": "",
-        "scheme": "ws",
-        "query_string": b"",
-        "headers": [(b"host", b"testserver")],
-        "subprotocols": [],
-    }
-    await app(websocket, receive, send)
-    assert sent in (["websocket.close"], ["websocket.http.response.start", "websocket.http.response.body"])
-    assert log.events == []
-
-
-async def test_m67_an_rsgi_websocket_is_closed(log: Recorder) -> None:
-    """The same over RSGI, whose scope has neither method nor body."""
-
-    class Scope:
-        proto = "ws"
-        path = "/ok"
-
-    class Protocol:
-        closed: int | None = None
-
-        def close(self, status: int) -> None:
-            self.closed = status
-
-    chain: Chain = chains(depths=(1,))[0]
-    protocol = Protocol()
-    await application(log, [*chain.build(log), Hooks(before=lambda request: None)]).__rsgi__(Scope(), protocol)
-    assert protocol.closed == 403
     assert log.events == []

@@ -1,0 +1,208 @@
+"""Bodies that a client withholds: who reads is told in time, and plain code of other requests goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from nacre import CallNext, Nacre, Request, Response, wait
+from nacre.body import Body
+from nacre.errors import RequestTimeout
+from nacre.testing import TestClient
+from rules.application import Gate
+
+ClientFor = Callable[..., TestClient]
+
+JSON = {"content-type": "application/json"}
+
+
+class Item(msgspec.Struct):
+    name: str
+
+
+@pytest.fixture(params=["asgi", "rsgi"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """Those on which Nacre itself reads from the connection."""
+    return str(request.param)
+
+
+async def _withheld(first: bytes = b'{"na') -> AsyncIterator[bytes]:
+    yield first
+    await asyncio.get_running_loop().create_future()
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+async def _json(request: Request) -> Any:
+    return await request.json()
+
+
+async def _bound(item: Item) -> str:
+    return item.name
+
+
+async def _stream(request: Request) -> str:
+    async for _ in request.stream():
+        pass
+    return "x"
+
+
+def _plain(request: Request) -> Any:
+    return wait(request.json())
+
+
+def _plain_bound(item: Item) -> str:
+    return item.name
+
+
+HANDLERS = [_body, _json, _bound, _stream, _plain, _plain_bound]
+
+
+@pytest.mark.parametrize("handler", HANDLERS, ids=lambda handler: handler.__name__)
+async def test_who_reads_a_withheld_body_is_told_in_time(client_for: ClientFor, handler: Any) -> None:
+    app = Nacre(body_timeout=0.05)
+    app.add_route("/", handler, methods=["POST"])
+    async with client_for(app) as client:
+        response = await client.post("/", content=_withheld(), headers=JSON)
+        assert (response.status, response.headers["connection"]) == (408, "close")
+
+
+async def test_a_layer_is_told_and_may_answer_otherwise(client_for: ClientFor) -> None:
+    seen: list[str] = []
+
+    async def layer(request: Request, call_next: CallNext) -> Response:
+        for _ in range(2):
+            try:
+                await request.body()
+            except RequestTimeout as error:
+                seen.append(str(error.detail))
+        return await call_next(request)
+
+    app = Nacre(middlewares=[layer], body_timeout=0.05)
+    app.add_route("/", lambda request: "x", methods=["POST"])
+    async with client_for(app) as client:
+        assert (await client.post("/", content=_withheld())).text == "x"
+    assert seen == ["the body came too slowly"] * 2
+
+
+async def test_without_a_timeout_a_body_may_take_its_time(client_for: ClientFor) -> None:
+    arrived = Gate()
+
+    async def late() -> AsyncIterator[bytes]:
+        yield b'{"name"'
+        await arrived.wait()
+        yield b': "a"}'
+
+    app = Nacre(body_timeout=None)
+    app.add_route("/", _bound, methods=["POST"])
+    async with client_for(app) as client:
+        pending = asyncio.ensure_future(_post(client, content=late(), headers=JSON))
+        asyncio.get_running_loop().call_later(0.1, arrived.set)
+        assert await pending == (200, "a")
+
+
+async def _post(client: TestClient, **options: Any) -> tuple[int, str]:
+    response = await client.post("/", **options)
+    return response.status, response.text
+
+
+class Clock:
+    """Stands for the event loop's clock."""
+
+    now = 0.0
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Clock]:
+    """The time, which goes on only as a test says."""
+    clock = Clock()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock.now)
+    yield clock
+    monkeypatch.undo()
+
+
+class Drip:
+    """A source of so many pieces of one size, five seconds after each other."""
+
+    def __init__(self, clock: Clock, count: int, size: int) -> None:
+        self._clock = clock
+        self._left = count
+        self._size = size
+
+    async def read(self) -> bytes:
+        if not self._left:
+            return b""
+        self._left -= 1
+        await asyncio.sleep(0)
+        self._clock.now += 5
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return b"x" * self._size
+
+
+async def test_what_is_kept_has_to_come_at_a_least_rate(clock: Clock) -> None:
+    with pytest.raises(RequestTimeout):
+        await Body(Drip(clock, 100, 1), timeout=30.0).read()
+    assert 25 < clock.now <= 40
+
+
+async def test_a_stream_may_be_slow_if_only_it_goes_on(clock: Clock) -> None:
+    body = Body(Drip(clock, 100, 1), timeout=30.0)
+    assert b"".join([piece async for piece in body.stream()]) == b"x" * 100
+
+
+async def test_bytes_make_up_for_waiting(clock: Clock) -> None:
+    assert len(await Body(Drip(clock, 100, 2500), timeout=30.0).read()) == 250_000
+
+
+class Ready:
+    """A source that never waits."""
+
+    async def read(self) -> bytes:
+        return b""
+
+
+async def test_no_timer_is_set_for_what_is_there_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(seconds: float) -> Any:
+        raise AssertionError("a timer was set")
+
+    monkeypatch.setattr(asyncio, "timeout", refuse)
+    assert await Body(Ready(), timeout=30.0).read() == b""
+
+
+class Held:
+    """A source that gives its one piece when it is let go."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.free = asyncio.Event()
+        self.cancelled = 0
+
+    async def read(self) -> bytes:
+        self.begun.set()
+        try:
+            await self.free.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return b""
+
+
+async def test_a_reader_that_is_cancelled_while_it_waits_takes_nothing_from_the_next() -> None:
+    source = Held()
+    body = Body(source, timeout=30.0)
+    first = asyncio.create_task(body.read())
+    await source.begun.wait()
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert source.cancelled == 1
+    second = asyncio.create_task(body.read())
+    source.free.set()
+    assert await second == b""
