@@ -1,6 +1,6 @@
 """The application: which layers all requests pass, in which order, and what is inside of them.
 
-Read this first, then layers.py, pages.py and api.py.
+Read this first, then layers.py, pages.py, api.py and desk.py.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from typing import Any
 from examples.tour import layers
 from examples.tour.admin import admin
 from examples.tour.api import api, describe_problems
+from examples.tour.desk import desk, open_desk
 from examples.tour.layout import page
 from examples.tour.library import Library
 from examples.tour.pages import pages
 from examples.tour.providers import PROVIDERS
 from examples.tour.report import report
 
-from nacre import HTTPError, Nacre, PlainTextResponse, Request, WSGIMiddleware
+from nacre import HTTPError, Nacre, PlainTextResponse, Provide, Request, WSGIMiddleware
 from nacre.openapi import OpenAPI
 
 
@@ -40,7 +41,7 @@ def build(database: str = "") -> Nacre:
         name="tour",
         lifespan=lifespan,
         middlewares=[layers.ServerTiming, layers.security_headers, layers.RequestID],
-        providers=PROVIDERS,
+        providers=[*PROVIDERS, Provide(open_desk, scope="app")],
     )
     app.register_converter("rfc", parse_rfc, pattern=r"(rfc)?[1-9][0-9]{0,4}", format=lambda number: f"rfc{number}")
 
@@ -50,6 +51,7 @@ def build(database: str = "") -> Nacre:
     app.error_handler(500)(went_wrong)
 
     app.include(pages)
+    app.include(desk)
     app.include(api)
     app.include(
         OpenAPI(

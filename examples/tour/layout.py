@@ -30,7 +30,7 @@ def page(request: Request, title: str, body: str, status: int = 200, script: str
 <header>
   <strong><a href="/">The reading room</a></strong>
   <nav aria-label="Site">
-    <a href="/">Documents</a> <a href="/random">Random</a> <a href="/chains">Chains</a>
+    <a href="/">Documents</a> <a href="/random">Random</a> <a href="/desk">Desk</a> <a href="/chains">Chains</a>
     <a href="/report">Report</a> <a href="/admin/">Admin</a> <a href="/api">API</a>
   </nav>
 </header>

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
 
-from nacre import CallNext, Nacre, Request, Response, wait
+from nacre import CallNext, Form, Header, Nacre, Request, Response, WSGIMiddleware, wait
 from nacre.body import Body
 from nacre.errors import RequestTimeout
+from nacre.forms import URLENCODED
 from nacre.testing import TestClient
 from rules.application import Gate
 
@@ -102,13 +103,13 @@ async def test_without_a_timeout_a_body_may_take_its_time(client_for: ClientFor)
     app = Nacre(body_timeout=None)
     app.add_route("/", _bound, methods=["POST"])
     async with client_for(app) as client:
-        pending = asyncio.ensure_future(_post(client, content=late(), headers=JSON))
+        pending = asyncio.ensure_future(_post(client, content=late()))
         asyncio.get_running_loop().call_later(0.1, arrived.set)
         assert await pending == (200, "a")
 
 
-async def _post(client: TestClient, **options: Any) -> tuple[int, str]:
-    response = await client.post("/", **options)
+async def _post(client: TestClient, content_type: str = "application/json", **options: Any) -> tuple[int, str]:
+    response = await client.post("/", headers={"content-type": content_type}, **options)
     return response.status, response.text
 
 
@@ -206,3 +207,71 @@ async def test_a_reader_that_is_cancelled_while_it_waits_takes_nothing_from_the_
     second = asyncio.create_task(body.read())
     source.free.set()
     assert await second == b""
+
+
+# Plain layers around a handler that is given the body.
+
+
+def _onion(request: Request, call_next: Callable[[Request], Response]) -> Response:
+    return call_next(request)
+
+
+def _onion_that_asks(request: Request, call_next: Callable[[Request], Response], *, key: str = Header("")) -> Response:
+    return call_next(request)
+
+
+class _Django:
+    def __init__(self, get_response: Callable[[Request], Response]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: Request) -> Response:
+        return self.get_response(request)
+
+
+def _wsgi(app: Any) -> Any:
+    return lambda environ, start_response: app(environ, start_response)
+
+
+LAYERS: dict[str, Any] = {
+    "onion": _onion,
+    "onion that asks": _onion_that_asks,
+    "django": _Django,
+    "wsgi": WSGIMiddleware(_wsgi),
+}
+
+
+async def _form(name: Annotated[str, Form()]) -> str:
+    return name
+
+
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
+@pytest.mark.parametrize(("handler", "kind"), [(_bound, "application/json"), (_form, URLENCODED)])
+async def test_withheld_bodies_do_not_stop_the_plain_code_of_others(
+    transport: str, layer: Any, handler: Any, kind: str
+) -> None:
+    app = Nacre(middlewares=[layer], threads=2, body_timeout=None)
+    app.add_route("/", handler, methods=["POST"])
+    app.add_route("/plain", lambda request: "from a thread")
+    async with TestClient(app, transport) as client:
+        held = [asyncio.ensure_future(_post(client, content=_withheld(), content_type=kind)) for _ in range(5)]
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(5):
+                assert (await client.get("/plain")).text == "from a thread"
+        finally:
+            for one in held:
+                one.cancel()
+            await asyncio.wait(held)
+
+
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
+async def test_what_was_received_early_is_there_for_the_handler(transport: str, layer: Any) -> None:
+    app = Nacre(middlewares=[layer], threads=1)
+    app.add_route("/", _bound, methods=["POST"])
+    app.add_route("/form", _form, methods=["POST"])
+    async with TestClient(app, transport) as client:
+        assert (await client.post("/", json={"name": "a"})).text == "a"
+        assert (await client.post("/form", form={"name": "b"})).text == "b"
+        assert (await client.post("/", json={})).status == 422
+        assert (await client.post("/form", json={})).status == 415
+        assert (await client.post("/", json={"name": "c" * 2_000_000})).status == 413

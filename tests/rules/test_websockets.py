@@ -241,7 +241,8 @@ async def test_m67_asgi_layers_inside_the_chain_see_a_websocket_scope_and_its_me
 
 def test_m67_a_wsgi_layer_in_front_of_a_websocket_is_refused_at_startup(log: Recorder) -> None:
     app = application([wsgi(log, "L0", lambda: None, lambda: None)], echo)
-    with pytest.raises(ConfigurationError, match=r"layer `L0` .* stands in front of a WebSocket(.|\n)*skip=\"WEBSOCKET\""):
+    message = r"layer `L0` .* stands in front of a WebSocket(.|\n)*skip=\"WEBSOCKET\""
+    with pytest.raises(ConfigurationError, match=message):
         app.compile()
 
 
@@ -297,8 +298,7 @@ async def test_m69_iteration_ends_and_sending_raises_after_the_client_has_left(
     done = Gate()
 
     async def handler(ws: WebSocket) -> None:
-        async for message in ws:
-            told.append(message)
+        told.extend([message async for message in ws])
         for _ in range(2):
             try:
                 await ws.send("x")
