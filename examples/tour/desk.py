@@ -103,7 +103,8 @@ def scan(name: str, desk: Desk):
 @desk.sse("/events", name="events", hidden=True)
 async def events(desk: Desk) -> AsyncIterator[ServerSentEvent]:
     with desk.listening() as queue:
-        desk.tell("room", text=f"{len(desk.listeners)} readers are in the room", readers=len(desk.listeners))
+        count = len(desk.listeners)
+        desk.tell("room", text=f"Readers in the room: {count}", readers=count)
         while True:
             yield await queue.get()
 

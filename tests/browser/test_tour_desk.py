@@ -49,7 +49,7 @@ def test_scans_events_and_the_chat_reach_both_readers(browser: Chromium, tour: S
     with browser.open(url) as ada, browser.open(url) as bob:
         for page in (ada, bob):
             page.wait_for_text("sits down", ".talk")
-        ada.wait_for_text("2 readers are in the room", ".feed")
+        ada.wait_for_text("Readers in the room: 2", ".feed")
 
         ada.evaluate(WATCH_PROGRESS)
         attach(ada, "input[type=file]", scan)

@@ -8,7 +8,22 @@ from programs.program import Ask, load
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
+HTML = "text/html; charset=utf-8"
 UUID = "9c5b94b1-35ad-49bb-b118-8e8fc24abf80"
+
+UPLOAD = (
+    b'--reef\r\nContent-Disposition: form-data; name="note"\r\n\r\nfound at dawn\r\n'
+    b'--reef\r\nContent-Disposition: form-data; name="chart"; filename="..\\\\charts\\\\lagoon.png"\r\n'
+    b"Content-Type: image/png\r\n\r\n\x89PNG\r\n--reef--\r\n"
+)
+
+
+def _form(greeting: str) -> str:
+    return (
+        f"<!doctype html>\n<p>{greeting}</p>\n"
+        '<form method="post"><input name="diver"><button>Sign in</button></form>'
+    )
+
 
 PROGRAMS: dict[str, list[Ask]] = {
     "a2_hello": [
@@ -187,6 +202,53 @@ PROGRAMS: dict[str, list[Ask]] = {
         Ask("GET /part/old", 302, headers={"location": "/part/new"}),
         Ask("GET /copy/of/it/older", 302, headers={"location": "/copy/of/it/new?since=1999"}),
         Ask("GET /copy/of/it/new", text="here it is"),
+    ],
+    "e14_json": [
+        Ask("POST /catches", data={"recorded": 1}, type=JSON, sent={"json": {"fish": "wrasse"}}),
+        Ask("POST /catches", data={"recorded": 2}, sent={"json": [1, None, "x"]}),
+        Ask("POST /catches", 400, sent={"content": b"{", "headers": {"content-type": "application/json"}}),
+        Ask("POST /catches", 415, sent={"content": b"{}", "headers": {"content-type": "text/plain"}}),
+    ],
+    "e15_form": [
+        Ask("GET /", text=_form("Who dives?"), type=HTML),
+        Ask("POST /", text=_form("Dive well, ama."), sent={"form": {"diver": "ama"}}),
+        Ask("POST /", text=_form("Dive well, &lt;b&gt;."), sent={"form": {"diver": "<b>"}}),
+        Ask("POST /", text=_form("Who dives?"), sent={"form": {"other": "x"}}),
+        Ask("POST /", 415, sent={"json": {"diver": "ama"}}),
+    ],
+    "e16_state": [
+        Ask("GET /?name=ama", text="Aboard: ama"),
+        Ask("GET /?name=eel", 401, text="Not aboard."),
+        Ask("GET /", 401, text="Not aboard."),
+    ],
+    "e17_after_this_request": [
+        Ask(
+            "POST /leave",
+            text="Ashore.",
+            headers={"set-cookie": re.compile(r"berth=; .*Max-Age=0; .*HttpOnly.*|berth=; .*HttpOnly.*")},
+        ),
+        Ask("GET /stay", text="Aboard.", headers={"set-cookie": None}),
+    ],
+    "e18_limits": [
+        Ask("POST /whole", data={"read": 8192}, sent={"content": bytes(8192)}),
+        Ask("POST /whole", 413, sent={"content": bytes(8193)}),
+        Ask("POST /streamed", data={"streamed": 1048576}, sent={"content": bytes(1048576)}),
+        Ask("POST /streamed", 413, sent={"content": bytes(1048577)}),
+        Ask("POST /wide", data={"read": 1048576}, sent={"content": bytes(1048576)}),
+        Ask("POST /wide", 413, sent={"content": bytes(1048577)}),
+    ],
+    "e26_uploads": [
+        Ask(
+            f"POST /{how}",
+            204,
+            body=b"",
+            printed=printed,
+            sent={"content": UPLOAD, "headers": {"content-type": "multipart/form-data; boundary=reef"}},
+        )
+        for how, printed in (
+            ("whole", "fields: {'note': 'found at dawn'}\nfiles: {'chart': 'lagoon.png'}\n"),
+            ("parts", "note is found at dawn\nchart has 4 bytes of lagoon.png\n"),
+        )
     ],
     "e19_results": [
         Ask("GET /text", text="plain words", type=TEXT),

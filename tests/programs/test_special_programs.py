@@ -98,3 +98,32 @@ async def test_declared_function_is_still_that_function():
     assert not hasattr(program.above, "records")
     assert program.Catalogue("x").show.__self__.title == "x"
     assert await program.Catalogue("Shells").show(None) == "Shells"
+
+
+@pytest.fixture(params=["jinja", "minijinja"])
+def pages(request, monkeypatch):
+    """The program with one of the template libraries; its folders are read here, where there is no event loop."""
+    monkeypatch.setenv("REEF_TEMPLATES", request.param)
+    return load("e29_templates").app
+
+
+WHOLE = "<!doctype html>\n<title>Reef</title>\n<p>Hello, Mira!</p>"
+ESCAPED = "<p>Hello, &lt;b&gt;!</p>"
+TEXT, HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
+
+PAGES = [
+    Ask("GET /text", text=WHOLE, type=TEXT),
+    Ask("GET /awaited", text=WHOLE, type=TEXT),
+    Ask("GET /pieces", text=WHOLE, type=TEXT, headers={"content-length": None}),
+    Ask("GET /awaited-pieces", text=WHOLE, type=TEXT, headers={"content-length": None}),
+    Ask("GET /page/Mira", text=WHOLE, type=HTML),
+    Ask("GET /streamed/Mira", text=WHOLE, type=HTML, headers={"content-length": None}),
+    Ask("GET /part/%3Cb%3E", text=ESCAPED, type=HTML),
+    Ask("GET /own", text="Own words for Mira.", type=TEXT),
+]
+
+
+async def test_templates_are_rendered_in_every_form(pages, client_for):
+    async with client_for(pages) as client:
+        for ask in PAGES:
+            await ask.put_to(client)
