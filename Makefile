@@ -6,6 +6,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 8000
 # Two workers: the suite waits for servers and timers often enough to fill two cores, and CI has two.
 PYTEST_ARGS ?= -n 2 --dist worksteal
+# The short forms; --full for the ones of docs/reliability.md.
+RELIABILITY_ARGS ?=
+SOAK_MINUTES ?= 30
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +20,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check check-format check-lint check-mypy check-pyright check-planted format bench docs lock clean
+.PHONY: help demo test check check-format check-lint check-mypy check-pyright check-planted format bench reliability soak docs lock clean
 
 help:
 	@echo "make demo    a tour of the framework on http://127.0.0.1:$(PORT) (PORT=...)"
@@ -25,6 +28,8 @@ help:
 	@echo "make check   format, lint and types"
 	@echo "make format  repair the format and what lint can repair"
 	@echo "make bench   the benchmarks"
+	@echo "make reliability  slow readers, big uploads, departures, leaks (RELIABILITY_ARGS=--full)"
+	@echo "make soak    requests of every kind for half an hour, and 20 000 of each (SOAK_MINUTES=...)"
 	@echo "make docs    the documentation, into site/"
 	@echo "make lock    resolve the dependencies anew (UPGRADE=--upgrade for newer ones)"
 	@echo "make clean   remove everything that make created"
@@ -65,6 +70,12 @@ format: $(VENV)/.check-stamp
 
 bench: $(VENV)/.bench-stamp
 	@$(BIN)/python -m bench
+
+reliability: $(VENV)/.test-stamp
+	@$(BIN)/python -m reliability all $(RELIABILITY_ARGS)
+
+soak: $(VENV)/.test-stamp
+	@$(BIN)/python -m reliability leaks soak --full --minutes $(SOAK_MINUTES)
 
 docs: $(VENV)/.docs-stamp
 	@$(BIN)/zensical build --clean --strict

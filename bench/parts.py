@@ -220,6 +220,9 @@ def _sources() -> dict[str, Callable[[], object]]:
         def ended(self) -> bool:
             return not self.pieces
 
+    async def in_chunks() -> list[bytes]:
+        return [chunk async for chunk in Body(Knowing(), 2, 9).chunks_within_limit(9)]
+
     return {
         "Request": request,
         "Request, query.get": lambda: request().query.get("limit"),
@@ -228,6 +231,8 @@ def _sources() -> dict[str, Callable[[], object]]:
         "Request, body_fields of 5 fields": lambda: request().body_fields(),
         "Body.read of one piece, its source asked for the end": lambda: run_at_once(Body(Asked(), 2, 9).read()),
         "Body.read of one piece, its source knowing the end": lambda: run_at_once(Body(Knowing(), 2, 9).read()),
+        "Body.in_one_piece of one piece": lambda: run_at_once(Body(Knowing(), 2, 9).in_one_piece(9)),
+        "Body.chunks_within_limit of one piece": lambda: run_at_once(in_chunks()),
     }
 
 

@@ -99,6 +99,8 @@ def _nothing_blocks() -> Iterator[None]:
     # Stands for Granian, which reads the files it sends in threads of its own.
     for name in ("os.stat", "io.BufferedReader.read"):
         detector.functions[name].can_block_in("nacre/testing/rsgi.py", {"_content"})
+    # With MSG_DONTWAIT.
+    detector.functions["socket.socket.send"].can_block_in("nacre/transports/kernel.py", {"write"})
     # What it lists is no disk's: the descriptors of this process.
     detector.functions["os.listdir"].can_block_in("nacre/transports/kernel.py", {"_descriptors"})
     detector.activate()

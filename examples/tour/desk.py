@@ -184,7 +184,8 @@ bring.addEventListener("submit", event => {
     status.textContent = "";
     if (request.status === 201) {
       progress.value = 1;
-      status.append(Object.assign(document.createElement("a"), {href: answer.url, textContent: answer.name}), ` is here`);
+      const link = Object.assign(document.createElement("a"), {href: answer.url, textContent: answer.name});
+      status.append(link, " is here");
       bring.reset();
     } else status.textContent = answer.detail;
   });

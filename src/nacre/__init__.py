@@ -6,12 +6,12 @@ from nacre.chain.hooks import Hooks
 from nacre.chain.middleware import ASGIMiddleware, DjangoMiddleware, Middleware, WSGIMiddleware, middleware
 from nacre.declare import DeclaredRoute, delete, get, head, options, patch, post, put, route
 from nacre.errors import ConfigurationError, HTTPError, ValidationError, abort
-from nacre.forms import UploadFile
 from nacre.groups import Group
 from nacre.request import CallNext, Request
 from nacre.response import (
     HTMLResponse,
     JSONResponse,
+    NDJSONResponse,
     PlainTextResponse,
     RedirectResponse,
     Response,
@@ -20,6 +20,7 @@ from nacre.response import (
 from nacre.results import Results
 from nacre.state import Key
 from nacre.threads import wait
+from nacre.uploads import UploadFile
 
 __version__ = "0.1.0.dev0"
 
@@ -41,6 +42,7 @@ __all__ = [
     "JSONResponse",
     "Key",
     "Middleware",
+    "NDJSONResponse",
     "Nacre",
     "Path",
     "PlainTextResponse",

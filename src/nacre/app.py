@@ -10,7 +10,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -24,6 +24,7 @@ from nacre.compiler import Chain, Compiled, Compiler, Fallback
 from nacre.describe import AppDescription, Explanation, describe_app, describe_failure, explain_request
 from nacre.errors import (
     BadRequest,
+    ClientDisconnect,
     ConfigurationError,
     HTTPError,
     InternalServerError,
@@ -50,7 +51,7 @@ from nacre.transports.raw import RawStack, enter, pass_on
 from nacre.transports.rsgi import serve_rsgi
 from nacre.transports.websockets import serve_asgi_websockets, serve_rsgi_websockets
 from nacre.transports.wsgi import LoopThread, serve_wsgi
-from nacre.types import ASGIApp, Scope
+from nacre.types import ASGIApp, Scope, WSGIApp
 from nacre.urls import parse_host
 from nacre.websocket import WEBSOCKET
 
@@ -116,10 +117,11 @@ class Nacre(Group):
         self.overrides: list[Override] = []
         self.singletons = Singletons(self.tools.threads, self._settle)
         self.stopper: Callable[[], object] | None = None
-        self._beside = LoopThread(lambda: _close_before_exit(self))
+        self._beside = LoopThread(lambda: _before_exit(_if_alive(self.close)))
         self._tasks = Tasks() if tasks is None else tasks
         self._tasks.aside = lambda: self._beside.loop
         self._wsgi_lifespan: LifespanTask | None = None
+        self._wsgi_sessions: Any = None
         self._rsgi_lifespan: LifespanTask | None = None
         super().__init__(
             middlewares=middlewares,
@@ -358,11 +360,24 @@ class Nacre(Group):
                 raise
             failed = partial(self._dispatch_failed, error)
             return serve_wsgi(failed, self.tools.threads, self.report, self._beside)(environ, start_response)
+        if "HTTP_UPGRADE" in environ and (websockets := self._wsgi_websockets(environ)) is not None:
+            return websockets(environ, start_response)
         if self._raw.app is not None:
             return serve_wsgi(self._raw.dispatch, self.tools.threads, self.report, self._beside)(
                 environ, start_response
             )
         return self._wsgi_http(environ, start_response)
+
+    def _wsgi_websockets(self, environ: Any) -> WSGIApp | None:
+        """What serves a request for a WebSocket over WSGI; None if it isn't one. Loaded where such requests come."""
+        from nacre.transports.websockets_wsgi import Sessions, asks_for_websocket, serve_wsgi_websockets
+
+        if not asks_for_websocket(environ):
+            return None
+        with self._starting:
+            sessions = self._wsgi_sessions = self._wsgi_sessions or Sessions(self._beside)
+        dispatch = self._dispatch if self._raw.app is None else self._raw.dispatch
+        return serve_wsgi_websockets(dispatch, self.tools.threads, self.report, sessions)
 
     async def live(self) -> LifespanTask:
         """Start up on the running loop, through the layers at the head of the list, which see lifespans too."""
@@ -376,6 +391,7 @@ class Nacre(Group):
             if self._wsgi_lifespan is not None:
                 return
             self._wsgi_lifespan = self._beside.run(self.live())
+            _before_exit(self.close)  # a lifespan keeps its application alive
 
     def _make_beside(self) -> None:
         """Make the providers that were declared, or put in the place of others, since the lifespan began."""
@@ -392,6 +408,8 @@ class Nacre(Group):
 
         WSGI servers tell no application that they stop, so this is called when the process ends.
         """
+        if self._wsgi_sessions is not None:
+            self._wsgi_sessions.close()
         with self._starting:
             self._beside.drain()
             lifespan, self._wsgi_lifespan = self._wsgi_lifespan, None
@@ -549,10 +567,16 @@ class Nacre(Group):
         return error_page(request, error)
 
     def report(self, request: Request, error: Exception) -> Response | None:
-        """Log an exception nobody handled, once, with its route and layer; in debug mode answer with a page of it."""
+        """Log an exception nobody handled, once, with its route and layer; in debug mode answer with a page of it.
+
+        A client that leaves is no failure of the application: it gets one line at level INFO.
+        """
         if request.failure is None and request.after_callbacks is not None:
             request.failure = error
         route = f" (route {request.route.path})" if request.route is not None else ""
+        if isinstance(error, ClientDisconnect):
+            _log.info("%s %s%s: %s", request.method, printable(request.path), route, printable(str(error)))
+            return None
         chain = self._chain_of(request)
         layer = layer_of(error, [layer for _, layer in chain.layers]) if chain is not None else None
         place = f" in {layer.label}" if layer is not None else ""
@@ -570,18 +594,29 @@ class Nacre(Group):
         failure = describe_failure(self._serving()._ready(), chain, error) if chain is not None else None
         return debug_page(request, error, failure)
 
+    async def receive_early(self, request: Request) -> None:
+        """Receive the body of a request now, if a function further in is given it. Raises nothing: that one is told."""
+        compiled = self._serving()._compiled
+        source = compiled.bodies.get(request.route) if compiled is not None and request.route is not None else None
+        with suppress(Exception):
+            if source == "body":
+                await request.body()
+            elif source is not None and "content-encoding" not in request.headers:
+                await request.form()
+
     def _chain_of(self, request: Request) -> Chain | None:
         """The chain a request is in; None when that can't be told."""
         app = self._serving()
         compiled = app._ready()
+        method = request.method if request.websocket is None else WEBSOCKET
         if request.route is not None:
             # HEAD is answered by GET's chain, and any method by that of a mounted application.
-            wanted = (request.method, "GET" if request.method == "HEAD" else request.method, ANY_METHOD)
+            wanted = (method, "GET" if method == "HEAD" else method, ANY_METHOD)
             chains = [chain for chain in compiled.chains if chain.route is request.route and chain.method in wanted]
             return min(chains, key=lambda chain: wanted.index(chain.method), default=None)
         if app is not self:
             return None  # the path here is the one inside the mount
-        twin = Request(_NO_CARRIER, None, None, request.method, request.path)
+        twin = Request(_NO_CARRIER, None, None, method, request.path)
         twin.refusal = request.refusal
         return self._choose(compiled, twin, request.headers.get("host"))
 
@@ -649,22 +684,26 @@ def _mounted_in(group: Group) -> Iterator[Any]:
             yield from _mounted_in(item.group)
 
 
-def _close_before_exit(app: Nacre) -> None:
-    """Close an application when the process ends, if it is still there, while worker threads can be used; or twice."""
-    known = weakref.ref(app)
-
-    def close() -> None:
-        living = known()
-        if living is not None:
-            living.close()
-
+def _before_exit(callback: Callable[[], object]) -> None:
+    """Call back when the process ends, while its worker threads can still be used; perhaps twice."""
     # COMPAT: `atexit` comes after concurrent.futures has closed its executors; what they use themselves is private.
     register = getattr(threading, "_register_atexit", atexit.register)
-    register(close)
-    # Processes of multiprocessing, such as Granian's, leave without either; imported here for it costs every start.
-    from multiprocessing.util import Finalize
+    register(callback)
+    # Processes of multiprocessing, such as Granian's, leave without either. They have loaded this.
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, callback, exitpriority=0)
 
-    Finalize(None, close, exitpriority=0)
+
+def _if_alive(method: Callable[[], object]) -> Callable[[], object]:
+    """Call a method unless its object is gone by then."""
+    known = weakref.WeakMethod(method)
+
+    def call() -> object:
+        alive = known()
+        return None if alive is None else alive()
+
+    return call
 
 
 _known_hosts: set[str] = set()

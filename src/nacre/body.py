@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+import types
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import aclosing
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
-from nacre.errors import BodyConsumed, ClientDisconnect, ContentTooLarge
+from nacre.errors import BodyConsumed, ClientDisconnect, ContentTooLarge, RequestTimeout
+
+_JOINED_MAX = 4096
+
+T = TypeVar("T")
+
+_SLOWEST = 500
+"""How many bytes of a body make up for a second of waiting, as in Apache's mod_reqtimeout."""
 
 
 class BodySource(Protocol):
@@ -30,18 +38,46 @@ class Body:
     them gets the same bytes, and everyone beside them too: one reader receives, the others look at what it has kept.
     `stream` keeps nothing. The limit counts received bytes, so a length the client declares can only make the refusal
     earlier.
+
+    Who reads waits for the client no longer than `timeout` seconds (None: as long as it takes), and what is kept must
+    come at 500 bytes a second on the whole: a second of waiting is made up for by as many. Else what `late` makes is
+    raised, here and for all later readers. Nothing is timed while what is read has arrived already.
     """
 
-    __slots__ = ("_data", "_failure", "_kept", "_receiving", "_size", "_source", "_streaming", "declared", "limit")
+    __slots__ = (
+        "_data",
+        "_failure",
+        "_kept",
+        "_late",
+        "_patience",
+        "_receiving",
+        "_size",
+        "_source",
+        "_streaming",
+        "_timeout",
+        "_too_long_to_keep",
+        "declared",
+        "limit",
+    )
 
-    def __init__(self, source: BodySource, declared: int | None = None, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        source: BodySource,
+        declared: int | None = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+        late: Callable[[], Exception] = RequestTimeout,
+    ) -> None:
         self._source = source
+        self._late = late
+        self._timeout = self._patience = timeout
         self._data: bytes | None = None
         self._kept: list[bytes] = []
         self._size = 0
         self._streaming = False
         self._receiving: list[asyncio.Future[None]] | None = None
-        self._failure: str | None = None
+        self._failure: Callable[[], Exception] | None = None
+        self._too_long_to_keep: int | None = None
         self.declared = declared
         self.limit = limit
 
@@ -52,54 +88,77 @@ class Body:
         """
         if self._data is None:
             self._refuse_if_streamed()
-            if self.limit is not None and self.declared is not None and self.declared > self.limit:
-                raise self._too_large()
+            self._refuse_if_declared_too_large()
             while self._data is None:
-                await self._receive()
+                await self._receive(self.limit)
                 self._refuse_if_streamed()
         return self._data
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
+    async def in_one_piece(self, keep: int) -> bytes | None:
+        """All of the body, if it is there or comes in one piece of at most `keep` bytes.
+
+        Else None, and `chunks` has all of it. PERF: most forms come so, and this takes half the time (bench/parts.py).
+        """
+        untouched = self._data is None and not self._kept and not self._streaming and self._receiving is None
+        if untouched and self.declared is not None and self.declared <= keep:
+            self._refuse_if_declared_too_large()
+            await self._receive(self.limit)
+            self._refuse_if_streamed()
+        return self._data
+
+    async def chunks(self, keep: int | None = None) -> AsyncGenerator[bytes, None]:
         """The body piece by piece, from its start, kept for later readers while it fits the limit.
 
-        A body over the limit is still delivered here to its end; only who comes after can't have it again.
+        A body over the limit, or over `keep` bytes, is still delivered here to its end; only who comes after can't have
+        it again.
         """
-        count = size = 0
+        bound = self.limit if keep is None or (self.limit is not None and self.limit < keep) else keep
+        at = passed = size = 0
         while self._data is None:
-            if count >= len(self._kept):
-                self._refuse_if_streamed()
-                chunk = await self._receive()
-                if chunk and self._streaming:  # it was one too many, and what is left is for this reader alone
-                    while chunk:
-                        yield chunk
-                        chunk = await self._source.read()
-                    return
-            else:
-                chunk, count = self._kept[count], count + 1
+            kept = self._kept
+            while at + 1 < len(kept) and passed + len(kept[at]) <= size:  # the last one may still grow
+                passed += len(kept[at])
+                at += 1
+            if kept and passed + len(kept[at]) > size:
+                chunk = kept[at][size - passed :]
                 size += len(chunk)
                 yield chunk
+                continue
+            self._refuse_if_streamed()
+            received = await self._receive(bound)
+            # It was one too many, and what is left is for this reader alone.
+            while received and self._streaming:
+                yield received
+                received = await self._receive(bound)
+                if not received:
+                    return
         if rest := self._data[size:]:
             yield rest
 
-    async def chunks_within_limit(self) -> AsyncGenerator[bytes, None]:
-        """The same as `chunks`, but raises ContentTooLarge instead of going over the limit."""
-        if self._data is None and self.limit is not None and self.declared is not None and self.declared > self.limit:
-            raise self._too_large()
+    async def chunks_within_limit(self, keep: int) -> AsyncGenerator[bytes, None]:
+        """The same as `chunks`, but raises ContentTooLarge instead of going over the limit.
+
+        What is known to be larger than `keep` isn't kept at all.
+        """
+        self._refuse_if_declared_too_large()
+        is_known = self._data is None and self.declared is not None and self.declared > keep
         size = 0
-        async with aclosing(self.chunks()) as chunks:
+        async with aclosing(self.stream() if is_known else self.chunks(keep)) as chunks:
             async for chunk in chunks:
                 size += len(chunk)
                 if self.limit is not None and size > self.limit:
                     raise self._too_large()
+                if size > keep:
+                    self._too_long_to_keep = keep
                 yield chunk
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes, None]:
         """The body piece by piece without keeping it, whatever its size; replayed if it was read before.
 
         Raises BodyConsumed if a stream was begun already, ClientDisconnect.
         """
         while self._receiving is not None:
-            await self._receive()
+            await self._receive(self.limit)
         if self._data is not None:
             if self._data:
                 yield self._data
@@ -109,13 +168,17 @@ class Body:
         kept, self._kept = self._kept, []
         for chunk in kept:
             yield chunk
-        while chunk := await self._source.read():
+        while chunk := await self._next():
+            self._patience = self._timeout  # slow streams may be meant
             yield chunk
 
-    async def _receive(self) -> bytes | None:
-        """Receive and keep the next chunk, b"" at the end; None after waiting for another reader that did so."""
+    async def _receive(self, bound: int | None) -> bytes | None:
+        """Receive the next chunk and keep it while all are within `bound`; b"" at the end.
+
+        None after waiting for another reader that did so.
+        """
         if self._failure is not None:
-            raise ClientDisconnect(self._failure)
+            raise self._failure()
         if self._receiving is not None:
             turn = asyncio.get_running_loop().create_future()
             self._receiving.append(turn)
@@ -123,9 +186,20 @@ class Body:
             return None
         self._receiving = []
         try:
-            chunk = await self._source.read()
+            # PERF: as `_next` does, without the call.
+            reading = self._source.read()
+            if self._patience is None:
+                chunk = await reading
+            else:
+                try:
+                    awaited = reading.send(None)
+                except StopIteration as stop:
+                    chunk = stop.value
+                else:
+                    chunk = await self._wait(reading, awaited, self._patience)
         except ClientDisconnect as error:
-            self._failure = str(error)
+            text = str(error)
+            self._failure = lambda: ClientDisconnect(text)
             raise
         finally:
             waiting, self._receiving = self._receiving, None
@@ -133,7 +207,7 @@ class Body:
                 if not turn.done():
                     turn.set_result(None)
         if chunk:
-            self._keep(chunk)
+            self._keep(chunk, bound)
             # PERF: most bodies come in one piece, and to ask once more costs two coroutines (bench/parts.py).
             if not self._streaming and getattr(self._source, "ended", False):
                 self._complete()
@@ -141,22 +215,59 @@ class Body:
             self._complete()
         return chunk
 
-    def _keep(self, chunk: bytes) -> None:
+    async def _next(self) -> bytes:
+        """The next bytes of the source, in time."""
+        reading = self._source.read()
+        if self._patience is None:
+            return await reading
+        try:
+            awaited = reading.send(None)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        return await self._wait(reading, awaited, self._patience)
+
+    async def _wait(self, reading: Coroutine[Any, Any, bytes], awaited: Any, seconds: float) -> bytes:
+        """What a coroutine that has begun to wait reads."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                chunk = await _go_on(reading, awaited)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            self._failure = self._late
+            raise self._late() from None
+        assert self._timeout is not None
+        self._patience = min(self._timeout, seconds - (loop.time() - began) + len(chunk) / _SLOWEST)
+        return chunk
+
+    def _keep(self, chunk: bytes, bound: int | None) -> None:
         self._size += len(chunk)
-        if self._streaming or (self.limit is not None and self._size > self.limit):
+        if self._streaming or (bound is not None and self._size > bound):
             self._kept, self._streaming = [], True
         else:
-            self._kept.append(chunk)
+            add_piece(self._kept, chunk)
 
     def _complete(self) -> None:
         self._data = self._kept[0] if len(self._kept) == 1 else b"".join(self._kept)
         self._kept = []
+
+    def _refuse_if_declared_too_large(self) -> None:
+        if self._data is None and self.limit is not None and self.declared is not None and self.declared > self.limit:
+            raise self._too_large()
 
     def _refuse_if_streamed(self) -> None:
         if not self._streaming:
             return
         if self.limit is not None and self._size > self.limit:
             raise self._too_large()
+        if self._too_long_to_keep:
+            raise BodyConsumed(
+                f"the form is larger than {self._too_long_to_keep} bytes, so its body was not kept and can't be read "
+                "again; raise `FormLimits.memory`, or read it with `await request.body()` before `request.form()`"
+            )
         raise BodyConsumed(
             "the request body was streamed and not kept, so it can't be read again; "
             "read it with `await request.body()` before streaming, or stream it only once"
@@ -164,3 +275,29 @@ class Body:
 
     def _too_large(self) -> ContentTooLarge:
         return ContentTooLarge(f"the body is larger than {self.limit} bytes, which `max_body` allows here")
+
+
+@types.coroutine
+def _go_on(begun: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
+    """Await a coroutine that has been begun, and waits for `awaited`."""
+    while True:
+        try:
+            yield awaited
+        except BaseException as error:
+            try:
+                awaited = begun.throw(error)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+        else:
+            return (yield from begun)  # type: ignore[no-any-return]
+
+
+def add_piece(pieces: list[bytes], piece: bytes) -> None:
+    """Add what was received to what was before; small pieces are put together.
+
+    A client that sends single bytes would have each take forty times its size.
+    """
+    if pieces and len(pieces[-1]) + len(piece) <= _JOINED_MAX:
+        pieces[-1] += piece
+    else:
+        pieces.append(piece)

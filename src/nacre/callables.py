@@ -39,7 +39,7 @@ class Call:
 
 
 def prepare_call(
-    function: Callable[..., Any],
+    function: Callable[..., Any] | Call,
     threads: Threads,
     *,
     inline: bool = False,
@@ -48,8 +48,11 @@ def prepare_call(
 ) -> Call:
     """Settle how `function(request, …)` is called: awaited, in a worker thread, or, `inline`, right on the loop.
 
-    `asynchronous` says that the function returns an awaitable where its looks don't tell; `either`, that it may.
+    `asynchronous` says that the function returns an awaitable where its looks don't tell; `either`, that it may. A
+    `Call` is settled already.
     """
+    if isinstance(function, Call):
+        return function
     if is_async(function) if asynchronous is None else asynchronous:
         return Call(function, None)
 

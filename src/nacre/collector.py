@@ -11,6 +11,7 @@ from nacre.callables import Call, describe, is_async, prepare_call
 from nacre.chain.boundary import ErrorKey, Handlers, by_arity
 from nacre.chain.layer import Layer, Tools, adapt
 from nacre.errors import ConfigurationError, HTTPError, Location, Problem
+from nacre.fields import FormLimits
 from nacre.groups import Entry, Group, HookDeclaration, Inclusion, MountDeclaration, RouteDeclaration
 from nacre.mounts import foreign_call
 from nacre.request import Request
@@ -50,6 +51,7 @@ class Scope:
     """What stands in front of the names of routes in here, for `url_for`."""
     where: Location | None = None
     max_body: int | None = None
+    form_limits: FormLimits | None = None
     error_handlers: Mapping[ErrorKey, HookDeclaration] = field(default_factory=dict)
     """What `handlers` was made of."""
 
@@ -120,6 +122,7 @@ class Collector:
             where=group.where,
             name=group.name,
             max_body=group.max_body,
+            form_limits=group.form_limits,
             error_handlers=dict(group.error_handlers),
         )
 
@@ -149,12 +152,22 @@ class Collector:
             if isinstance(item, RouteDeclaration):
                 self._collect(item, scopes, prefix, item.host or host)
             elif isinstance(item, Inclusion):
-                below = join(join(prefix, item.prefix), item.group.prefix)
-                inner = self._scope(item.group, f"group {below or '/'}", below, scopes[-1].owner)
-                self.prefixes.setdefault(below, (*scopes, inner))
-                self._walk(item.group, (*scopes, inner), below, item.host or host)
+                self._include(item, scopes, prefix, item.host or host)
             else:
                 self._mount(item, scopes, prefix, host)
+
+    def _include(self, item: Inclusion, scopes: tuple[Scope, ...], prefix: str, host: str | None) -> None:
+        around, owner = join(prefix, item.prefix), scopes[-1].owner
+        if item.middlewares:
+            layers = self._layers(item.middlewares.entries, owner)
+            scopes = (*scopes, Scope(f"mount {around or '/'}", around, tuple(layers), owner, where=item.where))
+        below = join(around, item.group.prefix)
+        inner = self._scope(item.group, f"group {below or '/'}", below, owner)
+        if item.name is not None:
+            inner = replace(inner, name=item.name)
+        self.problems += item.group.find_problems()
+        self.prefixes.setdefault(below, (*scopes, inner))
+        self._walk(item.group, (*scopes, inner), below, host)
 
     def _mount(self, item: MountDeclaration, scopes: tuple[Scope, ...], prefix: str, host: str | None) -> None:
         below = join(prefix, item.prefix)
@@ -209,6 +222,7 @@ class Collector:
             {key: call for key, call in handlers.items() if call},
             where=declaration.where,
             max_body=declaration.max_body,
+            form_limits=declaration.form_limits,
             error_handlers=declared,
         )
         tags = tuple(dict.fromkeys(tag for scope in scopes if scope.group for tag in scope.group.tags))
@@ -223,6 +237,7 @@ class Collector:
             declaration.where,
             declaration.documentation,
             declaration.response,
+            next((scope.form_limits for scope in (here, *reversed(scopes)) if scope.form_limits is not None), None),
         )
         collected = Collected(declaration, (*scopes, here), path, host, route, pattern, host_pattern, foreign)
         self.collected.append(collected)

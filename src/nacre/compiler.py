@@ -5,12 +5,13 @@ Everything wrong with a configuration is found here and raised together, as one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from nacre.binding import Bound, Injection, Site, bind
+from nacre.binding.inputs import BODY_SOURCES
 from nacre.binding.singletons import Singleton
 from nacre.callables import Call, describe, prepare_call
 from nacre.chain.boundary import ErrorBoundary, ErrorPage, Handlers, asks_by_mark, bind_error_handler
@@ -19,7 +20,7 @@ from nacre.chain.endpoint import Endpoint
 from nacre.chain.layer import Layer, asks_for_more, compose, place_asgi
 from nacre.chain.pipeline import Pipeline, answer_refused, bound, guard, wrap_django
 from nacre.chain.stage import Stage
-from nacre.chain.upgrade import check_websocket_handler, upgrade_call
+from nacre.chain.upgrade import check_websocket_handler, handshakes_only, upgrade_call
 from nacre.collector import Collected, Collector, Scope
 from nacre.errors import ConfigurationError, Location, MethodNotAllowed, NotFound, Problem
 from nacre.groups import METHODS, HookDeclaration, RouteDeclaration, Slashes
@@ -86,6 +87,17 @@ class Compiled:
     raw_layers: tuple[Layer, ...]
     singletons: tuple[Singleton, ...] = ()
     """What the chains take of the application itself, each after what it takes."""
+
+    @cached_property
+    def bodies(self) -> Mapping[Route, str]:
+        """The routes of which a function is given the body, or parts of it, as the source ("body", "form", "file")."""
+        return {
+            chain.route: one.source
+            for chain in self.chains
+            for _, bound in chain.bounds
+            for one in bound.plan.inputs
+            if chain.route is not None and one.source in BODY_SOURCES
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -346,6 +358,13 @@ class Compiler:
         finalizers = [layer.finalize for _, layer in reversed(layers) if layer.finalize is not None]
         groups = [scope.group for scope in scopes if scope.group is not None]
         limits = [scope.max_body for scope in scopes]
+        pipeline = (
+            guard(stage, boundary, finalizers, scopes[0].owner.tools.threads)
+            if layers or any(scope.mount is not None for scope in scopes)
+            else Pipeline(stage.handle, stage.inline)
+        )
+        if method == WEBSOCKET and fallback is not None:
+            pipeline = handshakes_only(pipeline, fallback.refused.pipeline)
         chain = Chain(
             route,
             method,
@@ -355,9 +374,7 @@ class Compiler:
             tuple(skipped),
             tuple(hook for group in groups for hook in group.before_hooks) if hooks else (),
             tuple(hook for group in reversed(groups) for hook in group.after_hooks) if hooks else (),
-            guard(stage, boundary, finalizers, scopes[0].owner.tools.threads)
-            if layers or any(scope.mount is not None for scope in scopes)
-            else Pipeline(stage.handle, stage.inline),
+            pipeline,
             owner,
             next((limit for limit in reversed(limits) if limit is not None), None),
             fallback,

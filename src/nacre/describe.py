@@ -233,8 +233,9 @@ class AppDescription:
 class Explanation:
     """What one request would come to, and the chain it would pass.
 
-    `allowed` are the methods of the `Allow` field, `redirect` is the path that a request is sent to, `refusal` the
-    reason of a 400, `nearest` the routes most like a path that is unknown, best first. Routes are without their chains.
+    `allowed` are the methods of the `Allow` field, `redirect` is the path that a request is sent to, `refusal` and
+    `refusal_status` say why a request is refused, and with 400 or 426, `nearest` the routes most like a path that is
+    unknown, best first. Routes are without their chains.
     """
 
     method: str
@@ -245,6 +246,7 @@ class Explanation:
     allowed: tuple[str, ...]
     redirect: str | None
     refusal: str | None
+    refusal_status: int | None
     chain: ChainDescription
     route: RouteDescription | None
     nearest: tuple[RouteDescription, ...]
@@ -365,6 +367,7 @@ def explain_request(compiled: Compiled, chain: Chain, request: Request, host: st
         request.allowed_methods,
         request.other_path or None,
         request.refusal.detail if request.refusal is not None else None,
+        request.refusal.status if request.refusal is not None else None,
         description,
         next((one for route, one in zip(compiled.routes, routes, strict=True) if route is chain.route), None),
         nearest_routes(routes, request.path)[:3] if description.outcome == "not_found" else (),

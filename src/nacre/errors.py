@@ -349,8 +349,9 @@ def reason_phrase(status: int) -> str:
     return _PHRASES.get(status, "")
 
 
-# Python 3.11 still carries the names of RFC 7231 for these two.
+# Python 3.11 still carries the names of RFC 7231 for these.
 _PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     413: "Content Too Large",
+    416: "Range Not Satisfiable",
     422: "Unprocessable Content",
 }

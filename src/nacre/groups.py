@@ -21,8 +21,8 @@ from nacre.fields import FormLimits
 from nacre.headers import TOKEN
 from nacre.response import Response
 from nacre.shaping import RESPONSE_OPTIONS
-from nacre.urls import parse_origin
-from nacre.websocket import DEFAULT_MAX_MESSAGE, WEBSOCKET
+from nacre.urls import normal_origin
+from nacre.websocket import DEFAULT_MAX_MESSAGE, DEFAULT_PING, WEBSOCKET
 
 F = TypeVar("F", bound=Callable[..., Any])
 Slashes = Literal["strict", "redirect", "ignore"]
@@ -278,6 +278,7 @@ class Group:
         subprotocols: Iterable[str] = (),
         origins: Iterable[str] = (),
         max_message: int = DEFAULT_MAX_MESSAGE,
+        ping: float | None = DEFAULT_PING,
         **options: Any,
     ) -> Callable[[F], F]:
         """Serve WebSocket connections (RFC 6455) at `path` with the decorated function.
@@ -287,12 +288,20 @@ class Group:
 
         `subprotocols` are offered in this order of preference. A page may connect from the application's own origin and
         from `origins`, such as `https://app.example.com`; "*" is any. `max_message` is the largest message in bytes: a
-        larger one closes the connection with 1009. The other options are those of `route` that concern no result.
+        larger one closes the connection with 1009. Over WSGI a client that is silent for `ping` seconds is asked for a
+        sign of life and given up if there is none in as long again; other servers have settings of their own for that.
+        The other options are those of `route` that concern no result.
         """
-        made = {"websocket": websocket_options(path, subprotocols, origins, max_message, Location.of_caller())}
+        where = Location.of_caller()
+        made = {"websocket": websocket_options(path, subprotocols, origins, max_message, ping, where)}
+        _refuse_result_options(f"WebSocket `{path}`", options, where)
 
         def record(endpoint: F) -> F:
-            self._add(declare_route(path, endpoint, (WEBSOCKET,), Location.of_caller(), options, made))
+            if isinstance(endpoint, type):
+                what = f"the handler of WebSocket `{path}` is class `{endpoint.__qualname__}`"
+                fix = "give a function, or an instance with `async def __call__(self, ws)`"
+                raise ConfigurationError(Problem(what, where, fix))
+            self._add(declare_route(path, endpoint, (WEBSOCKET,), where, options, made))
             return endpoint
 
         return record
@@ -530,28 +539,44 @@ class Group:
 
 
 def websocket_options(
-    path: str, subprotocols: Iterable[str], origins: Iterable[str], max_message: int, where: Location
+    path: str,
+    subprotocols: Iterable[str],
+    origins: Iterable[str],
+    max_message: int,
+    ping: float | None,
+    where: Location,
 ) -> WebSocketOptions:
     """What a route says of its connections. Raises ConfigurationError for what can't be said in a handshake."""
     problems: list[Problem] = []
     offers = (subprotocols,) if isinstance(subprotocols, str) else tuple(subprotocols)
-    allowed = (origins,) if isinstance(origins, str) else tuple(origins)
+    allowed: list[str] = []
     for name in offers:
         if not name or name.rstrip(TOKEN):
             what = f"WebSocket `{path}`: {name!r} is no subprotocol"
             problems.append(Problem(what, where, "name it with letters, digits and !#$%&'*+-.^_`|~ (RFC 6455 §4.1)"))
-    for origin in allowed:
+    for origin in (origins,) if isinstance(origins, str) else origins:
         try:
-            if origin != "*":
-                parse_origin(origin)
+            allowed.append(origin if origin == "*" else normal_origin(origin))
         except ValueError:
             what = f"WebSocket `{path}`: {origin!r} is no origin"
             problems.append(Problem(what, where, "write a scheme and a host without a path: 'https://example.com'"))
     if max_message < 1:
         problems.append(Problem(f"WebSocket `{path}`: max_message={max_message}", where, "give a number of bytes"))
+    if ping is not None and not ping > 0:
+        problems.append(Problem(f"WebSocket `{path}`: ping={ping}", where, "give seconds, or None for never"))
     if problems:
         raise ConfigurationError(problems)
-    return WebSocketOptions(offers, tuple(origin.lower() for origin in allowed), max_message)
+    return WebSocketOptions(offers, tuple(allowed), max_message, ping)
+
+
+def _refuse_result_options(what: str, options: Mapping[str, Any], where: Location) -> None:
+    problems = [
+        Problem(f"{what} has no option `{name}`", where, "leave it out: its handler sends messages and gives no result")
+        for name in ("methods", *RESPONSE_OPTIONS)
+        if name in options
+    ]
+    if problems:
+        raise ConfigurationError(problems)
 
 
 # For the OpenAPI document.
@@ -601,7 +626,7 @@ def declare_route(
         raise ConfigurationError(Problem(what, where, "give a function, or a class with a method per HTTP method"))
     known = {name: value for name, value in options.items() if name in _ROUTE_OPTIONS}
     others = {name: value for name, value in options.items() if name not in _ROUTE_OPTIONS}
-    _refuse_misspelt(others, where)
+    _refuse_misspelt(others, where, () if made is None else _WEBSOCKET_OPTIONS)
     middlewares = known.pop("middlewares", ())
     response = {name: known.pop(name) for name in RESPONSE_OPTIONS if name in known}
     told = {name: known.pop(name) for name in DOCUMENTATION_OPTIONS if name in known}
@@ -636,10 +661,10 @@ def declare_route(
     ]
 
 
-def _refuse_misspelt(options: Mapping[str, Any], where: Location) -> None:
+def _refuse_misspelt(options: Mapping[str, Any], where: Location, further: Sequence[str]) -> None:
     """An option that is nearly one of Nacre's own is a misspelt one: a guard that it was to place would be missing."""
     for name in options:
-        near = _OTHER_NAMES.get(name) or difflib.get_close_matches(name, _ROUTE_OPTIONS, n=1, cutoff=0.75)
+        near = _OTHER_NAMES.get(name) or difflib.get_close_matches(name, (*_ROUTE_OPTIONS, *further), n=1, cutoff=0.75)
         if near:
             fix = f"did you mean `{near[0]}`? Options of your own need names less like it"
             raise ConfigurationError(Problem(f"a route has no option `{name}`", where, fix))
@@ -652,6 +677,8 @@ _OTHER_NAMES = {
     "dependencies": ["middlewares"],
 }
 """What other frameworks call some of the options."""
+
+_WEBSOCKET_OPTIONS = ("subprotocols", "origins", "max_message", "ping")
 
 _ROUTE_OPTIONS = (
     *("name", "tags", "middlewares", "error_handlers", "host", "defaults", "slashes", "inline", "max_body"),

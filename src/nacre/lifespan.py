@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from nacre.binding.singletons import Singletons
 from nacre.callables import is_async
+from nacre.tasks import Tasks
 from nacre.types import ASGIApp, Message, Receive, Scope, Send
 
 _log = logging.getLogger("nacre")
@@ -34,6 +35,9 @@ class Lived(Protocol):
     @property
     def singletons(self) -> Singletons: ...
 
+    @property
+    def tasks(self) -> Tasks: ...
+
     def mounted_apps(self) -> list[Any]: ...
 
 
@@ -41,12 +45,18 @@ class Lived(Protocol):
 async def lived(app: Lived) -> AsyncGenerator[dict[str, Any]]:
     """Live an application: its lifespan outermost, then those mounted in it, its startup functions, its providers.
 
-    The way out is the reverse, and what was entered is left also when something after it failed to start. Yields the
-    state that all lifespans yielded, which each request gets a copy of.
+    The way out is the reverse, and what was entered is left also when something after it failed to start. Background
+    tasks end before all of it, since they use it. Yields the state that all lifespans yielded, which each request gets
+    a copy of.
     """
-    # Those mounted take their providers' values from the application that is served.
-    async with _lived(app) as state, app.singletons.living():
-        yield state
+    # Startup functions may start tasks, and so may those of the shutdown.
+    async with app.tasks.living():
+        # Those mounted take their providers' values from the application that is served.
+        async with _lived(app) as state, app.singletons.living():
+            try:
+                yield state
+            finally:
+                await app.tasks.end()
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""multipart/form-data (RFC 7578): a decoder, bytes in and events out, and the parser that collects a form from them.
+"""multipart/form-data (RFC 7578): a decoder, bytes in and events out.
 
 The `multipart` package finds parts and headers. Here is what it leaves open, so that every way a body is cut to chunks
 gives the same events or the same refusal, and so that nobody else could read the body in another way:
@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from multipart import (  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+    _COMPLETE,
     MultipartError,
     MultipartSegment,
     ParserError,
@@ -27,30 +26,15 @@ from multipart import (  # type: ignore[import-untyped]  # pyright: ignore[repor
 )
 
 from nacre.errors import BadRequest
-from nacre.forms import FORM_LIMITS, FormData, FormLimits, FormValue, UploadFile, decode_text
+from nacre.fields import FORM_LIMITS, Event, FormLimits, Part, malformed
 from nacre.headers import Headers
-from nacre.media import MediaType, parse_media_type
+from nacre.media import MediaType
 
 # RFC 2046 §5.1.1 allows 70 characters. Clients also use some that it doesn't list, all of them printable.
 _BOUNDARY = re.compile(r"[ -~]{0,69}[!-~]")
 # Other control characters are left to what reads the value: browsers send those of a field's name as they are.
 _HEADER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*")
-# SECURITY: control characters, the separators of lines and paragraphs, and the marks that reverse what is shown.
-_NOT_IN_FILENAMES = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _PLAIN_ENCODINGS = ("7bit", "8bit", "binary")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The head of one part; `filename` is as it was sent, and None for a text field."""
-
-    name: str
-    filename: str | None
-    headers: Headers
-
-
-Event: TypeAlias = Part | bytes | None
-"""The head of a part, then pieces of its content, none of them empty, then None at its end."""
 
 
 class MultipartDecoder:
@@ -74,7 +58,7 @@ class MultipartDecoder:
         self._delimiter = f"--{boundaries[0]}".encode()
         self._head: bytes | None = b""
         self._held = b""
-        self._fields = self._files = self._text = 0
+        self._fields = self._files = self._text = self._file = 0
         self._in_file = False
         self._beginning: bytes | None = None
 
@@ -100,7 +84,13 @@ class MultipartDecoder:
                 f" or one of more than {self._limits.header_size} bytes"
             ) from None
         except MultipartError:
-            raise _malformed() from None
+            raise malformed() from None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last boundary was seen: what follows it is ignored."""
+        complete: bool = self._parser.is_complete
+        return complete
 
     def close(self) -> None:
         """Say that nothing more comes. Raises BadRequest if the form isn't complete."""
@@ -132,23 +122,27 @@ class MultipartDecoder:
         headers = Headers(segment.headerlist)
         name = _name_of(segment)
         if name is None or len(headers) != len(segment.headerlist):
-            raise _malformed()
+            raise malformed()
         if headers.get("content-transfer-encoding", "binary").strip().lower() not in _PLAIN_ENCODINGS:
             raise BadRequest("a part of the form has a Content-Transfer-Encoding, which forms don't use")
         self._in_file = segment.filename is not None
         self._beginning = b""
         self._files += self._in_file
+        self._file = 0
         self._limits.check_files(self._files)
         return Part(name, segment.filename, headers)
 
     def _check(self, content: bytes) -> None:
-        if not self._in_file:
+        if self._in_file:
+            self._file += len(content)
+            self._limits.check_file(self._file)
+        else:
             self._text += len(content)
             self._limits.check_text(self._text)
         if self._beginning is not None:
             self._beginning += content[: len(self._delimiter)]
             if self._beginning.startswith(self._delimiter):
-                raise _malformed()
+                raise malformed()
             if len(self._beginning) >= len(self._delimiter):
                 self._beginning = None
 
@@ -164,68 +158,13 @@ class _StrictParser(PushMultipartParser):  # type: ignore[misc]
             raise ParserError("not one header")
         super()._on_segment_headerline(line)
 
+    # COMPAT: multipart 2 has no public word for it; its `closed` is only set by `close`.
+    @property
+    def is_complete(self) -> bool:
+        return self._state is _COMPLETE
+
 
 def _name_of(segment: MultipartSegment) -> str | None:
     # The library makes an empty name of a missing one.
     name: str | None = segment.name or parse_content_disposition(segment["Content-Disposition"] or "")[1]
     return name
-
-
-class MultipartParser:
-    """A `FormParser` that collects a multipart form in memory.
-
-    A part without file name is text. A file input for which nothing was chosen arrives as an empty file without a
-    name; it is left out, so that it reads like any other missing field.
-    """
-
-    def __init__(self, content_type: MediaType, limits: FormLimits = FORM_LIMITS) -> None:
-        self._decoder = MultipartDecoder(content_type, limits)
-        self._begun = False
-        self._part: Part | None = None
-        self._content: list[bytes] = []
-        self._pairs: list[tuple[str, FormValue]] = []
-
-    def feed(self, chunk: bytes) -> None:
-        self._begun = self._begun or bool(chunk)
-        for event in self._decoder.decode(chunk):
-            if event is None:
-                self._end_part()
-            elif isinstance(event, bytes):
-                self._content.append(event)
-            else:
-                self._part = event
-
-    def finish(self) -> FormData:
-        if self._begun:
-            self._decoder.close()
-        return FormData(self._pairs)
-
-    def _end_part(self) -> None:
-        part, content = self._part, b"".join(self._content)
-        self._part, self._content = None, []
-        assert part is not None
-        if part.filename is None:
-            self._pairs.append((part.name, decode_text(content, _media_type(part.headers))))
-        elif part.filename or content:
-            content_type = part.headers.get("content-type", "application/octet-stream")
-            file = UploadFile(_last_component(part.filename), content_type, part.headers, content)
-            self._pairs.append((part.name, file))
-
-
-def _media_type(headers: Headers) -> MediaType | None:
-    value = headers.get("content-type")
-    if value is None:
-        return None
-    try:
-        return parse_media_type(value)
-    except ValueError:
-        raise _malformed() from None
-
-
-def _last_component(filename: str) -> str | None:
-    name = _NOT_IN_FILENAMES.sub("", re.split(r"[/\\]", filename)[-1]).strip()
-    return None if name in ("", ".", "..") else name
-
-
-def _malformed() -> BadRequest:
-    return BadRequest("the multipart form is malformed")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from nacre.body import Body, BodySource
 from nacre.codecs import decode_json
 from nacre.cookies import parse_cookies
-from nacre.errors import BadRequest, HTTPError, UnsupportedMediaType
-from nacre.forms import CODECS, FORM_LIMITS, MULTIPART, URLENCODED, FormData, FormLimits, FormParser, UrlencodedParser
+from nacre.errors import BadRequest, BodyConsumed, HTTPError, RequestTimeout, UnsupportedMediaType
+from nacre.fields import CODECS, FORM_LIMITS, FormLimits
+from nacre.forms import FormData, FormParts, read_form
 from nacre.headers import Headers
 from nacre.lazy import lazy, reserve
 from nacre.media import MediaType, best_match, is_json, parse_media_type
 from nacre.response import Response
 from nacre.route import Route
 from nacre.state import State
+from nacre.tasks import RequestTasks, Tasks
 from nacre.threads import Threads
 from nacre.types import Address, Scope
 from nacre.urls import URL, QueryParams, parse_host, plain_firsts
@@ -44,11 +45,18 @@ class Application(Protocol):
 
     state: State
     lifespan_state: dict[str, Any]
+    form_limits: FormLimits | None
+    body_timeout: float | None
 
     @property
     def workers(self) -> Threads: ...
 
+    @property
+    def tasks(self) -> Tasks: ...
+
     def url_for(self, name: str, /, **values: object) -> str: ...
+
+    def report(self, request: Request, error: Exception) -> object: ...
 
     def shutdown(self) -> None: ...
 
@@ -113,11 +121,15 @@ class Request:
     _body_fields: tuple[str | None, str | None] | None = None
     _json: Any = _MISSING
     _form: FormData | None = None
+    _form_refusal: HTTPError | None = None
     provided: dict[Any, Any] | None = None
     """What providers gave for this request, by their functions and what those take."""
 
     failure: BaseException | None = None
     """What the request failed with, if it did; the teardown of providers is told."""
+
+    websocket: Any = None
+    """The `nacre.websocket.WebSocket` of a handshake, which passes through the layers too; None for other requests."""
 
     client_left = False
     allowed_methods: tuple[str, ...] = ()
@@ -297,7 +309,12 @@ class Request:
     @lazy
     def body_reader(self) -> Body:
         """The body's one reader, which all the methods below share."""
-        return Body(self.open_source(), self.content_length, self.max_body)
+        # Under WSGI the server reads the body, and times it.
+        timeout = None if self.carrier.protocol == "wsgi" else self.app.body_timeout
+        carrier, raw = self.carrier, self.raw
+        return Body(
+            self.open_source(), self.content_length, self.max_body, timeout, lambda: _late(carrier.http_version(raw))
+        )
 
     def replace_body(self, source: BodySource, length: int | None = None) -> None:
         """Let all later readers read from `source`, as a layer that decompresses or decrypts does.
@@ -306,7 +323,7 @@ class Request:
         are left to the layer.
         """
         self._json = _MISSING
-        self._form = None
+        self._form = self._form_refusal = None
         if length != self.content_length:
             others = [pair for pair in self.headers.pairs() if pair[0] != "content-length"]
             self.replace_headers(Headers(others if length is None else [*others, ("content-length", str(length))]))
@@ -361,19 +378,42 @@ class Request:
                 raise BadRequest("the body is not valid JSON") from None
         return self._json
 
-    async def form(self, limits: FormLimits = FORM_LIMITS) -> FormData:
+    async def form(self, limits: FormLimits | None = None) -> FormData:
         """The fields and files of a form, urlencoded or multipart, parsed once; every call returns the same object.
 
-        It is refused as it arrives, as soon as it passes a limit or `max_body`. Raises UnsupportedMediaType for another
-        content type, BadRequest for a malformed form, ContentTooLarge, and what `body` raises.
+        It is refused as it arrives, as soon as it passes a limit or `max_body`; the limits are those of the route
+        unless given. A file over `FormLimits.file_memory` is in a temporary file until the response is sent. A form of
+        more than `FormLimits.memory` bytes isn't kept for other readers. Raises UnsupportedMediaType for another
+        content type, BadRequest for a malformed form, ContentTooLarge, InsufficientStorage, and what `body` raises.
         """
         if self._form is None:
-            parser = _form_parser(self.content_type, limits)
-            async with aclosing(self.body_reader.chunks_within_limit()) as chunks:
-                async for chunk in chunks:
-                    parser.feed(chunk)
-            self._form = parser.finish()
+            limits = limits or self.form_limits
+            try:
+                self._form = await read_form(self.body_reader, self.content_type, limits, self)
+            except BodyConsumed:
+                # What a layer was told when it looked at a form too large to be kept, the handler is told too.
+                if self._form_refusal is not None:
+                    raise self._form_refusal from None
+                raise
+            except HTTPError as error:
+                self._form_refusal = error.copy()
+                raise
         return self._form
+
+    def parts(self, limits: FormLimits | None = None) -> FormParts:
+        """The parts of a form one by one, as they arrive, of any size: `async for part in request.parts()`.
+
+        Nothing is kept, so it is for one reader, unless the body was read before; `max_body` doesn't bound it, the
+        limits do. Raises UnsupportedMediaType for another content type; the iteration raises BadRequest for a malformed
+        form, ContentTooLarge over a limit, and what `stream` raises.
+        """
+        return FormParts(self.stream(), self.content_type, limits or self.form_limits, self)
+
+    @property
+    def form_limits(self) -> FormLimits:
+        """What a form may hold here: the option `form_limits` of the route, its groups or the application."""
+        route = self.route
+        return (route.form_limits if route is not None else self.app.form_limits) or FORM_LIMITS
 
     def stream(self) -> AsyncIterator[bytes]:
         """The body piece by piece, of any size, without keeping it; replayed if it was read before."""
@@ -394,6 +434,11 @@ class Request:
     def scope(self) -> Scope:
         """The ASGI scope; made from the raw request on other protocols, kept from then on."""
         return self.carrier.scope(self)
+
+    @lazy
+    def tasks(self) -> RequestTasks:
+        """Tasks that are cancelled and awaited when this request is over; those of `app.tasks` go on."""
+        return RequestTasks(self)
 
     def url_for(self, name: str, /, **values: object) -> str:
         """The path of the route with this name, with `root_path` in front. Raises ValueError as `app.url_for` does."""
@@ -416,6 +461,22 @@ class Request:
         self.after_callbacks.append(callback)
         return callback
 
+    def __copy__(self) -> Request:
+        """The same request for those further in, whose attributes may be set without those outside seeing it.
+
+        What there is once per request is shared: the body, the state, the streams to close, and what follows the
+        response.
+        """
+        shared = self.body_reader, self.state
+        if self.streams is None:
+            self.streams = []
+        if self.after_callbacks is None:
+            self.after_callbacks = []
+        twin = type(self).__new__(type(self))
+        vars(twin).update(vars(self))
+        twin.body_reader, twin.state = shared
+        return twin
+
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"
 
@@ -428,15 +489,10 @@ reserve(
 )
 
 
-def _form_parser(content_type: MediaType | None, limits: FormLimits) -> FormParser:
-    if content_type is not None and content_type.essence == URLENCODED:
-        return UrlencodedParser(content_type, limits)
-    if content_type is not None and content_type.essence == MULTIPART:
-        # Its library is loaded by applications that get such forms.
-        from nacre.multipart import MultipartParser
-
-        return MultipartParser(content_type, limits)
-    raise UnsupportedMediaType(f"the body must be a form, with Content-Type: {URLENCODED} or {MULTIPART}")
+def _late(http_version: str) -> RequestTimeout:
+    # RFC 9110 §15.5.9 wants the connection to be closed; HTTP/2 knows no such field (RFC 9113 §8.2.2).
+    headers = {"connection": "close"} if http_version.startswith("1") else None
+    return RequestTimeout("the body came too slowly", headers=headers)
 
 
 def _host_of(value: str) -> tuple[str, int | None]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from nacre.codecs import encode_json
 from nacre.cookies import format_cookie, format_deletion
 from nacre.headers import MutableHeaders, check_name, check_value, pairs_of
 from nacre.lazy import lazy, reserve
+from nacre.pieces import FilePieces, Readable, close_stream, encoded, is_readable
 from nacre.urls import check_location
 
 SameSite = Literal["lax", "strict", "none"]
@@ -23,6 +24,7 @@ _TEXT = ("content-type", "text/plain; charset=utf-8")
 _BINARY = ("content-type", "application/octet-stream")
 _JSON = ("content-type", "application/json")
 _HTML = ("content-type", "text/html; charset=utf-8")
+_NDJSON = ("content-type", "application/x-ndjson")
 
 
 _new = object.__new__
@@ -52,7 +54,7 @@ class Response:
     """The response whose stream this one's stream is made of; it is not closed as long as this one isn't."""
 
     zlib_executor: Executor | None = None
-    """Where a layer that compresses the body is to do it, from the option of that name; Nacre itself doesn't."""
+    """Where a layer that compresses the body (`Compression`) is to do it, from the option of that name."""
 
     zlib_executor_size: int | None = None
     """The length in bytes from which on it is worth the executor."""
@@ -178,7 +180,7 @@ class Response:
     def claim(self, owner: object) -> Response:
         """Return the response to work on for `owner` (a request): this one, or a fresh copy if it had another owner.
 
-        Raises RuntimeError for a stream that was used before: it can be sent only once.
+        Raises RuntimeError for a stream that was used before: it can be sent only once, unless it says otherwise.
         """
         if self.owner is owner:
             return self
@@ -195,7 +197,7 @@ class Response:
                 self.owner = owner
                 return self
         status, pairs, body, background, callbacks, is_stream, attributes = pristine
-        if is_stream:
+        if is_stream and not getattr(attributes["stream"], "reusable", False):
             raise RuntimeError("a streaming response was returned for a second request; build a new one for each")
         fresh = _new(type(self))
         fresh.__dict__.update(attributes)
@@ -233,17 +235,6 @@ def _checked_bytes(body: object) -> bytes:
     if isinstance(body, bytes | bytearray | memoryview):
         return bytes(body)
     raise TypeError(f"a response takes a str or bytes body, not {type(body).__name__}; JSONResponse encodes data")
-
-
-async def close_stream(stream: Any) -> None:
-    """Close an iterable by its own `aclose` or `close`, whichever it has."""
-    aclose = getattr(stream, "aclose", None)
-    if aclose is not None:
-        await aclose()
-        return
-    close = getattr(stream, "close", None)
-    if close is not None:
-        close()
 
 
 class JSONResponse(Response):
@@ -319,7 +310,7 @@ class RedirectResponse(Response):
 
 
 class StreamingResponse(Response):
-    """A body in pieces, from a sync or async iterable of bytes or str.
+    """A body in pieces, from a sync or async iterable of bytes or str, or from a file, which is read in blocks.
 
     Pieces are sent as they come and nothing is buffered; a slow client slows the iterable down. When the client leaves,
     an async generator gets `CancelledError` at its `await` or `yield` and runs its `finally` blocks; any iterable is
@@ -329,7 +320,7 @@ class StreamingResponse(Response):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: Stream | Readable,
         status: int = 200,
         headers: HeaderInput | None = None,
         *,
@@ -340,8 +331,39 @@ class StreamingResponse(Response):
         super().__init__(None, status, None, content_type=content_type, background=background)
         if content_type is None:
             self.raw_headers = [_TEXT]
-        self.stream = stream
+        self.stream = FilePieces(stream) if is_readable(stream) else cast("Stream", stream)
         if not eager:
             self.eager = False
         if headers is not None:
             self._take_headers(headers)
+
+
+class NDJSONResponse(Response):
+    """Data as JSON, one item to a line, from a sync or async iterable: each line is sent when its item comes.
+
+    An item is anything that `JSONResponse` takes; one that has no JSON form ends the stream with a TypeError. All else
+    is as with `StreamingResponse`.
+    """
+
+    def __init__(
+        self,
+        items: AsyncIterable[Any] | Iterable[Any],
+        status: int = 200,
+        headers: HeaderInput | None = None,
+        *,
+        content_type: str | None = None,
+        background: Callable[[], object] | None = None,
+        eager: bool = True,
+    ) -> None:
+        super().__init__(None, status, None, content_type=content_type, background=background)
+        if content_type is None:
+            self.raw_headers = [_NDJSON]
+        self.stream = encoded(items, _json_line)
+        if not eager:
+            self.eager = False
+        if headers is not None:
+            self._take_headers(headers)
+
+
+def _json_line(item: object) -> bytes:
+    return encode_json(item) + b"\n"

@@ -8,6 +8,7 @@ from typing import Any
 
 from nacre.documentation import Documentation
 from nacre.errors import Location
+from nacre.fields import FormLimits
 from nacre.types import Scope
 
 
@@ -51,6 +52,9 @@ class Route:
     documentation: Documentation = field(default_factory=Documentation)
     response: Mapping[str, Any] = field(default_factory=dict)
     """The options for what it returns; see `nacre.shaping.ResponseKeywords`."""
+
+    form_limits: FormLimits | None = None
+    """What a form may hold: the route's, or those of the group or application around it."""
 
     def matches(self, scope: Scope) -> tuple[RouteMatch, dict[str, Any]]:
         """Say whether a scope is this route's: NONE, PARTIAL (other method) or FULL.

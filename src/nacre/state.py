@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
@@ -102,3 +102,21 @@ class State(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         # Values may be secrets (tokens, users); names are enough to find one's way.
         return f"State({', '.join(self._items)})"
+
+
+TEMPLATE_CONTEXT: Key[Mapping[str, object]] = Key("template_context")
+"""What layers give to all templates of a request, by the names that they have there."""
+
+
+_NOTHING: Mapping[str, object] = {}
+
+
+def give_templates(state: State, **values: object) -> None:
+    """Let the templates of a request, whose state this is, use these values besides those that they have already."""
+    # Never changed in place: the lifespan may have put it there, for all requests.
+    state[TEMPLATE_CONTEXT] = {**given_to_templates(state), **values}
+
+
+def given_to_templates(state: State) -> Mapping[str, object]:
+    """What layers have given the templates of a request."""
+    return state.get(TEMPLATE_CONTEXT, _NOTHING)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterable
 from typing import Any
 
+from nacre.errors import ClientDisconnect
+from nacre.filebody import FileBody, PendingBody
+from nacre.pieces import close_stream
 from nacre.request import Request
-from nacre.response import Response, close_stream
+from nacre.response import Response
 from nacre.threads import Threads
 
 _END = object()
@@ -18,19 +21,95 @@ async def prime(response: Response, request: Request, threads: Threads | None) -
     """Await a stream's first piece, so that what fails before it is still an ordinary exception.
 
     Raises what the stream raises, after closing it. A stream is primed once. Without `threads` there may be no event
-    loop: then an async stream is left as it is.
+    loop: then an async stream is left as it is. A response whose body depends on the request is completed.
     """
-    if isinstance(response.stream, _Primed) or (threads is None and is_async_stream(response.stream)):
+    if isinstance(response.stream, PendingBody):
+        await _complete(response.stream, response, request, threads)
+    if response.stream is None or isinstance(response.stream, _Primed | FileBody):
+        return
+    if threads is None and is_async_stream(response.stream):
         return
     needs_loop = threads is not None or is_async_stream(response.stream)
     pieces = iterate(response.stream, request, threads)
     try:
-        first = await anext(pieces, None)
+        first = await (anext(pieces, None) if threads is None else _First(pieces, request))
     except BaseException:
         response.stream = None
         await pieces.aclose()
         raise
     response.stream = _Primed(first, pieces, needs_loop=needs_loop)
+
+
+async def _complete(pending: PendingBody, response: Response, request: Request, threads: Threads | None) -> None:
+    if threads is None:
+        pending.complete(request, response)
+        return
+    # When the request is cancelled the thread may be opening the file still. Only after that is it known what is there
+    # to be closed.
+    busy = threading.Lock()
+    given_up = False
+
+    def complete() -> None:
+        with busy:
+            if not given_up:
+                pending.complete(request, response)
+
+    def give_up() -> None:
+        nonlocal given_up
+        with busy:
+            given_up = True
+
+    try:
+        await threads.run(request, complete)
+    except asyncio.CancelledError:
+        await to_the_end(threads.run(request, give_up))
+        raise
+
+
+class _First:
+    """Awaits the first piece of a stream: None if it has none, or if the client left meanwhile and it was cancelled.
+
+    The departure is watched for only when the piece isn't there at once. Awaited in the task that the stream runs in.
+    """
+
+    def __init__(self, pieces: AsyncGenerator[bytes, None], request: Request) -> None:
+        self._pieces = pieces
+        self._request = request
+        self._left = False
+
+    def __await__(self) -> Generator[Any, Any, bytes | None]:
+        step = anext(self._pieces, None).__await__()
+        try:
+            waited = next(step)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+        task = asyncio.current_task()
+        assert task is not None
+        watch = asyncio.create_task(self._watch(task))
+        try:
+            while True:
+                try:
+                    answer = yield waited
+                except BaseException as error:
+                    waited = step.throw(error)
+                else:
+                    waited = step.send(answer)
+        except StopIteration as done:
+            if self._left:
+                task.uncancel()
+            return done.value  # type: ignore[no-any-return]
+        except asyncio.CancelledError:
+            if not self._left:
+                raise
+            task.uncancel()
+            return None
+        finally:
+            watch.cancel()
+
+    async def _watch(self, task: asyncio.Task[Any]) -> None:
+        await self._request.carrier.wait_disconnect(self._request)
+        self._left = True
+        task.cancel()
 
 
 class _Primed:
@@ -65,8 +144,8 @@ async def iterate(stream: Any, request: Request | None, threads: Threads | None)
     """The pieces of any stream as bytes; empty ones are left out.
 
     A plain iterable is advanced in a worker thread, or right here without `threads`. A cancellation thrown in at a
-    `yield` is handed on to an async generator; the stream is closed at the end, whichever way that comes. If it is
-    cancelled, that is the failure of its request.
+    `yield` (`throw_in`) is handed on to an async generator; the stream is closed at the end, whichever way that comes.
+    If it is cancelled, that is the failure of its request. Raises TypeError for a piece that is neither text nor bytes.
     """
     plain = not hasattr(stream, "__aiter__")
     if plain:
@@ -75,7 +154,7 @@ async def iterate(stream: Any, request: Request | None, threads: Threads | None)
         source = aiter(stream)
     try:
         async for piece in source:
-            data = piece.encode() if isinstance(piece, str) else bytes(piece)
+            data = piece if piece.__class__ is bytes else _as_bytes(piece)
             if data:
                 try:
                     yield data
@@ -92,6 +171,26 @@ async def iterate(stream: Any, request: Request | None, threads: Threads | None)
         finally:
             if not plain and source is not stream:
                 await close_stream(stream)
+
+
+async def throw_in(pieces: AsyncGenerator[bytes, None], cancelled: asyncio.CancelledError) -> None:
+    """Let what `iterate` gave see a cancellation that came between two of its pieces, and end there."""
+    try:
+        await pieces.athrow(cancelled)
+    except (asyncio.CancelledError, StopAsyncIteration, ClientDisconnect):
+        pass
+
+
+def _as_bytes(piece: Any) -> bytes:
+    if isinstance(piece, str):
+        return piece.encode()
+    try:
+        return bytes(memoryview(piece))
+    except TypeError:
+        raise TypeError(
+            f"a stream gave a {type(piece).__name__}; its pieces are str or bytes, and NDJSONResponse or EventStream "
+            "send data"
+        ) from None
 
 
 async def _cancel(source: Any, cancelled: asyncio.CancelledError) -> None:

@@ -155,7 +155,7 @@ class Visit:
     ) -> None:
         """Have the loop run `main` as one task in `context`, this thread being its worker from now on.
 
-        The task goes on with `after` when the thread knows that `main` has ended, and has nothing to do with it any more.
+        The task goes on with `after` when the thread knows that `main` has ended and has no more part in it.
         """
 
         async def answer() -> None:
@@ -247,6 +247,7 @@ class Threads:
 
     def __init__(self, size: int = 40) -> None:
         self.size = size
+        self._taken = 0
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
 
@@ -271,13 +272,24 @@ class Threads:
             # Another task of this request has the thread busy; this one takes a thread of its own.
             request = None
         visit = Visit(asyncio.get_running_loop())
-        if request is None:
-            return await visit.start(self.pool, function)
-        request.visit = visit
+        if request is not None:
+            request.visit = visit
+        self._taken += 1
         try:
             return await visit.start(self.pool, function)
         finally:
-            request.visit = None
+            self._taken -= 1
+            if request is not None:
+                request.visit = None
+
+    async def admit(self, request: Any) -> None:
+        """Wait, before code that calls inwards is run for `request`, for what it would hold a thread in waiting for.
+
+        SECURITY: as many clients as there are threads would stop all plain code by withholding bodies that functions
+        further in are given. So when half of the threads are taken, such a body is received before.
+        """
+        if 2 * (self._taken + 1) > self.size and request.visit is None:
+            await request.app.receive_early(request)
 
     def detached(self) -> Threads:
         """The same threads for code that outlives the plain code around it, so that it needs a thread of its own."""

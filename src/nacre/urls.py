@@ -31,6 +31,9 @@ from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from nacre.headers import Pairs, pairs_of
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*")  # RFC 3986 §3.1
 _REG_NAME = "abcdefghijklmnopqrstuvwxyz0123456789-._"
 _HOST_MAX = 255  # RFC 1035 §2.3.4; also keeps the cache small
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -73,9 +76,15 @@ def parse_origin(value: str) -> tuple[str, str, int | None]:
     Raises ValueError for anything else, `null` included.
     """
     scheme, separator, host = value.partition("://")
-    if not separator or not scheme.isalpha():
+    if not separator or _SCHEME.fullmatch(scheme) is None:
         raise ValueError("an origin is a scheme and a host, such as 'https://example.com'")
     return scheme.lower(), *parse_host(host)
+
+
+def normal_origin(value: str) -> str:
+    """An origin as browsers send it: in lower case and without a port that is its scheme's. Raises ValueError."""
+    scheme, host, port = parse_origin(value)
+    return f"{scheme}://{host}" if port in (None, DEFAULT_PORTS.get(scheme)) else f"{scheme}://{host}:{port}"
 
 
 def _split_port(value: str) -> tuple[str, str]:
@@ -169,14 +178,6 @@ def encode_path(path: str) -> str:
     return quote(path, safe=_PATH_SAFE)
 
 
-def quote_path(text: str) -> str:
-    """Percent-encode plain text for a path and keep its slashes.
-
-    Unlike `encode_path` it takes `%2F` as three characters. Raises ValueError for a lone surrogate.
-    """
-    return quote(text, safe=_PATH_SAFE)
-
-
 def quote_segment(text: str) -> str:
     """Percent-encode plain text for one segment of a path, slashes too.
 
@@ -247,10 +248,6 @@ class URL:
     def replace(self, **parts: Any) -> URL:
         """Return a copy with some parts changed."""
         return replace(self, **parts)
-
-    def with_query(self, **params: Any) -> URL:
-        """Return a copy with this query in place of its own; values as in `encode_query`."""
-        return replace(self, query=encode_query(params))
 
     def __str__(self) -> str:
         query = "?" + quote(self.query, safe=_PATH_SAFE + "?[]%") if self.query else ""

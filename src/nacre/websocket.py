@@ -1,8 +1,8 @@
 """One WebSocket connection (RFC 6455), on any transport: a handshake, then messages both ways until one side closes.
 
-The states are `connecting` (the handshake is a request that the chain answers), `open` and `closed`. A channel is what a
-transport gives; the connection above it keeps the rules that are the same everywhere: what may be done in which state,
-sizes, codes, and that a message isn't lost when whoever waits for it is cancelled.
+The states are `connecting` (the handshake is a request that the chain answers), `open` and `closed`. A channel is what
+a transport gives; the connection above it keeps the rules that are the same everywhere: what may be done in which
+state, sizes, codes, and that a message isn't lost when whoever waits for it is cancelled.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ WEBSOCKET = "WEBSOCKET"
 """The method that stands for a handshake in routes, so that a path may have one for it beside one for GET."""
 
 DEFAULT_MAX_MESSAGE = 1024 * 1024
+DEFAULT_PING = 20.0
 _REASON_MAX = 123
 """Bytes of a close frame's reason (RFC 6455 §5.5)."""
 
@@ -31,6 +32,9 @@ _REASON_MAX = 123
 # news that the client has left comes behind them.
 _AHEAD_COUNT = 16
 _AHEAD_SIZE = 64 * 1024
+
+_BREATH = 16
+"""After how many messages in a row the event loop gets a turn in any case."""
 
 
 class WebSocketChannel(Protocol):
@@ -85,6 +89,8 @@ class WebSocket:
         self.channel = channel
         self.state: WebSocketState = "connecting"
         self.max_message: int | None = DEFAULT_MAX_MESSAGE
+        self.ping: float | None = DEFAULT_PING
+        """Seconds of silence after which a transport that speaks the protocol itself asks for a sign of life."""
         self.offers: tuple[str, ...] = ()
         """The subprotocols of the route, in the order they are preferred."""
         self.accepted: Accepted | None = None
@@ -98,7 +104,7 @@ class WebSocket:
         self._has_received = False
         self._is_receiving = False
         self._sent_in_row = 0
-        self._gone: WebSocketDisconnect | None = None
+        self._is_gone = False
 
     @property
     def subprotocols(self) -> tuple[str, ...]:
@@ -138,11 +144,14 @@ class WebSocket:
                 await self.accept()
             else:
                 await asyncio.wait([self._accepting])
-        if self.state == "closed":
-            raise self._gone or WebSocketDisconnect(self.close_code or 1006, self.close_reason)
+        if self.state != "open":
+            raise self._departure()
 
-    def begin(self) -> None:
+    async def begin(self) -> None:
         """Enter the state `open`; what runs the session calls this when the handshake is complete."""
+        if self.state == "closed":  # by another task, while the answer was on its way
+            await self.channel.close(self.close_code or 1000, self.close_reason)
+            return
         self.state = "open"
         self._listen()
 
@@ -154,7 +163,8 @@ class WebSocket:
         May be cancelled and called again; no message is lost. Raises WebSocketDisconnect when the client has closed or
         is gone, ContentTooLarge (after which the connection is closed with 1009) for more than `max_message` bytes.
         """
-        await self._opened()
+        if not self._ahead:  # what came before the client left is received still
+            await self._opened()
         self._has_received = True
         self._sent_in_row = 0
         if self._is_receiving:
@@ -163,8 +173,8 @@ class WebSocket:
             message = self._ahead.popleft()
             self._ahead_size -= len(message)
             return self._within_limit(message)
-        if self._gone is not None:
-            raise self._gone
+        if self._is_gone:
+            raise self._departure()
         arriving = self._arriving or self._ask()
         self._is_receiving = True
         try:
@@ -173,7 +183,7 @@ class WebSocket:
         finally:
             self._is_receiving = False
         if arriving.cancelled():
-            raise WebSocketDisconnect(self.close_code or 1006, self.close_reason)  # the session is over
+            raise self._departure()  # closed meanwhile
         self._arriving = None
         return self._within_limit(self._result(arriving))
 
@@ -212,9 +222,12 @@ class WebSocket:
         await self._opened()
         if self._arriving is not None and self._arriving.done() and self._arriving.exception() is not None:
             self._result(self._arriving)
-        if self._gone is not None:
-            raise self._gone
+        if self._is_gone:
+            raise self._departure()
         self._sent_in_row += 1
+        if not self._sent_in_row % _BREATH:
+            # A server's `send` need never suspend, and then nothing tells that the client has left.
+            await asyncio.sleep(0)
         if self._sent_in_row > 1 and self._arriving is None and not self._ahead:
             self._listen()  # servers tell only a receiver that the client has left
         try:
@@ -242,16 +255,17 @@ class WebSocket:
         `code` is one that an endpoint may send (RFC 6455 §7.4): 1000 to 1003, 1007 to 1014, or 3000 to 4999. `reason`
         has at most 123 bytes. Raises ValueError for others.
         """
-        if not is_sendable(code):
-            raise ValueError(f"{code} is no close code that may be sent; take 1000, 1008, or one from 3000 to 4999")
-        if len(reason.encode()) > _REASON_MAX:
-            raise ValueError(f"the reason is longer than {_REASON_MAX} bytes")
+        check_close(code, reason)
         if self.state == "closed":
             return
         was_open = self.state == "open"
         self.state = "closed"
         self.close_code, self.close_reason = code, reason
-        if was_open and self._gone is None:
+        self._ahead.clear()
+        self._ahead_size = 0
+        if was_open:
+            if self._arriving is not None:
+                self._arriving.cancel()  # who waits for a message is told now: a client need not answer
             await self.channel.close(code, reason)
 
     async def end(self) -> None:
@@ -300,11 +314,15 @@ class WebSocket:
             raise self._note_departure(error) from None
 
     def _note_departure(self, error: WebSocketDisconnect) -> WebSocketDisconnect:
-        if self._gone is None:
-            self._gone = error
+        if not self._is_gone:
+            self._is_gone = True
             self.state = "closed"
             self.close_code, self.close_reason = error.code, error.reason
-        return self._gone
+        return self._departure()
+
+    def _departure(self) -> WebSocketDisconnect:
+        """What says that the connection is over: new each time, for the traceback of one that is raised again grows."""
+        return WebSocketDisconnect(self.close_code or 1006, self.close_reason)
 
     def _within_limit(self, message: str | bytes) -> str | bytes:
         limit = self.max_message
@@ -329,6 +347,14 @@ def _checked_bytes(data: object) -> bytes:
 def is_sendable(code: int) -> bool:
     """Whether an endpoint may send a close code (RFC 6455 §7.4, and what IANA has added since)."""
     return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
+
+
+def check_close(code: int, reason: str) -> None:
+    """Raise ValueError for what no close frame can say."""
+    if not is_sendable(code):
+        raise ValueError(f"{code} is no close code that may be sent; take 1000, 1008, or one from 3000 to 4999")
+    if len(reason.encode()) > _REASON_MAX:
+        raise ValueError(f"the reason is longer than {_REASON_MAX} bytes")
 
 
 def fitting_reason(text: str) -> str:

@@ -235,7 +235,7 @@ class TestRoutes:
             Nacre().mount("/x", "application")
         assert str(caught.value) == (
             f"a str is mounted at '/x', which can't be called ({here(-2)})\n"
-            "      mount a Nacre, an ASGI or a WSGI application"
+            "      mount a Nacre, an ASGI or a WSGI application, or a Group"
         )
 
     def test_converter_registered_twice(self):

@@ -1,8 +1,10 @@
-"""WebSockets as handlers have them: parameters, messages, subprotocols, limits, codes, and mistakes found at startup."""
+"""WebSockets as handlers have them: parameters, messages, subprotocols, limits, codes, mistakes found at startup."""
 
 from __future__ import annotations
 
 import asyncio
+import io
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -134,6 +136,8 @@ async def test_a_request_that_is_no_handshake_gets_426(client_for: ClientFor, tr
         assert transport == "wsgi" or response.headers["upgrade"] == "websocket"  # PEP 3333 leaves that to servers
         response = await client.post("/ws")
         assert (response.status, response.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+        # The name that stands for handshakes in routes is a method that a client may write.
+        assert (await client.request("WEBSOCKET", "/ws")).status == 426
 
 
 async def test_routes_of_groups_and_mounted_applications_serve_websockets(client_for: ClientFor) -> None:
@@ -397,6 +401,28 @@ async def test_tasks_of_the_handler_may_accept_receive_and_send(client_for: Clie
         assert await ws.receive() == "heard x"
 
 
+async def test_what_the_client_sent_before_it_closed_is_received(client_for: ClientFor) -> None:
+    app = Nacre()
+    received: list[Any] = []
+
+    @app.websocket("/ws")
+    async def handler(ws: WebSocket) -> None:
+        received.append(await ws.receive())
+        await ws.send("a")
+        await ws.send("b")  # from the second one on it listens for the client
+        while ws.state == "open":
+            await asyncio.sleep(0)
+        received.extend([message async for message in ws])
+        received.append(ws.state)
+
+    async with client_for(app) as client, client.websocket("/ws") as ws:
+        await ws.send("1")
+        assert [await ws.receive(), await ws.receive()] == ["a", "b"]
+        await ws.send("2")
+        await ws.send("3")
+    assert received == ["1", "2", "3", "closed"]
+
+
 async def test_two_tasks_cant_receive_at_once(client_for: ClientFor) -> None:
     app = Nacre()
 
@@ -461,6 +487,70 @@ async def test_a_handler_closes_with_code_and_reason(client_for: ClientFor, code
     assert (gone.value.code, gone.value.reason) == (code, reason)
 
 
+async def test_a_receive_that_waits_ends_when_another_task_closes() -> None:
+    app = Nacre()
+    heard: list[Any] = []
+
+    @app.websocket("/ws")
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        listener = asyncio.create_task(ws.receive())
+        await asyncio.sleep(0)
+        await ws.close(4000)
+        with pytest.raises(WebSocketDisconnect) as gone:
+            await listener
+        heard.extend([gone.value.code, ws.close_code])
+
+    async def receive() -> Any:
+        if not sent:
+            sent.append("connect")
+            return {"type": "websocket.connect"}
+        return await asyncio.get_running_loop().create_future()  # this client never answers a close frame
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    sent: list[str] = []
+    await asyncio.wait_for(app({"type": "websocket", "path": "/ws", "headers": [(b"host", b"a")]}, receive, send), 5)
+    assert heard == [4000, 4000]
+    assert sent == ["connect", "websocket.accept", "websocket.close"]
+
+
+async def test_a_close_while_another_task_accepts_comes_after_the_handshake(client_for: ClientFor) -> None:
+    app = Nacre()
+
+    @app.websocket("/ws")
+    async def handler(ws: WebSocket) -> None:
+        accepting = asyncio.create_task(ws.accept())
+        await asyncio.sleep(0)
+        await ws.close(4001, "at once")
+        await accepting
+        assert ws.state == "closed"
+
+    async with client_for(app) as client, client.websocket("/ws") as ws:
+        with pytest.raises(WebSocketDisconnect) as gone:
+            await ws.receive()
+    assert (gone.value.code, gone.value.reason) == (4001, "at once")
+
+
+async def test_the_end_is_told_by_a_new_exception_each_time(client_for: ClientFor) -> None:
+    app = Nacre()
+    depths: list[int] = []
+
+    @app.websocket("/ws")
+    async def handler(ws: WebSocket) -> None:
+        async for _ in ws:
+            pass
+        for _ in range(3):
+            with pytest.raises(WebSocketDisconnect) as gone:
+                await ws.send("x")
+            depths.append(len(gone.traceback))
+
+    async with client_for(app) as client, client.websocket("/ws"):
+        pass
+    assert depths[0] == depths[2]
+
+
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 70000])
 def test_codes_that_may_not_be_sent_are_refused(code: int) -> None:
     app = Nacre()
@@ -519,19 +609,27 @@ MISTAKES = [
     (with_body, {}, "takes `move` from the body, and a handshake has none"),
     (with_file, {}, "takes `file` from the body, and a handshake has none"),
     (lambda ws: None, {"subprotocols": ["a b"]}, "'a b' is no subprotocol"),
+    (Move, {}, "the handler of WebSocket `/ws` is class `Move`"),
+    (lambda ws: None, {"status_code": 201}, "WebSocket `/ws` has no option `status_code`"),
+    (lambda ws: None, {"methods": ["GET"]}, "WebSocket `/ws` has no option `methods`"),
     (lambda ws: None, {"origins": ["example.com"]}, "'example.com' is no origin"),
     (lambda ws: None, {"origins": ["https://example.com/"]}, "is no origin"),
     (lambda ws: None, {"max_message": 0}, "max_message=0"),
+    (lambda ws: None, {"ping": 0}, "ping=0"),
     (lambda ws: None, {"subprotocol": ["a"]}, "no option `subprotocol`"),
 ]
 
 
+def _compiled(handler: Any, options: dict[str, Any]) -> None:
+    app = Nacre()
+    app.websocket("/ws", **options)(handler)
+    app.compile()
+
+
 @pytest.mark.parametrize(("handler", "options", "message"), MISTAKES, ids=[row[2] for row in MISTAKES])
 def test_mistakes_are_found_at_startup(handler: Any, options: dict[str, Any], message: str) -> None:
-    app = Nacre()
     with pytest.raises(ConfigurationError) as error:
-        app.websocket("/ws", **options)(handler)
-        app.compile()
+        _compiled(handler, options)
     assert message in str(error.value)
     assert "test_websockets.py" in str(error.value)
 
@@ -582,3 +680,38 @@ async def test_only_websocket_places_a_layer_before_handshakes_alone(client_for:
     assert seen == ["/ws"]
 
 
+def test_over_wsgi_a_silent_client_is_asked_and_given_up() -> None:
+    app = Nacre()
+    ended: list[int | None] = []
+
+    @app.websocket("/ws", ping=0.05)
+    async def handler(ws: WebSocket) -> None:
+        async for _ in ws:
+            pass
+        ended.append(ws.close_code)
+
+    # The client of these tests answers pings where it is read from, so it has to be one that never reads.
+    ours, theirs = socket.socketpair()
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/ws",
+        "SCRIPT_NAME": "",
+        "QUERY_STRING": "",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": "testserver",
+        "HTTP_UPGRADE": "websocket",
+        "HTTP_CONNECTION": "Upgrade",
+        "HTTP_SEC_WEBSOCKET_VERSION": "13",
+        "HTTP_SEC_WEBSOCKET_KEY": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.url_scheme": "http",
+        "gunicorn.socket": theirs,
+    }
+    with ours, theirs:
+        body = app(environ, lambda status, headers, exc_info=None: None)
+        with pytest.raises(BrokenPipeError):
+            next(iter(body))
+        answer = ours.recv(4096)
+    app.close()
+    assert b"\r\n\r\n\x89\x00" in answer  # the handshake's answer, and a ping without payload
+    assert ended == [1006]

@@ -12,9 +12,10 @@ import pydantic
 import pytest
 
 from nacre.binding.marks import Constraints
-from nacre.binding.models import decode_untyped, group_parser, json_parser
+from nacre.binding.models import group_parser, json_parser
 from nacre.binding.parser import FAILURES, Parser
 from nacre.binding.scalars import text_parser
+from nacre.binding.untyped import decode_untyped
 from nacre.codecs import encode_json
 from nacre.errors import BadRequest, ErrorItem
 

@@ -414,5 +414,6 @@ def test_cycle_is_shown_with_places():
     with pytest.raises(ConfigurationError) as caught:
         app.compile()
     [problem] = caught.value.problems
-    a, b = (f"`{one.__qualname__}` ({Location.of(one)})" for one in (left, right))
-    assert problem.what.endswith(f"needs providers that need each other: {a} → {b} → {a}")
+    a, b = (f"`{one.__qualname__}`" for one in (left, right))
+    assert problem.what.endswith(f"needs providers that need each other: {a} → {b} ({Location.of(right)}) → {a}")
+    assert problem.where == Location.of(left)

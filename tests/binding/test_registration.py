@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import decimal
+import enum
 import inspect
 import textwrap
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
 
 class Point(msgspec.Struct):
     x: int
+
+
+class Colour(enum.Enum):
+    RED = "red"
 
 
 class Session: ...
@@ -64,6 +71,19 @@ def model_for_get(id, point: Point): ...
 def bad_pattern(id, q: str = Query(pattern="(")): ...
 def wrong_constraint(id, q: int = Query(min_length=3)): ...
 def model_in_cookie(id, q: list[Point] = Cookie(alias="q")): ...
+
+
+def bad_header(id, q: str = Header(alias="a b\n")): ...
+def bad_header_from_name(id, größe: str = Header()): ...
+def misspelt_in_annotation(id, q: Annotated[int, Query(min_lenght=3)]): ...
+def text_for_int(id, a: int = "abc"): ...
+def text_for_marked_int(id, a: int = Query("abc")): ...
+def number_for_text(id, a: Annotated[str, Query()] = 3): ...
+def text_for_optional(id, a: int | None = "abc"): ...
+def text_for_bool(id, a: bool = "no"): ...
+def value_for_enum(id, a: Colour = "red"): ...
+def other_literal(id, a: Literal["x", "y"] = "z"): ...
+def text_for_date(id, a: date = "2026-01-01"): ...
 
 
 class Derived(Request): ...
@@ -115,6 +135,20 @@ MISTAKES = {
     ),
     "bad pattern": (bad_pattern, {}, "takes `q` annotated `str` from the query", "annotate a type"),
     "constraint of another type": (wrong_constraint, {}, "min_length", "annotate a type"),
+    "header that no client can send": (bad_header, {}, r"takes `q` from the header 'a b\n', which no client", "dashes"),
+    "name that is no header": (bad_header_from_name, {}, r"from the header 'gr\xf6\xdfe', which no client", "dashes"),
+    "text for a number": (text_for_int, {}, "takes `a` annotated `int`, and its default is 'abc'", "of its type"),
+    "text for a number, in a marker": (
+        text_for_marked_int,
+        {},
+        "`a` annotated `int`, and its default is 'abc'",
+        "type",
+    ),
+    "number for text": (number_for_text, {}, "annotated `str`, and its default is 3", "of its type"),
+    "text for a bool": (text_for_bool, {}, "annotated `bool`, and its default is 'no'", "of its type"),
+    "text for an enum": (value_for_enum, {}, "annotated `Colour`, and its default is 'red'", "of its type"),
+    "none of the literals": (other_literal, {}, "and its default is 'z'", "of its type"),
+    "text for a date": (text_for_date, {}, "annotated `date`, and its default is '2026-01-01'", "of its type"),
     "models in a cookie": (model_in_cookie, {}, "takes `q` annotated `list[", "annotate a type"),
 }
 
@@ -180,6 +214,63 @@ def test_model_of_another_function_is_found_in_its_closure():
     names: dict[str, Any] = {"__name__": "made"}
     exec(textwrap.dedent(source), names)  # noqa: S102 - the program above
     names["build"]().compile()
+
+
+def test_default_of_a_union_is_of_one_of_its_types():
+    app = Nacre()
+    app.get("/<id>")(text_for_optional)
+    [problem] = problems_of(app)
+    assert "takes `a` annotated `int | None`, and its default is 'abc'" in problem
+
+
+class Nothing: ...
+
+
+NOTHING = Nothing()
+
+
+def fitting_defaults(
+    a: int = None,  # noqa: RUF013 - older code is written so
+    b: float = 1,
+    c: decimal.Decimal = 0,
+    d: bool | int = True,
+    e: date = datetime(2026, 1, 1),
+    f: Literal["x"] | None = None,
+    g: list[int] = [],  # noqa: B006
+    h: str = NOTHING,
+    i: Annotated[int, msgspec.Meta(ge=3)] = 1,
+    j: Colour = Colour.RED,
+    k: int = Query(default_factory=lambda: 3),
+): ...
+
+
+def test_defaults_that_fit_or_stand_for_absence_are_taken():
+    app = Nacre()
+    app.get("/")(fitting_defaults)
+    app.compile()
+
+
+@pytest.mark.parametrize(
+    ("mark", "options", "message"),
+    [
+        (Query, {"min_lenght": 3}, r"^Query has no keyword `min_lenght` \(.*:\d+\)\n +did you mean `min_length`\?"),
+        (Header, {"aliass": "x"}, "Header has no keyword `aliass` .*\n +did you mean `alias`"),
+        (Path, {"zzz": 3}, "Path has no keyword `zzz` .*\n +it has alias, default_factory, deprecated"),
+        (Body, {"content_typ": "x"}, "Body has no keyword `content_typ` .*\n +did you mean `content_type`"),
+        (Query, {"content_type": "x"}, "Query has no keyword `content_type`"),
+    ],
+    ids=["near", "another", "unlike any", "of a body", "of another marker"],
+)
+def test_marker_refuses_keywords_that_it_lacks(mark, options, message):
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        mark(**options)
+    assert caught.value.problems[0].where.file == __file__
+
+
+def test_misspelt_keyword_in_an_annotation_is_told_with_the_function():
+    what, fix = problem_of(misspelt_in_annotation).split(" | ")
+    assert what == "handler `misspelt_in_annotation`: Query has no keyword `min_lenght`"
+    assert fix == "did you mean `min_length`?"
 
 
 def test_marker_refuses_two_defaults_at_once():

@@ -279,6 +279,26 @@ PROGRAMS: dict[str, list[Ask]] = {
         Ask("GET /waves", 206, text="wave wave ", type="text/x-waves", printed="closed\n"),
         Ask("HEAD /waves", 206, body=b"", type="text/x-waves", printed="closed\n"),
     ],
+    "e28_events": [
+        Ask(
+            "GET /waves",
+            body="".join([*(f'data: {{"wave":{n}}}\n\n' for n in range(10)), "event: end\ndata: calm\n\n"]).encode(),
+            type="text/event-stream",
+            headers={"cache-control": "no-store", "x-accel-buffering": "no", "content-length": None},
+        ),
+        Ask(
+            "GET /pushed",
+            body=b'id: 0\ndata: {"wave":0}\n\nid: 1\ndata: {"wave":1}\n\nid: 2\ndata: {"wave":2}\n\n'
+            b"retry: 2500\nevent: end\ndata: calm\n\n",
+        ),
+        Ask(
+            "GET /log",
+            body=b"id: 3\ndata: entry 3\ndata: signed\n\nid: 4\ndata: entry 4\ndata: signed\n\n",
+            sent={"headers": {"last-event-id": "2"}},
+        ),
+        Ask("GET /log", 422, sent={"headers": {"last-event-id": "two"}}),
+        Ask("HEAD /buoy", body=b"", type="text/event-stream"),
+    ],
     "e24_default_type": [
         Ask("GET /", text="<h1>Reef</h1>", type="text/html; charset=utf-8"),
         Ask("GET /other/", text="<h1>Reef</h1>", type=TEXT),

@@ -1,5 +1,7 @@
 """Programs that need more than a table: files, lifespans, URLs that come back, a test written by a user."""
 
+import time
+
 import pytest
 
 from nacre.testing import TestClient
@@ -127,3 +129,11 @@ async def test_templates_are_rendered_in_every_form(pages, client_for):
     async with client_for(pages) as client:
         for ask in PAGES:
             await ask.put_to(client)
+
+
+async def test_events_end_with_the_client(client_for, capsys):
+    started = time.monotonic()
+    async with client_for(load("e28_events").app).stream("GET", "/buoy") as response:
+        assert await anext(response) == b"data: afloat\n\n"
+    assert time.monotonic() - started < 1.5
+    assert capsys.readouterr().out == "nobody listens any more\n"

@@ -12,7 +12,7 @@ import pytest
 from nacre import CallNext, Form, Header, Nacre, Request, Response, WSGIMiddleware, wait
 from nacre.body import Body
 from nacre.errors import RequestTimeout
-from nacre.forms import URLENCODED
+from nacre.fields import URLENCODED
 from nacre.testing import TestClient
 from rules.application import Gate
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from nacre import Group, Middleware, Nacre, Provide, Request, Response, abort
-from nacre.errors import ConfigurationError, WebSocketDisconnect
+from nacre import Group, Middleware, Nacre, Provide, Request, Response, StreamingResponse, abort
+from nacre.errors import ClientDisconnect, ConfigurationError, WebSocketDisconnect
 from nacre.testing import HandshakeDenied, TestClient
 from nacre.websocket import WebSocket
 from rules.application import Gate
@@ -137,6 +137,72 @@ async def test_m66_a_layer_may_refuse_what_the_handler_has_accepted(client_for: 
     assert [event.what for event in log.events] == ["cancelled"]
 
 
+async def test_m66_a_handler_that_goes_on_after_a_refusal_is_told_that_it_is_over(client_for: ClientFor) -> None:
+    told: list[str] = []
+
+    async def second_thoughts(request: Request, call_next: Any) -> Any:
+        await call_next(request)
+        return Response("no", 403)
+
+    async def handler(ws: WebSocket) -> None:
+        try:
+            await ws.accept()
+        except asyncio.CancelledError:
+            told.append(ws.state)
+        for call in (ws.send("x"), ws.receive()):
+            try:
+                await call
+            except WebSocketDisconnect:
+                told.append("gone")
+
+    async with client_for(application([second_thoughts], handler)) as client:
+        with pytest.raises(HandshakeDenied):
+            async with client.websocket("/ws"):
+                pass
+    assert told == ["closed", "gone", "gone"]
+
+
+async def test_m66_a_task_that_accepts_while_the_handler_fails_is_let_go(client_for: ClientFor) -> None:
+    tasks: list[asyncio.Task[None]] = []
+
+    async def handler(ws: WebSocket) -> None:
+        tasks.append(asyncio.create_task(ws.accept()))
+        await asyncio.sleep(0)
+        abort(403)
+
+    async with client_for(application([], handler)) as client:
+        with pytest.raises(HandshakeDenied) as denied:
+            async with client.websocket("/ws"):
+                pass
+    assert denied.value.response.status == 403
+    assert isinstance(tasks[0].exception(), ClientDisconnect)
+
+
+async def copy(request: Request, call_next: Any) -> Any:
+    response = await call_next(request)
+    return Response(response.body, response.status, response.raw_headers)
+
+
+async def break_off(request: Request, call_next: Any) -> Any:
+    async def pieces() -> Any:
+        yield b"a"
+        raise ZeroDivisionError
+
+    return StreamingResponse(pieces(), 403)
+
+
+@pytest.mark.parametrize("layer", [copy, break_off], ids=lambda layer: layer.__name__)
+async def test_m67_a_response_that_cant_answer_a_handshake_is_a_500_and_logged_once(
+    client_for: ClientFor, layer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with client_for(application([layer], echo)) as client:
+        with pytest.raises(HandshakeDenied) as denied:
+            async with client.websocket("/ws"):
+                pass
+    assert denied.value.response.status == 500
+    assert len(caplog.records) == 1
+
+
 ORIGINS = [
     # (Origin, Host, allowed by the route, let in)
     (None, "testserver", (), True),
@@ -158,6 +224,11 @@ ORIGINS = [
     ("chrome-extension://testserver", "testserver", (), False),
     ("http://testserver, http://evil", "testserver", (), False),
     ("http://testserver/", "testserver", (), False),
+    ("http://testserver.", "testserver", (), False),
+    ("http://[::1]:8000", "[::1]:8000", (), True),
+    ("http://[::1]:8000", "[::2]:8000", (), False),
+    ("https://app.example", "testserver", ("https://app.example:443",), True),
+    ("chrome-extension://abc", "testserver", ("chrome-extension://abc",), True),
     ("https://app.example", "testserver", ("https://app.example",), True),
     ("HTTPS://APP.example", "testserver", ("https://App.example",), True),
     ("http://app.example", "testserver", ("https://app.example",), False),
@@ -239,6 +310,72 @@ async def test_m67_asgi_layers_inside_the_chain_see_a_websocket_scope_and_its_me
         assert "websocket.disconnect" in own
 
 
+class Passing:
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
+async def test_m67_asgi_layers_change_nothing_of_how_a_connection_ends(client_for: ClientFor) -> None:
+    told: list[type[BaseException]] = []
+    app = Nacre(middlewares=[Passing])
+    group = Group("/g", middlewares=[Passing])
+    app.include(group)
+
+    @group.websocket("/closes")
+    async def closes(ws: WebSocket) -> None:
+        await ws.accept()
+        await ws.close(4001, "bye")
+
+    @group.websocket("/pushes")
+    async def pushes(ws: WebSocket) -> None:
+        await ws.receive()
+        try:
+            while True:
+                await ws.send("x")
+                await asyncio.sleep(0)
+        except BaseException as error:
+            told.append(type(error))
+            raise
+
+    async with client_for(app) as client:
+        async with client.websocket("/g/closes") as ws:
+            with pytest.raises(WebSocketDisconnect) as gone:
+                await ws.receive()
+        assert (gone.value.code, gone.value.reason) == (4001, "bye")
+        async with client.websocket("/g/pushes") as ws:
+            await ws.send("go")
+            await ws.receive()
+            await ws.drop()
+    assert told == [WebSocketDisconnect]
+
+
+async def test_m67_an_asgi_application_is_told_where_it_sends_that_the_client_is_gone(client_for: ClientFor) -> None:
+    told: list[type[BaseException]] = []
+
+    async def foreign(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "websocket"
+        await receive()
+        await send({"type": "websocket.accept"})
+        try:
+            while True:
+                await send({"type": "websocket.send", "text": "x"})
+                await asyncio.sleep(0)
+        except BaseException as error:
+            told.append(type(error))
+            raise
+
+    app = Nacre()
+    app.mount("/foreign", foreign)
+    async with client_for(app) as client, client.websocket("/foreign") as ws:
+        assert await ws.receive() == "x"
+        await ws.drop()
+    assert len(told) == 1
+    assert issubclass(told[0], OSError)
+
+
 def test_m67_a_wsgi_layer_in_front_of_a_websocket_is_refused_at_startup(log: Recorder) -> None:
     app = application([wsgi(log, "L0", lambda: None, lambda: None)], echo)
     message = r"layer `L0` .* stands in front of a WebSocket(.|\n)*skip=\"WEBSOCKET\""
@@ -288,6 +425,75 @@ async def test_m68_an_exception_before_accept_is_a_500(
                     pass
     assert denied.value.response.status == 500
     assert len(caplog.records) == 1
+
+
+async def test_m68_the_log_names_the_layer_that_failed_in_front_of_a_websocket(
+    client_for: ClientFor, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def failing(request: Request, call_next: Any) -> Any:
+        raise ZeroDivisionError
+
+    async with client_for(application([failing], echo)) as client:
+        for path in ("/ws", "/nowhere"):
+            with pytest.raises(HandshakeDenied):
+                async with client.websocket(path):
+                    pass
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert all("failed in layer `" in line and "failing" in line for line in told)
+
+
+async def test_m68_the_end_of_another_connection_is_an_exception_of_the_handler(
+    client_for: ClientFor, caplog: pytest.LogCaptureFixture
+) -> None:
+    others: list[WebSocket] = []
+
+    async def handler(ws: WebSocket) -> None:
+        async for message in ws:
+            if message == "join":
+                others.append(ws)
+                await ws.send("joined")
+            else:
+                await others[0].send(message)
+
+    async with client_for(application([], handler)) as client, client.websocket("/ws") as ws:
+        async with client.websocket("/ws") as other:
+            await other.send("join")
+            await other.receive()
+        await ws.send("x")
+        with pytest.raises(WebSocketDisconnect) as gone:
+            await ws.receive()
+    assert gone.value.code == 1011
+    assert len(caplog.records) == 1
+
+
+async def test_m69_tasks_of_a_handler_may_leave_it_uncaught_that_the_client_has_left(
+    client_for: ClientFor, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended: list[int | None] = []
+
+    async def handler(ws: WebSocket) -> None:
+        async def read() -> None:
+            while True:
+                await ws.receive()
+
+        async def write() -> None:
+            while True:
+                await ws.send("x")
+                await asyncio.sleep(0)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(read())
+                group.create_task(write())
+        finally:
+            ended.append(ws.close_code)
+
+    async with client_for(application([], handler)) as client, client.websocket("/ws") as ws:
+        await ws.receive()
+        await ws.drop()
+    assert ended in ([1006], [1005])
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("leave", ["close", "drop"])

@@ -224,6 +224,39 @@ def gated_sync(request: Request) -> Response:
     return StreamingResponse(pieces())
 
 
+@app.sse("/sse", ping=0.2, middlewares=LAYERS)
+async def sse(request: Request) -> AsyncIterator[Any]:
+    """An event, and another one when `/open` is asked for."""
+    gate = gates[request.query["key"]] = asyncio.Event()
+    try:
+        yield {"number": 1}
+        await gate.wait()
+        yield {"number": 2}
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        record(request, "cancelled")
+        raise
+    finally:
+        record(request, "finally")
+
+
+@app.get("/background", middlewares=LAYERS)
+async def background(request: Request) -> Response:
+    """Work that goes on after the response until `/open` is asked for."""
+    gate = gates[request.query["key"]] = threading.Event()
+
+    def work() -> None:
+        gate.wait(10)
+        record(request, "background")
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"first"
+
+    if request.query["kind"] == "stream":
+        return StreamingResponse(pieces(), background=work)
+    return PlainTextResponse("first", background=work)
+
+
 @app.get("/open")
 async def open_gate(request: Request) -> None:
     gates.pop(request.query["key"]).set()

@@ -17,12 +17,20 @@ PACKAGE = Path(__file__).parents[2] / "src" / "nacre"
 # string may import each other; between strings nothing is imported, unless SIDEWAYS says so. A folder's name stands for
 # everything in it. The package itself stands above `app`: only dialects and tools may write `from nacre import …`.
 LEVELS: dict[str, list[str]] = {
-    "wire": ["errors headers cookies urls media codecs lazy forms multipart"],
-    "messages": ["types state body request response route documentation streams threads callables"],
+    "wire": [
+        "errors headers cookies urls media codecs lazy fields urlencoded multipart filenames etags ranges disposition"
+        " eventstream logline pieces codings"
+    ],
+    "messages": [
+        "types state body request response route documentation streams threads callables forms uploads filebody"
+        " websocket tasks"
+    ],
     "core": ["routing", "binding", "results shaping", "chain"],
-    "edges": ["transports", "files"],  # each feature module will be a string of its own
+    # Each feature module is a string of its own.
+    "edges": ["transports", "sse", "files representations", "templates", "compression", "decompression", "conditional"],
     "app": [
-        "app groups declare collector compiler sites mounts placement ordering overrides lifespan describe server pages"
+        "app groups declare collector compiler sites mounts placement ordering overrides lifespan describe server pages",
+        "static",
     ],
     "package": ["__init__"],
     "dialects": ["dialects.microdot", "dialects.madara", "dialects.flama", "dialects.blacksheep", "dialects.rapidy"],
@@ -31,13 +39,25 @@ LEVELS: dict[str, list[str]] = {
 
 # (importer, imported) between strings of one level, by their first word.
 SIDEWAYS = {
+    ("static", "app"),  # a directory of files is a group
     ("chain", "results"),  # what a layer returns is made into a response
     ("cli", "openapi"),  # `nacre openapi` writes the document
     ("chain", "binding"),  # an onion layer's other parameters are bound like a handler's
 }
 
 # Loaded by what needs them, when it needs them.
-NOT_WITH_NACRE = ["granian", "click", "multipart", "jinja2", "uvloop", "nacre_openapi_ui"]
+NOT_WITH_NACRE = [
+    "granian",
+    "click",
+    "multipart",
+    "jinja2",
+    "minijinja",
+    "uvloop",
+    "nacre_openapi_ui",
+    "brotli",
+    "isal",
+    "backports.zstd",
+]
 
 
 def module_name(path: Path) -> str:

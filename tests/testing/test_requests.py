@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import re
+
 import pytest
+from werkzeug.formparser import parse_form_data
 
 from nacre import Nacre, RedirectResponse, Request, Response
 from nacre.testing import TestClient
@@ -65,9 +69,15 @@ BODIES = [
     ),
     pytest.param(
         {"form": {"a": "1 2", "b": ["x", "&"]}},
-        [("content-type", "application/x-www-form-urlencoded"), ("content-length", "16")],
+        [("content-type", "application/x-www-form-urlencoded"), ("content-length", "17")],
         "a=1%202&b=x&b=%26",
         id="form",
+    ),
+    pytest.param(
+        {"data": {"a": "1 2", "b": ["x", "&"]}},
+        [("content-type", "application/x-www-form-urlencoded"), ("content-length", "17")],
+        "a=1%202&b=x&b=%26",
+        id="data",
     ),
     pytest.param(
         {"json": 1, "headers": {"content-type": "text/x"}},
@@ -82,8 +92,6 @@ BODIES = [
 async def test_bodies_arrive_with_what_describes_them(client_for, app, options, headers, body):
     got = (await client_for(app).post("/x", **options)).json()
     described = [pair for pair in got["headers"] if pair[0].startswith(("content-", "transfer-"))]
-    if "form" in options:
-        headers = [headers[0], ("content-length", str(len(body)))]
     assert (sorted(map(tuple, described)), got["body"]) == (sorted(headers), body)
 
 
@@ -95,15 +103,135 @@ async def test_chunks_may_come_from_an_async_iterable(client_for, app):
     assert (await client_for(app).post("/x", content=chunks())).json()["body"] == "ab"
 
 
-async def test_two_bodies_are_refused(client_for, app):
-    with pytest.raises(TypeError, match="only one of `json`, `form` and `content`"):
-        client_for(app).post("/x", json=1, content=b"")
+TWO_BODIES = [{"json": 1, "content": b""}, {"json": None, "form": {}}, {"data": {}, "content": b""}]
+TWO_BODIES += [{"files": {}, "json": 1}, {"files": {}, "content": b""}]
+
+
+@pytest.mark.parametrize("options", TWO_BODIES, ids=" and ".join)
+async def test_two_bodies_are_refused(client_for, app, options):
+    with pytest.raises(TypeError, match=r"only one of `json`, a form \(`form`, `data`, `files`\) and `content`"):
+        client_for(app).post("/x", **options)
+
+
+def posted(got):
+    """The fields and files of a multipart body, as another library reads it."""
+    headers = dict(got["headers"])
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "CONTENT_TYPE": headers["content-type"],
+        "CONTENT_LENGTH": headers["content-length"],
+        "wsgi.input": io.BytesIO(got["body"].encode("latin-1")),
+    }
+    _, form, files = parse_form_data(environ)
+    contents = []
+    for name, several in files.lists():
+        for one in several:
+            contents.append((name, one.filename, one.content_type, one.read()))
+            one.close()
+    return list(form.items(multi=True)), contents
+
+
+FILES = {
+    "bytes": ({"a": b"\x00\xff"}, [("a", "a", "application/octet-stream", b"\x00\xff")]),
+    "name and bytes": ({"a": ("p.png", b"x")}, [("a", "p.png", "image/png", b"x")]),
+    "name and text": ({"a": ("n.txt", "é")}, [("a", "n.txt", "text/plain", "é".encode())]),
+    "name, content and type": ({"a": ("p.png", b"x", "image/x")}, [("a", "p.png", "image/x", b"x")]),
+    "unknown ending": ({"a": ("p.zzz", b"")}, [("a", "p.zzz", "application/octet-stream", b"")]),
+    "several": (
+        {"a": [b"1", ("b.txt", b"2")]},
+        [("a", "a", "application/octet-stream", b"1"), ("a", "b.txt", "text/plain", b"2")],
+    ),
+    "pairs": (
+        [("a", ("1.txt", b"1")), ("b", ("2.txt", b"2"))],
+        [("a", "1.txt", "text/plain", b"1"), ("b", "2.txt", "text/plain", b"2")],
+    ),
+    "names outside ASCII": ({"é": ("ü.txt", b"x")}, [("é", "ü.txt", "text/plain", b"x")]),
+    "none": ({}, []),
+}
+
+
+@pytest.mark.parametrize(("files", "expected"), FILES.values(), ids=FILES)
+async def test_files_are_posted(client_for, app, files, expected):
+    got = (await client_for(app).post("/x", files=files)).json()
+    assert posted(got) == ([], expected)
+
+
+@pytest.mark.parametrize("name", ["data", "form"])
+async def test_fields_ride_along_with_files(client_for, app, name):
+    options = {name: {"a": "1 é", "b": [2, 3]}, "files": {"c": ("c.txt", b"x"), "d": (None, "plain")}}
+    got = (await client_for(app).post("/x", **options)).json()
+    fields = [("a", "1 é"), ("b", "2"), ("b", "3"), ("d", "plain")]
+    assert posted(got) == (fields, [("c", "c.txt", "text/plain", b"x")])
+
+
+def test_file_of_the_disk_is_posted(app, transport, tmp_path):
+    path = tmp_path / "note.html"
+    path.write_bytes(b"<p>")
+    client = TestClient(app, transport)
+    assert posted(client.post("/x", files={"a": path}).json()) == ([], [("a", "note.html", "text/html", b"<p>")])
+    client.close()
+
+
+async def test_names_of_files_can_not_write_header_fields(client_for, app):
+    got = (await client_for(app).post("/x", files={'a"\r\nx: 1': ('b"\r\n\r\n', b"")})).json()
+    assert 'name="a%22%0D%0Ax: 1"; filename="b%22%0D%0A%0D%0A"\r\n' in got["body"]
+
+
+async def test_each_multipart_body_has_its_own_boundary(client_for, app):
+    client = client_for(app)
+    first, second = [(await client.post("/x", files={"a": b"x"})).json() for _ in range(2)]
+    assert first["headers"] != second["headers"]
+    assert first["body"] != second["body"]
+
+
+WRONG_FORMS = {
+    "path as text": ({"files": {"a": "note.txt"}}, "the file 'a' is of type str; give bytes, a Path, or a tuple"),
+    "tuple of too much": ({"files": {"a": (1, 2, 3, 4)}}, "the file 'a' is a tuple of int, int, int, int; give"),
+    "no content": ({"files": {"a": ("x", None)}}, "the file 'a' is a tuple of str, NoneType; give"),
+    "text with files": ({"form": "a=1", "files": {}}, "as a mapping or pairs, not as a str"),
+    "text as data": ({"data": "a=1"}, "a body as it is goes by `content`"),
+    "bytes as data": ({"data": b"a=1"}, "a body as it is goes by `content`"),
+    "form and data": ({"data": {}, "form": {}}, "`data` and `form` are the same"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), WRONG_FORMS.values(), ids=WRONG_FORMS)
+async def test_forms_that_can_not_be_sent_are_refused(client_for, app, options, message):
+    with pytest.raises(TypeError, match=message):
+        client_for(app).post("/x", **options)
+
+
+UNKNOWN = [
+    ("get", {"parms": {}}, "there is no option `parms` here; did you mean `params`?"),
+    ("post", {"jason": {}}, "there is no option `jason` here; did you mean `json`?"),
+    ("get", {"follow_redirect": True}, "did you mean `follow_redirects`?"),
+    (
+        "post",
+        {"zzz": b""},
+        "there are content, cookies, data, disconnect_after, files, follow_redirects, form, headers",
+    ),
+]
+
+
+@pytest.mark.parametrize(("method", "options", "message"), UNKNOWN, ids=["params", "json", "redirects", "unlike any"])
+async def test_unknown_options_are_refused(client_for, app, method, options, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        getattr(client_for(app), method)("/x", **options)
+
+
+@pytest.mark.parametrize("option", ["follow_redirects", "form_data"])
+async def test_unknown_options_of_a_stream_are_refused(client_for, app, option):
+    with pytest.raises(TypeError, match=f"there is no option `{option}` here"):
+        client_for(app).stream("GET", "/x", **{option: True})
 
 
 TARGETS = [
     pytest.param("/a?b=1", {}, "/a", "b=1", id="query in the path"),
     pytest.param("/a?b=1", {"query": {"c": [2, 3]}}, "/a", "b=1&c=2&c=3", id="query appended"),
     pytest.param("/a", {"query": "x=%20"}, "/a", "x=%20", id="query as text"),
+    pytest.param("/a?b=1", {"params": {"c": "d e"}}, "/a", "b=1&c=d%20e", id="params"),
+    pytest.param("/a", {"params": [("c", 1), ("c", 2)]}, "/a", "c=1&c=2", id="params as pairs"),
+    pytest.param("/a?b=1", {"query": "c=2", "params": {"d": 3}}, "/a", "b=1&c=2&d=3", id="query and params"),
     pytest.param("/%C3%A9", {}, "/é", "", id="escapes"),
     pytest.param("/é", {}, "/é", "", id="text outside ASCII"),
 ]

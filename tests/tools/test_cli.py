@@ -218,6 +218,14 @@ def test_chain_is_matched_like_a_request(shop, arguments, expected):
     assert expected in output_of("chain", *arguments, "--app", "shop:app")
 
 
+def test_chain_of_a_websocket(folder):
+    (folder / "app.py").write_text(
+        "from nacre import Nacre\napp = Nacre()\n@app.websocket('/ws')\nasync def handler(ws): ...\n"
+    )
+    assert "goes to WEBSOCKET /ws, named handler (app.py:3)\n" in output_of("chain", "websocket", "/ws")
+    assert "is refused with 426: Upgrade Required\n" in output_of("chain", "/ws")
+
+
 def test_chain_of_a_redirect(folder):
     (folder / "app.py").write_text(
         "from nacre import Nacre\napp = Nacre(slashes='redirect')\n@app.get('/a/')\ndef handler(request): return ''\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,8 +11,10 @@ from nacre.binding.inputs import BODY_SOURCES, Input
 from nacre.binding.marks import Constraints
 from nacre.binding.parser import Parser
 from nacre.binding.scalars import text_parser
+from nacre.binding.uploads import load_files, size_limits
 from nacre.errors import BadRequest, ErrorItem, UnsupportedMediaType
-from nacre.forms import CODECS, MULTIPART, URLENCODED, FormData
+from nacre.fields import CODECS, MULTIPART, URLENCODED
+from nacre.forms import FormData
 from nacre.media import is_json, parse_media_type
 from nacre.request import Request
 
@@ -66,6 +68,22 @@ async def read_form(request: Request) -> FormData:
     if request.body_fields()[0] is None and not await request.body_reader.read():
         return FormData()
     return await request.form()
+
+
+def form_reader(inputs: Iterable[Input]) -> Callable[[Request], Awaitable[FormData]]:
+    """What reads the form for these inputs, with the bytes that they take of its files in memory."""
+    limits = {one.key: size_limits(one.type, one.mark.constraints) for one in inputs if one.source == "file"}
+    wanted = [(key, found) for key, found in limits.items() if found is not None]
+    if not wanted:
+        return read_form
+
+    async def read_and_load(request: Request) -> FormData:
+        form = await read_form(request)
+        for key, found in wanted:
+            await load_files(form.files(key), found)
+        return form
+
+    return read_and_load
 
 
 def is_form(content_type: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from nacre.binding.bodies import body_check
+from nacre.binding.bodies import body_check, form_reader
 from nacre.binding.injection import Injection
 from nacre.binding.inputs import BODY_SOURCES
 from nacre.binding.plan import Plan, Site
@@ -119,12 +119,15 @@ def kind_of_call(function: Callable[..., Any]) -> Kind:
 
 def _body_reader(plan: Plan) -> Callable[[Request], Awaitable[object]]:
     """What receives a body for a thread; one of another media type is refused before, as on the event loop."""
-    check_body = body_check([one for one in plan.inputs if one.source in BODY_SOURCES])
+    readers = [one for one in plan.inputs if one.source in BODY_SOURCES]
+    check_body = body_check(readers)
+    read_form = form_reader(readers) if readers[0].source != "body" else None
 
     async def read(request: Request) -> object:
         try:
             check_body(request)
-            return await request.body_reader.read()
+            # A form may be larger than what is kept of it in memory.
+            return await (request.body_reader.read() if read_form is None else read_form(request))
         except HTTPError as error:
             error.refused_by = plan
             raise

@@ -162,6 +162,10 @@ class FormTexts:
     def getlist(self, key: str) -> list[str]:
         return list(self._form.texts(key))
 
+    def files(self, key: str) -> list[Any]:
+        """What a field has that isn't text, for a model that takes files too."""
+        return list(self._form.files(key))
+
     def keys(self) -> Iterable[str]:
         return [key for key in self._form.keys() if self._form.texts(key)]  # noqa: SIM118 - a multi-mapping
 
@@ -205,7 +209,11 @@ def read_group(
     found: dict[str, Any] = {}
     for one in wanted:
         key = one.key.replace("_", "-") if header else one.key
-        value = (fields.getlist(key) or None) if one.many else fields.get(key)
+        if one.is_file:
+            files = fields.files(key)
+            value = files if files and one.many else next(iter(files), None)
+        else:
+            value = (fields.getlist(key) or None) if one.many else fields.get(key)
         if value is not None:
             found[one.key] = value
     if not header:

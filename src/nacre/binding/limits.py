@@ -42,6 +42,16 @@ class Limit:
         return not isinstance(value, self.types) or isinstance(value, bool) or self.test(value)
 
 
+@dataclass(frozen=True, slots=True)
+class OutOfMemory:
+    """Stands for so many bytes that needn't be in memory to be counted."""
+
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+
 def fault(type_: str, message: str, **ctx: Any) -> ErrorItem:
     """An error of the value itself; whoever knows where the value stands completes `loc`."""
     item: ErrorItem = {"loc": [], "msg": message, "type": type_}
@@ -189,7 +199,7 @@ def _check_value(name: str, value: Any) -> None:
 _LENGTHS: dict[Family, tuple[str, tuple[type, ...], str]] = {
     "text": ("string_", (str,), "character"),
     "items": ("", (list, tuple, set, frozenset, dict), "item"),
-    "bytes": ("bytes_", (bytes, bytearray, memoryview), "byte"),
+    "bytes": ("bytes_", (bytes, bytearray, memoryview, OutOfMemory), "byte"),
 }
 
 

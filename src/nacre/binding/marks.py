@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, TypedDict, Unpack
@@ -143,10 +144,11 @@ _CONSTRAINTS = tuple(one.name for one in fields(Constraints))
 
 def _mark(source: Source, default: Any, options: MarkOptions, content_types: tuple[str, ...] = ()) -> Mark:
     given: dict[str, Any] = dict(options)
+    where = Location.of_caller()
+    _check_names(source, given, where)
     if default is ...:  # other frameworks write so that there is none
         default = MISSING
     constraints = Constraints(**{name: given.pop(name) for name in _CONSTRAINTS if name in given})
-    where = Location.of_caller()
     if default is not MISSING and "default_factory" in given:
         what = f"a {source} parameter has both a default and a default_factory"
         raise ConfigurationError(Problem(what, where, "keep one of them"))
@@ -160,3 +162,16 @@ def _mark(source: Source, default: Any, options: MarkOptions, content_types: tup
         where=where,
         **given,
     )
+
+
+def _check_names(source: Source, given: Iterable[str], where: Location) -> None:
+    """Raises ConfigurationError for keywords that no marker has."""
+    known = sorted(MarkOptions.__optional_keys__ | ({"content_type"} if source == "body" else set()))
+    problems: list[Problem] = []
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            fix = f"did you mean `{near[0]}`?" if near else f"it has {', '.join(known)}"
+            problems.append(Problem(f"{source.capitalize()} has no keyword `{name}`", where, fix))
+    if problems:
+        raise ConfigurationError(problems)

@@ -7,20 +7,18 @@ last one counts, but the value of each must fit. Decimals are finite and bounded
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, get_args, get_origin
 
 import msgspec
 
+from nacre.binding.collisions import EQUAL_KEYS, HARMLESS, Check, check_of, has_equal_keys
 from nacre.binding.faults import (
     BAD,
     INVALID,
-    NOT_JSON,
     TOO_DEEP,
     Node,
-    TooLarge,
     collect,
     place_in,
     shorten,
@@ -43,8 +41,11 @@ from nacre.binding.marks import MISSING, Constraints
 from nacre.binding.parser import FAILURES, GroupField, GroupParser, Parser, Unsupported
 from nacre.binding.readings import shown
 from nacre.binding.scalars import text_parser, texts_parser
-from nacre.binding.trees import check_json, check_metadata, inspected, tree
+from nacre.binding.trees import check_json, check_metadata, holds, inspected, is_raw, tree
+from nacre.binding.untyped import decode_untyped
+from nacre.binding.uploads import are_files, file_parser, files_parser, is_upload
 from nacre.errors import BadRequest, ErrorItem
+from nacre.uploads import UploadFile
 
 
 def json_parser(type_: Any, constraints: Constraints) -> Parser:
@@ -60,9 +61,40 @@ def json_parser(type_: Any, constraints: Constraints) -> Parser:
     info = inspected(type_)
     check_json(info)
     check_metadata(info)
-    decode = msgspec.json.Decoder(type_).decode
+    decode: Callable[[bytes], Any] = msgspec.json.Decoder(type_).decode
+    if holds(info, is_raw):
+        decode = _as_text(decode)
+    check = check_of(info)
+    if check is not None:
+        decode = _without_collisions(decode, check)
     parse = _checked(decode, finishing_of(info), _outer_limits(type_, constraints))
-    return Parser(parse, _Explanation(parse, type_, constraints, decode_untyped))
+    return Parser(parse, _Explanation(parse, type_, constraints, decode_untyped, check))
+
+
+def _without_collisions(decode: Callable[[bytes], Any], check: Check) -> Callable[[bytes], Any]:
+    """A decoder that refuses what `check` finds before it decodes."""
+
+    def parse(raw: bytes) -> Any:
+        if len(raw) > HARMLESS and _collision(check, raw, decode_untyped(raw)) is not None:
+            raise ValueError
+        return decode(raw)
+
+    return parse
+
+
+def _collision(check: Check, raw: bytes, data: Any) -> ErrorItem | None:
+    return EQUAL_KEYS if has_equal_keys(raw, data) else check(data)
+
+
+def _as_text(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """A decoder that looks at all of a body: what msgspec hands on as it is may be anything within its quotes."""
+
+    def parse(raw: bytes) -> Any:
+        if not raw.isascii():
+            raw.decode()
+        return decode(raw)
+
+    return parse
 
 
 def value_parser(type_: Any, constraints: Constraints) -> Parser:
@@ -108,9 +140,15 @@ class _Explanation:
     """What is wrong with a raw value; the tree that finds it is made when the first value is refused."""
 
     def __init__(
-        self, parse: Callable[[Any], Any], type_: Any, constraints: Constraints, read: Callable[[Any], Any]
+        self,
+        parse: Callable[[Any], Any],
+        type_: Any,
+        constraints: Constraints,
+        read: Callable[[Any], Any],
+        check: Check | None = None,
     ) -> None:
         self._parse = parse
+        self._check = check
         self._type = type_
         self._limits = _outer_limits(type_, constraints)
         self._read = read
@@ -120,6 +158,10 @@ class _Explanation:
         if self._tree is None:
             self._tree = tree(inspected(self._type))
         value = self._read(raw)
+        if self._check is not None and len(raw) > HARMLESS:
+            collision = _collision(self._check, raw, value)
+            if collision is not None:
+                return [{**collision}]
         try:
             found, made = collect(self._tree, value)
         except RecursionError:
@@ -137,42 +179,6 @@ class _Explanation:
         except FAILURES as error:
             return {**INVALID, "loc": place_in(str(error))}
         return INVALID
-
-
-# JSON that has been refused, once more without a type.
-
-# A text, which is left alone, or an integer that is longer than `int` takes.
-# SECURITY: what isn't JSON comes here too. A text that nobody closes reaches to the end, and every repetition is
-# possessive, so that no byte is looked at again from each place before it.
-_LONG_INTEGER = re.compile(rb'("(?:[^"\\]++|\\.)*+"?)|(?<![0-9.eE+-])(-?[0-9]{4301,}+)(?![0-9.eE])', re.DOTALL)
-_decode = msgspec.json.Decoder().decode
-
-
-def decode_untyped(data: bytes) -> Any:
-    """Decode JSON to plain data; numbers that no float or int holds become `TooLarge`.
-
-    Raises BadRequest if it isn't JSON, or is nested too deeply.
-    """
-    try:
-        return _decode(data)
-    except msgspec.ValidationError:
-        pass  # a number is out of range
-    except RecursionError:
-        raise BadRequest(TOO_DEEP) from None
-    except (msgspec.DecodeError, ValueError):
-        raise BadRequest(NOT_JSON) from None
-    try:
-        short = _LONG_INTEGER.sub(lambda found: found[1] or b"1e99999", bytes(data))
-        return msgspec.json.Decoder(float_hook=_float).decode(short)
-    except RecursionError:
-        raise BadRequest(TOO_DEEP) from None
-    except (msgspec.DecodeError, ValueError):
-        raise BadRequest(NOT_JSON) from None
-
-
-def _float(text: str) -> Any:
-    value = float(text)
-    return TooLarge(text) if value in (float("inf"), float("-inf")) else value
 
 
 # Models that take all fields of a source.
@@ -211,8 +217,7 @@ class _Group:
         parsers = [(field, _field_parser(cls, field)) for field in self.fields]
         # PERF: first what `parse` needs of a field nearly always, then the rest.
         self._readers = [
-            (field.key, field.name, list if field.many else str, parser.parse, field, parser)
-            for field, parser in parsers
+            (field.key, field.name, _raw_type(field), parser.parse, field, parser) for field, parser in parsers
         ]
         self._build = _builder(model)
         config = getattr(cls, "__struct_config__", None)
@@ -256,21 +261,20 @@ class _Group:
 def _fields(model: Any) -> tuple[GroupField, ...]:
     info: Any = inspected(model)
     types = field_types(model)
-    return tuple(
-        GroupField(
-            one.name,
-            one.encode_name,
-            types.get(one.name, Any),
-            kind_of(types.get(one.name, Any)) == "texts",
-            one.required,
-            MISSING if one.default is msgspec.NODEFAULT else one.default,
-        )
-        for one in info.fields
-    )
+    return tuple(_field(one, types.get(one.name, Any)) for one in info.fields)
+
+
+def _field(info: Any, type_: Any) -> GroupField:
+    is_file = is_upload(type_)
+    many = are_files(type_) if is_file else kind_of(type_) == "texts"
+    default = MISSING if info.default is msgspec.NODEFAULT else info.default
+    return GroupField(info.name, info.encode_name, type_, many, info.required, default, is_file)
 
 
 def _field_parser(cls: Any, field: GroupField) -> Parser:
     try:
+        if field.is_file:
+            return (files_parser if field.many else file_parser)(field.type, Constraints())
         return (texts_parser if field.many else text_parser)(field.type, Constraints())
     except Unsupported as error:
         raise Unsupported(f"its field `{cls.__qualname__}.{field.name}`: {error}") from None
@@ -294,6 +298,11 @@ def _whole(required: frozenset[str], values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _raw_type(field: GroupField) -> type:
+    """The type of what a field is read from."""
+    return list if field.many else UploadFile if field.is_file else str
+
+
 def _parse_field(field: GroupField, parser: Parser, raw: Any) -> Any:
     """Parse what a field has; a path's converter may have made a value of its text already."""
     if isinstance(raw, str) and not field.many:
@@ -306,7 +315,7 @@ def _parse_field(field: GroupField, parser: Parser, raw: Any) -> Any:
 def _explain_field(field: GroupField, parser: Parser, raw: Any) -> list[ErrorItem]:
     if field.many:
         return parser.explain(raw if isinstance(raw, list) else [raw])
-    return parser.explain(raw) if isinstance(raw, str) else [INVALID]
+    return parser.explain(raw) if isinstance(raw, _raw_type(field)) else [INVALID]
 
 
 def _dict_group(args: Sequence[Any], limits: Sequence[Limit]) -> GroupParser:

@@ -44,7 +44,10 @@ class Parser:
 
 @dataclass(frozen=True, slots=True)
 class GroupField:
-    """One field of a model that takes a whole source: `key` is its name on the wire, `many` that it may be repeated."""
+    """One field of a model that takes a whole source: `key` is its name on the wire, `many` that it may be repeated.
+
+    `is_file` says that it is a file, or several, which only forms have.
+    """
 
     name: str
     key: str
@@ -52,6 +55,7 @@ class GroupField:
     many: bool
     required: bool
     default: Any
+    is_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Deciding where each parameter of a function gets its value, once per function and place.
 
-The order is: the request; path variables by name; explicit markers; providers by type; simple types from the query; one
-body model. Nothing is decided by a parameter's name alone, except that a path variable has one. Where two readings fit,
+The order is: the request; path variables by name; explicit markers; providers by type; files of a form; simple types from
+the query; one body model. Nothing is decided by a parameter's name alone, except that a path variable has one. Where two readings fit,
 that is a problem that shows both.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import enum
 import inspect
+import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +24,7 @@ from nacre.binding.inputs import BODY_SOURCES, Input, leave_out
 from nacre.binding.kinds import kind_of
 from nacre.binding.marks import MISSING, Mark, Source
 from nacre.binding.models import group_parser, json_parser, value_parser
-from nacre.binding.parser import Parser, Unsupported
+from nacre.binding.parser import GroupParser, Parser, Unsupported
 from nacre.binding.plan import Argument, Call, Plan, Site, Slots, Value
 from nacre.binding.providers import Provider
 from nacre.binding.scalars import text_parser, texts_parser
@@ -32,7 +33,7 @@ from nacre.binding.singletons import Needs, Singleton
 from nacre.binding.uploads import RAW, are_files, bytes_parser, file_parser, files_parser, is_bytes, is_file, is_upload
 from nacre.callables import describe
 from nacre.errors import Location, Problem
-from nacre.headers import Headers
+from nacre.headers import Headers, check_name
 from nacre.media import is_json
 from nacre.request import Request
 from nacre.response import Response
@@ -358,12 +359,31 @@ class Planner:
         many = kind == "texts"
         parser = self._parser(parameter, mark, label, texts_parser if many else text_parser)
         key = mark.alias or (parameter.name.replace("_", "-") if mark.source == "header" else parameter.name)
-        key = key.lower() if mark.source == "header" else key
+        key = self._header_name(key, parameter, label) if mark.source == "header" else key
         return (
             None
             if parser is None
             else self._input(parameter, mark, parser, key, many=many, content_types=content_types)
         )
+
+    def _header_name(self, name: str, parameter: Parameter, label: str) -> str:
+        try:
+            return check_name(name)
+        except ValueError:
+            self._problem(
+                f"{label} takes `{parameter.name}` from the header {name!a}, which no client can send",
+                "a name is letters, digits and dashes, as in `X-Request-ID`",
+            )
+            return name
+
+    def _refuse_files(self, parser: GroupParser, parameter: Parameter, source: Source) -> None:
+        for field in parser.fields:
+            if field.is_file:
+                self._problem(
+                    f"{self.label} takes `{parameter.name}` {_shown(parameter.type)} from {_place(source)}, which has "
+                    f"no file for its field `{field.name}`",
+                    "take it from a form: `= Form()`",
+                )
 
     def _implicit(self, parameter: Parameter, label: str) -> Value | None:
         if parameter.default is not MISSING and self._open and self._open[-1].scope == "app":
@@ -416,7 +436,10 @@ class Planner:
         default = parameter.default if parameter.default is not MISSING else mark.default
         if default is MISSING and mark.default_factory is None and _is_optional(parameter.type):
             default = None  # text can't say null, so absence does
+        self._check_default(parameter, default)
         source = mark.source
+        if isinstance(parser, GroupParser) and source != "form":
+            self._refuse_files(parser, parameter, source)
         return Value(
             input=Input(
                 parameter.name,
@@ -434,13 +457,23 @@ class Planner:
             )
         )
 
+    def _check_default(self, parameter: Parameter, default: Any) -> None:
+        if default is MISSING or default is None or _may_be(default, parameter.type):
+            return
+        self._problem(
+            f"{self.label} takes `{parameter.name}` {_shown(parameter.type)}, and its default is {default!r:.60}",
+            "give it a default of its type, or annotate the default's type too",
+        )
+
     # Providers.
 
     def _provided(self, provider: Provider, label: str) -> Value | None:
         provider = self.site.settle(provider)
         if provider in self._open:
             circle = [*self._open[self._open.index(provider) :], provider]
-            shown = " → ".join(one.label.removeprefix("provider ") for one in circle)
+            # The place of the first, which is the last, is that of the problem.
+            between = [one.label.removeprefix("provider ") for one in circle[1:-1]]
+            shown = " → ".join([describe(provider.function), *between, describe(provider.function)])
             self.problems.append(
                 Problem(
                     f"{self.label} needs providers that need each other: {shown}",
@@ -567,7 +600,8 @@ def _fixed(parameters: Sequence[Parameter], given: Sequence[str]) -> dict[str, s
 
 
 _COLLECTIONS = (tuple, frozenset, list, dict, set)
-_PLAIN = (type(None), bool, int, float, str, bytes, Decimal, date, time, timedelta, UUID, enum.Enum, *_COLLECTIONS)
+_SINGLE = (bool, int, float, str, bytes, Decimal, date, time, timedelta, UUID, enum.Enum)
+_PLAIN = (type(None), *_SINGLE, *_COLLECTIONS)
 
 
 def _has_default_of_its_own(function: Callable[..., Any], parameter: Parameter) -> bool:
@@ -636,3 +670,15 @@ def _fits(made: type, kind: Any) -> bool:
     if isinstance(kind, type):
         return issubclass(made, kind) or (made is int and kind is float) or issubclass(kind, enum.Enum)
     return True  # a union or a Literal: the parser looks at the value
+
+
+def _may_be(default: Any, kind: Any) -> bool:
+    """Whether a default may be of a type; yes of what isn't plain: an object that stands for absence, say."""
+    if typing.get_origin(kind) is typing.Annotated:
+        kind = kind.__origin__
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return any(_may_be(default, one) for one in typing.get_args(kind))
+    if typing.get_origin(kind) is typing.Literal:
+        return default in typing.get_args(kind)
+    is_plain = isinstance(kind, type) and issubclass(kind, (types.NoneType, *_SINGLE)) and isinstance(default, _SINGLE)
+    return not is_plain or isinstance(default, kind) or (kind in (float, Decimal) and isinstance(default, int | float))

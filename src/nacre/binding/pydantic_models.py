@@ -9,20 +9,24 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from types import GenericAlias
 from typing import Annotated, Any, get_args, get_origin
+from uuid import UUID
 
 import msgspec
 from pydantic import AliasChoices, FailFast, Field, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError
 from pydantic.fields import FieldInfo
 
+from nacre.binding.collisions import COLLISION, HARMLESS, collide, containers
 from nacre.binding.faults import INVALID, NOT_JSON, TOO_DEEP, shorten
 from nacre.binding.kinds import kind_of, members_of, unwrap
 from nacre.binding.limits import MAX_ERRORS, bounded, families_of, limits_of
 from nacre.binding.marks import MISSING, Constraints
 from nacre.binding.parser import FAILURES, GroupField, GroupParser, Parser, Unsupported
+from nacre.binding.untyped import decode_untyped
 from nacre.errors import BadRequest, ErrorItem
 
 # Reads over a JSON text without making anything of it.
@@ -33,11 +37,15 @@ _decoder = json.JSONDecoder()
 def json_parser(type_: Any, constraints: Constraints) -> Parser:
     """The parser of a JSON body; its `explain` raises BadRequest for what isn't JSON."""
     strict = constraints.strict or None
-    explain_all = _adapter(type_, constraints).validate_json
+    adapter = _adapter(type_, constraints)
+    explain_all = adapter.validate_json
     validate = _adapter(_failing_fast(type_), constraints).validate_json
+    is_risky = _fills_sets(adapter.core_schema)
 
     def parse(raw: bytes) -> Any:
         _skim(raw)
+        if is_risky and len(raw) > HARMLESS and _may_collide(raw):
+            raise ValueError
         return validate(raw, strict=strict)
 
     def judge(raw: bytes) -> list[ErrorItem]:
@@ -47,9 +55,70 @@ def json_parser(type_: Any, constraints: Constraints) -> Parser:
             raise BadRequest(TOO_DEEP) from None
         except FAILURES:
             raise BadRequest(NOT_JSON) from None
+        if is_risky and len(raw) > HARMLESS and _may_collide(raw):
+            return [{**COLLISION}]
         return _judge(partial(explain_all, strict=strict), raw)
 
     return Parser(parse, lambda raw: judge(raw) or [INVALID], judge=judge)
+
+
+# Which sets and dicts have keys that a client can make collide, by the types of pydantic's core schemas.
+_SAFE_KEYS = frozenset(
+    ("str", "bytes", "bool", "none", "enum", "literal", "float", "date", "datetime", "time", "timedelta", "url")
+)
+_KEYS = {"set": "items_schema", "frozenset": "items_schema", "dict": "keys_schema"}
+
+
+def _fills_sets(schema: Any) -> bool:
+    """Whether there is a set or dict in a core schema whose items or keys may collide (see `collisions`)."""
+    open_ = [schema]
+    while open_:
+        one = open_.pop()
+        if isinstance(one, dict):
+            keys = _KEYS.get(str(one.get("type")))
+            # A dict of any keys has texts.
+            if keys is not None and one.get(keys, _NO_KEYS[keys]).get("type") not in _SAFE_KEYS:
+                return True
+            open_ += one.values()
+        elif isinstance(one, list | tuple):
+            open_ += one
+    return False
+
+
+_NO_KEYS: Mapping[str, Mapping[str, Any]] = {"items_schema": {}, "keys_schema": {"type": "str"}}
+
+
+def _may_collide(raw: bytes) -> bool:
+    """Whether a list or object anywhere in a body has items or keys that collide, taken for numbers or UUIDs.
+
+    It isn't known which of them becomes a set. Items that are objects aren't looked at: sets of models need a
+    `max_length`.
+    """
+    try:
+        data = decode_untyped(raw)
+    except BadRequest:
+        return False  # pydantic says what is wrong with it
+    return any(collide([number for item in one for number in _numbers(item)]) for one in containers(data))
+
+
+_SHORTEST = 19  # characters of a number: shorter ones of one hash are few
+
+
+def _numbers(item: Any) -> Sequence[Any]:
+    """The values that an item of a set may become, if that is something whose hash can be chosen."""
+    if isinstance(item, int | float):
+        return (item,)
+    if isinstance(item, list):
+        return () if any(isinstance(part, list | dict) for part in item) else (tuple(item),)
+    if not isinstance(item, str) or len(item) < _SHORTEST:
+        return ()
+    found: list[Any] = []
+    for make in (UUID, Decimal):
+        try:
+            found.append(make(item))
+        except (ValueError, ArithmeticError):
+            pass
+    return found
 
 
 def value_parser(type_: Any, constraints: Constraints) -> Parser:

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin
 
+from nacre.binding.collisions import COLLISION, collide
 from nacre.binding.kinds import COLLECTIONS, is_pydantic, kind_of, members_of, unwrap
 from nacre.binding.limits import Limit, bounded, constraints_of, families_of, fault, limits_of, passed, within
 from nacre.binding.marks import Constraints
@@ -187,9 +188,13 @@ def texts_parser(type_: Any, constraints: Constraints) -> Parser:
 def many_parser(item: Parser, make: type, limits: Sequence[Limit]) -> Parser:
     """The parser of a list of raw values that are all of one kind; `make` is the collection of what they become."""
     read = item.parse
+    is_set = make in (set, frozenset)
 
     def parse(raw: list[Any]) -> Any:
-        values = make([read(one) for one in raw])
+        items = [read(one) for one in raw]
+        if is_set and collide(items):
+            raise ValueError
+        values = make(items)
         for limit in limits:
             if not limit.test(values):
                 raise ValueError
@@ -197,8 +202,13 @@ def many_parser(item: Parser, make: type, limits: Sequence[Limit]) -> Parser:
 
     def explain(raw: list[Any]) -> list[ErrorItem]:
         found = [wrong for index, one in enumerate(raw) for wrong in _explained(item, index, one)]
+        if found:
+            return bounded(found + passed(limits, list(raw)))
+        items = [read(one) for one in raw]
+        if is_set and collide(items):
+            return [{**COLLISION}]
         # Sets are counted without what is in them twice, as far as it can be known.
-        return bounded(found + passed(limits, list(raw) if found else make([read(one) for one in raw])))
+        return bounded(passed(limits, make(items)))
 
     plain = not limits and item.expression == "{raw}"
     return Parser(make if plain else parse, explain)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from nacre.binding.marks import MISSING, Body, Cookie, File, Form, Header, Mark, Path, Query
 from nacre.binding.providers import Provide, Provider
 from nacre.callables import describe
-from nacre.errors import Location, Problem
+from nacre.errors import ConfigurationError, Location, Problem
 from nacre.state import Key
 
 Marker = Mark | Provider | Key[Any]
@@ -70,7 +71,10 @@ def read_parameters(function: Callable[..., Any]) -> list[Parameter] | Problem:
     except (TypeError, ValueError) as error:
         return Problem(f"{describe(function)} has no signature: {error}", Location.of(function))
     names, given = _namespaces(function), _bound_by_partial(function)
-    return [_read(parameter, *names) for parameter in found if parameter.name not in given]
+    try:
+        return [_read(parameter, *names) for parameter in found if parameter.name not in given]
+    except ConfigurationError as error:  # of a marker in an annotation, whose own place is the text of it
+        return replace(error.problems[0], where=Location.of(function))
 
 
 def _bound_by_partial(function: Any) -> set[str]:
@@ -88,9 +92,16 @@ def _read(parameter: inspect.Parameter, globals_: dict[str, Any], locals_: Mappi
     if isinstance(annotation, str):
         try:
             annotation = eval(annotation, globals_, dict(locals_))  # noqa: S307 - the user's own annotation
+        except ConfigurationError:
+            raise
         except Exception:
             # A name that exists for type checkers only, or a class made inside another function.
             unresolved, annotation = annotation, inspect.Parameter.empty
+    if _names_in(annotation):
+        try:
+            annotation = _looked_up(annotation, globals_, locals_)
+        except Exception:
+            unresolved, annotation = str(annotation), inspect.Parameter.empty
     markers: tuple[Marker, ...] = ()
     uncalled: str | None = None
     if typing.get_origin(annotation) is Annotated:
@@ -105,6 +116,21 @@ def _read(parameter: inspect.Parameter, globals_: dict[str, Any], locals_: Mappi
         markers, default = (*markers, default), MISSING
     kind = MISSING if annotation is inspect.Parameter.empty else annotation
     return Parameter(parameter.name, parameter.kind, kind, default, markers, unresolved, uncalled)
+
+
+def _names_in(type_: Any) -> bool:
+    """Whether a type has texts in it that stand for types, as in `list["Item"]`."""
+    if isinstance(type_, str | typing.ForwardRef):
+        return True
+    origin = typing.get_origin(type_)
+    args = () if origin is typing.Literal else typing.get_args(type_)
+    return any(map(_names_in, args[:1] if origin is Annotated else args))
+
+
+def _looked_up(type_: Any, globals_: dict[str, Any], locals_: Mapping[str, Any]) -> Any:
+    """A type with those texts replaced by what they name."""
+    holder = types.SimpleNamespace(__annotations__={"it": type_})
+    return typing.get_type_hints(holder, globals_, dict(locals_), include_extras=True)["it"]
 
 
 def _namespaces(function: Any) -> tuple[dict[str, Any], Mapping[str, Any]]:

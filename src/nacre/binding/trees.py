@@ -131,6 +131,11 @@ def is_decimal(info: inspect.Type) -> bool:
     return isinstance(info, inspect.DecimalType)
 
 
+def is_raw(info: inspect.Type) -> bool:
+    """Whether a type is msgspec's Raw."""
+    return isinstance(info, inspect.RawType)
+
+
 # Nodes.
 
 

@@ -20,7 +20,7 @@ from functools import lru_cache, partial
 from types import CodeType
 from typing import Any, Literal
 
-from nacre.binding.bodies import TextParser, body_check, read_form, refuse_untyped, to_utf8
+from nacre.binding.bodies import TextParser, body_check, form_reader, refuse_untyped, to_utf8
 from nacre.binding.injection import Injection
 from nacre.binding.inputs import (
     ABSENT,
@@ -97,7 +97,6 @@ class _Writer:
             "explain": partial(_explain, plan),
             "function": plan.call.function,
             "isawaitable": inspect.isawaitable,
-            "read_form": read_form,
             "read_group": read_group,
             "to_utf8": to_utf8,
             "wait": wait,
@@ -150,6 +149,7 @@ class _Writer:
             if isinstance(one.parser, TextParser):
                 self._emit("body = to_utf8(request, body)")
         else:
+            self.names["read_form"] = form_reader(readers)
             self._emit("check_body(request)", f"form = {self._await('read_form(request)')}")
 
     # Inputs.

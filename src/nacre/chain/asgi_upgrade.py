@@ -28,23 +28,30 @@ class ASGIChannel:
         self._can_deny = DENIAL in (scope.get("extensions") or ())
         self._receive = receive
         self._send = send
+        self._is_over = False
 
     async def accept(self, headers: list[tuple[str, str]], subprotocol: str | None) -> None:
         fields = encode_pairs([pair for pair in headers if pair[0] not in _CONNECTION])
         await self._deliver({"type": "websocket.accept", "subprotocol": subprotocol, "headers": fields})
 
     async def deny(self, response: Response) -> None:
-        if not self._can_deny:
-            await self._send({"type": "websocket.close", "code": 1008, "reason": ""})  # the server answers 403
-            return
-        fields = encode_pairs([pair for pair in response.raw_headers if pair[0] not in _CONNECTION])
-        fields.append((b"content-length", b"%d" % len(response.body)))
-        await self._send({"type": f"{DENIAL}.start", "status": response.status, "headers": fields})
-        await self._send({"type": f"{DENIAL}.body", "body": response.body, "more_body": False})
+        if self._can_deny:
+            fields = encode_pairs([pair for pair in response.raw_headers if pair[0] not in _CONNECTION])
+            fields.append((b"content-length", b"%d" % len(response.body)))
+            start = {"type": f"{DENIAL}.start", "status": response.status, "headers": fields}
+            messages = [start, {"type": f"{DENIAL}.body", "body": response.body, "more_body": False}]
+        else:
+            messages = [{"type": "websocket.close", "code": 1008, "reason": ""}]  # the server answers 403
+        try:
+            for message in messages:
+                await self._send(message)
+        except OSError:
+            pass  # the client was faster
 
     async def receive(self) -> str | bytes:
         message = await self._receive()
         if message["type"] != "websocket.receive":
+            self._is_over = True
             raise WebSocketDisconnect(message.get("code") or 1005, message.get("reason") or "")
         text = message.get("text")
         return text if text is not None else bytes(message["bytes"])
@@ -53,6 +60,9 @@ class ASGIChannel:
         await self._deliver({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
 
     async def close(self, code: int, reason: str) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
         try:
             await self._send({"type": "websocket.close", "code": code, "reason": reason})
         except (OSError, RuntimeError):
@@ -149,7 +159,23 @@ async def settle(response: Response, request: Request, channel: WebSocketChannel
     if isinstance(response, Upgrade) and response.stream is not None:
         await run_session(response, request, channel)
         return
-    if response.stream is not None:
-        stream, response.stream = response.stream, None
-        response.body = b"".join([piece async for piece in iterate(stream, request, request.app.workers)])
-    await channel.deny(response)
+    if request.websocket is not None:
+        request.websocket.state = "closed"
+    await channel.deny(await _refusal(response, request))
+
+
+async def _refusal(response: Response, request: Request) -> Response:
+    """A response that can refuse a handshake: one that is no upgrade, with its whole body."""
+    try:
+        if response.status < 200:
+            raise RuntimeError(
+                f"a layer put a response of its own with status {response.status} in the place of the handshake's; it"
+                " has to return the one that it was given, with other header fields if need be"
+            )
+        if response.stream is not None:
+            stream, response.stream = response.stream, None
+            response.body = b"".join([piece async for piece in iterate(stream, request, request.app.workers)])
+    except Exception as error:
+        request.app.report(request, error)
+        return Response("Internal Server Error", 500)
+    return response

@@ -11,7 +11,7 @@ from typing import Any
 from nacre.binding import Bound, Site, bind, read_parameters
 from nacre.callables import Call
 from nacre.chain.stage import adopt
-from nacre.errors import HTTPError, InternalServerError, Problem
+from nacre.errors import BadRequest, ClientDisconnect, HTTPError, InternalServerError, Problem
 from nacre.request import Request
 from nacre.response import Response
 from nacre.results import Results
@@ -107,7 +107,7 @@ class ErrorBoundary:
             # error that nobody handled has been reported already, if it is that one which was raised again.
             is_known = second is error and handler is None and not isinstance(error, HTTPError)
             debug_page = None if is_known else self._report(request, second)
-            return adopt(request, debug_page or self._page(request, InternalServerError()))
+            return adopt(request, debug_page or self._page(request, _failure(second)))
 
     async def recover(
         self, request: Request, error: Exception, hooks: Sequence[Call], *, inline: bool = False
@@ -134,11 +134,20 @@ class ErrorBoundary:
         debug_page = self._report(request, error)
         if debug_page is not None:
             return debug_page
-        failure = InternalServerError()
+        failure = _failure(error)
         handler = self.find(failure)
         if handler is not None:
-            return await self._ask(handler, request, error, inline)
+            shown = failure if isinstance(error, ClientDisconnect) else error
+            return await self._ask(handler, request, shown, inline)
         return self._page(request, failure)
+
+
+def _failure(error: Exception) -> HTTPError:
+    """What is answered to an exception that nobody handled."""
+    if isinstance(error, ClientDisconnect):
+        # It may be there still: what broke off may be a body that the server couldn't read on.
+        return BadRequest("the body broke off before it was complete")
+    return InternalServerError()
 
 
 def _form(call: Call, inline: bool) -> Callable[..., Awaitable[Any]]:

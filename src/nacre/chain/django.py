@@ -64,6 +64,7 @@ class DjangoLayer:
             return Stage(on_loop, None)
 
         async def in_worker(request: Request) -> Response:
+            await self._threads.admit(request)
             setattr(request, key, following)
             return finish(request, await self._threads.run(request, lambda: instance(request)))
 

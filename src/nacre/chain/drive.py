@@ -140,13 +140,24 @@ class Drive:
         try:
             return self._coroutine.send(None) if error is None else self._coroutine.throw(error)
         except StopIteration:
-            self.finished = True
+            self._finish()
             return None
         except BaseException:
-            self.finished = True
+            self._finish()
             raise
         finally:
             self._stepping = None
+
+    def _finish(self) -> None:
+        self.finished = self._closed = True
+        self._refuse_waiting()
+
+    def _refuse_waiting(self) -> None:
+        """Let other tasks that wait with a message go on."""
+        for _, taken in self._inbox:
+            if not taken.done():
+                taken.set_exception(ClientDisconnect("the response was closed"))
+        self._inbox.clear()
 
     def _await_pending(self) -> Generator[Any, Any, None]:
         if not hasattr(self._pending, "_asyncio_future_blocking"):
@@ -175,6 +186,15 @@ class Drive:
         if taken is not None and not taken.done():
             taken.set_result(None)
 
+    async def fail(self, error: Exception) -> Message | None:
+        """Go on like `advance`, with `error` raised by the `send` that the last message came from."""
+        taken, self._taken = self._taken, None
+        if taken is None:
+            return await self.advance(error)
+        if not taken.done():
+            taken.set_exception(error)
+        return await self.advance()
+
     async def finish(self) -> None:
         """Let the application run to its end; what it still sends is dropped."""
         while not self.finished:
@@ -185,10 +205,7 @@ class Drive:
         if self.finished:
             return
         self._closed = True
-        for _, taken in self._inbox:
-            if not taken.done():
-                taken.set_exception(ClientDisconnect("the response was closed"))
-        self._inbox.clear()
+        self._refuse_waiting()
         pending = self._pending
         if asyncio.isfuture(pending):
             pending.cancel()

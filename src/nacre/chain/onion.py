@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from nacre.binding import Bound
@@ -33,24 +33,28 @@ def adapt_bound_onion(bound: Bound, finish: Finish, threads: Threads) -> Callabl
     function = bound.plan.call.function
     if bound.kind != "async":
         prepared = bound.call(threads)
-        return lambda inner: _plain_bound(bound, prepared, inner, finish)
+        return lambda inner: _plain_bound(prepared, inner, finish, threads)
     call = bound.loop.call
     if hands_on_only(function) and not bound.plan.injects:
         return lambda inner: Stage(_direct(call, inner.handle), None)
     return lambda inner: Stage(_checked(call, inner.handle, finish), None)
 
 
-def _plain_bound(bound: Bound, prepared: Call, inner: Stage, finish: Finish) -> Stage:
+def _plain_bound(prepared: Call, inner: Stage, finish: Finish, threads: Threads) -> Stage:
     call_next = blocking_next(inner)
 
-    def build(call: Callable[..., Awaitable[Any]]) -> Handler:
-        async def layer(request: Request) -> Response:
-            return finish(request, await call(request, call_next))
+    async def in_worker(request: Request) -> Response:
+        await threads.admit(request)
+        return finish(request, await prepared.on_loop(request, call_next))
 
-        return layer
+    call = prepared.in_thread
+    if inner.inline is None or call is None:
+        return Stage(in_worker, None)
 
-    in_thread = prepared.in_thread if inner.inline is not None else None
-    return Stage(build(prepared.on_loop), None if in_thread is None else build(in_thread))
+    async def in_thread(request: Request) -> Response:
+        return finish(request, await call(request, call_next))
+
+    return Stage(in_worker, in_thread)
 
 
 def _direct(call: Callable[[Request, CallNext], Any], call_next: CallNext) -> Handler:
@@ -71,6 +75,7 @@ def _plain(call: Callable[[Request, BlockingNext], Any], inner: Stage, finish: F
     call_next = blocking_next(inner)
 
     async def in_worker(request: Request) -> Response:
+        await threads.admit(request)
         return finish(request, await threads.run(request, lambda: call(request, call_next)))
 
     async def in_thread(request: Request) -> Response:

@@ -15,7 +15,7 @@ from nacre.chain.stage import Stage
 from nacre.errors import HTTPError
 from nacre.request import Handler, Request
 from nacre.response import Response
-from nacre.streams import close_unsent, prime
+from nacre.streams import close_unsent, is_async_stream, prime
 from nacre.threads import Threads
 
 _log = logging.getLogger("nacre.error")
@@ -141,12 +141,15 @@ async def close_replaced(request: Request, sent: Response | None, threads: Threa
 async def close_all_but(request: Request, kept: Response | None, threads: Threads | None) -> None:
     """Close the streams of all responses but one and what that is made of, the outer ones first.
 
-    What raises in its `finally` is logged and stops nothing else.
+    What raises in its `finally` is logged and stops nothing else. Without `threads` there may be no event loop, and
+    those that need one are left to who has it: the transport, at the end of the request.
     """
     streams, keep = request.streams or [], []
     while kept is not None:
         keep.append(kept)
         kept = kept.holds
+    if threads is None:
+        keep += [response for response in streams if is_async_stream(response.stream)]
     request.streams = [response for response in streams if response in keep] or None
     for response in reversed(streams):
         if response not in keep:

@@ -23,12 +23,20 @@ from nacre.binding.parser import FAILURES
 from nacre.binding.validation import Validation
 from nacre.callables import Call
 from nacre.chain.drive import Drive
-from nacre.errors import Forbidden, HTTPError, Problem, WebSocketDisconnect
+from nacre.chain.pipeline import Pipeline
+from nacre.errors import Forbidden, HTTPError, Problem, UpgradeRequired, WebSocketDisconnect
 from nacre.request import Request
 from nacre.response import Response
 from nacre.types import Message
-from nacre.urls import parse_host, parse_origin
-from nacre.websocket import DEFAULT_MAX_MESSAGE, WebSocket, WebSocketChannel, fitting_reason
+from nacre.urls import DEFAULT_PORTS, normal_origin, parse_host, parse_origin
+from nacre.websocket import (
+    DEFAULT_MAX_MESSAGE,
+    DEFAULT_PING,
+    WebSocket,
+    WebSocketChannel,
+    check_close,
+    fitting_reason,
+)
 
 _ACCEPT = "websocket.accept"
 
@@ -41,6 +49,7 @@ class WebSocketOptions:
     origins: tuple[str, ...] = ()
     """Origins besides its own whose pages may connect; `*` for any."""
     max_message: int = DEFAULT_MAX_MESSAGE
+    ping: float | None = DEFAULT_PING
 
 
 class Upgrade(Response):
@@ -69,6 +78,8 @@ class Session:
 
     async def aclose(self) -> None:
         """Let the handler go; for a handshake that is refused after all."""
+        if self.websocket is not None:
+            self.websocket.state = "closed"
         await self._drive.cancel()
 
     async def run(self, channel: WebSocketChannel, headers: list[tuple[str, str]]) -> None:
@@ -76,13 +87,22 @@ class Session:
         try:
             await channel.accept(headers, self.subprotocol)
         except BaseException:
-            await self._drive.cancel()
+            await self.aclose()
             raise
         if self.websocket is not None:
             self.websocket.channel = channel  # that of an ASGI layer around the handler, for one
-            self.websocket.begin()
-        while (message := await self._drive.advance()) is not None:
-            await forward(message, channel)
+            await self.websocket.begin()
+        message = await self._drive.advance()
+        while message is not None:
+            try:
+                await forward(message, channel)
+            except Exception as error:  # for whoever sent it; a client that is gone, most often
+                message = await self._drive.fail(error)
+            except BaseException:
+                await self._drive.cancel()
+                raise
+            else:
+                message = await self._drive.advance()
 
 
 async def forward(message: Message, channel: WebSocketChannel) -> None:
@@ -92,7 +112,9 @@ async def forward(message: Message, channel: WebSocketChannel) -> None:
         text = message.get("text")
         await channel.send(message["bytes"] if text is None else text)
     elif kind == "websocket.close":
-        await channel.close(message.get("code", 1000), message.get("reason") or "")
+        code, reason = message.get("code", 1000), message.get("reason") or ""
+        check_close(code, reason)
+        await channel.close(code, reason)
     else:
         raise RuntimeError(f"{kind} was sent after the handshake of a WebSocket")
 
@@ -107,6 +129,7 @@ def upgrade_call(call: Call, options: WebSocketOptions) -> Call:
         check_origin(request, options.origins)
         websocket.offers = options.subprotocols
         websocket.max_message = options.max_message
+        websocket.ping = options.ping
         websocket.decode = _decode
         returned: list[Any] = []
 
@@ -128,6 +151,18 @@ def upgrade_call(call: Call, options: WebSocketOptions) -> Call:
         return returned[0]
 
     return Call(upgrade, None)
+
+
+def handshakes_only(pipeline: Pipeline, refused: Pipeline) -> Pipeline:
+    """Let requests of HTTP whose method has the name that stands for handshakes be refused."""
+
+    async def handle(request: Request) -> Response:
+        if request.websocket is None:
+            request.refusal = UpgradeRequired()
+            return await refused.handle(request)
+        return await pipeline.handle(request)
+
+    return Pipeline(handle, None)
 
 
 def check_websocket_handler(bound: Bound | list[Problem], label: str) -> list[Problem]:
@@ -161,19 +196,21 @@ def check_origin(request: Request, allowed: tuple[str, ...]) -> None:
     origins = request.headers.getlist("origin")
     if not origins or "*" in allowed:
         return
-    if len(origins) == 1 and (origins[0].lower() in allowed or _is_own(request, origins[0])):
+    if len(origins) == 1 and _is_allowed(request, origins[0], allowed):
         return
     raise Forbidden("the page's origin may not connect here")
 
 
-def _is_own(request: Request, origin: str) -> bool:
+def _is_allowed(request: Request, origin: str, allowed: tuple[str, ...]) -> bool:
     try:
+        if normal_origin(origin) in allowed:
+            return True
         scheme, host, port = parse_origin(origin)
         own_host, own_port = parse_host(request.headers.get("host", ""))
     except ValueError:
         return False  # `null`, for one
-    default = 443 if scheme == "https" else 80
-    return scheme in ("http", "https") and (host, port or default) == (own_host, own_port or default)
+    default = DEFAULT_PORTS.get(scheme)
+    return default is not None and (host, port or default) == (own_host, own_port or default)
 
 
 @lru_cache(maxsize=512)
@@ -202,19 +239,19 @@ async def run_session(upgrade: Upgrade, request: Request, channel: WebSocketChan
     try:
         with _Departure(session.websocket):
             await session.run(channel, upgrade.raw_headers)
-    except WebSocketDisconnect:
-        pass
     except asyncio.CancelledError as cancelled:
         code = 1001
         if request.after_callbacks is not None:
             request.failure = cancelled
         raise
     except Exception as error:
-        code, reason = _close_of(error)
-        if code == 1011:
-            request.app.report(request, error)
-        elif request.after_callbacks is not None:
-            request.failure = error
+        failure = _failure_of(error, session.websocket)
+        if failure is not None:
+            code, reason = _close_of(failure)
+            if code == 1011:
+                request.app.report(request, error)
+            elif request.after_callbacks is not None:
+                request.failure = error
     finally:
         await _close(session.websocket, channel, code, reason)
 
@@ -227,6 +264,22 @@ async def _close(websocket: WebSocket | None, channel: WebSocketChannel, code: i
         await websocket.close(code, reason)
     finally:
         await websocket.end()
+
+
+def _failure_of(error: Exception, websocket: WebSocket | None) -> Exception | None:
+    """What an exception says besides that the client has left, alone or in the group of a `TaskGroup`; None if nothing.
+
+    While this connection is open a WebSocketDisconnect is another one's, and a failure.
+    """
+    failure: Exception | None = error
+    if websocket is None or websocket.state != "open":
+        if isinstance(error, WebSocketDisconnect):
+            return None
+        if isinstance(error, ExceptionGroup):
+            failure = error.split(WebSocketDisconnect)[1]
+    while isinstance(failure, ExceptionGroup) and len(failure.exceptions) == 1:
+        failure = failure.exceptions[0]
+    return failure
 
 
 _CODES = {400: 1007, 422: 1007, 413: 1009, 415: 1003}

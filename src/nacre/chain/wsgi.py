@@ -204,6 +204,7 @@ class WSGILayer:
             return response
 
         async def in_worker(request: Request) -> Response:
+            await self._threads.admit(request)
             return self._finish(request, await self._threads.run(request, lambda: run(request)))
 
         async def in_thread(request: Request) -> Response:

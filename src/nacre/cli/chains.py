@@ -57,7 +57,7 @@ def _outcome(explanation: Explanation) -> Iterator[str]:
         case "redirect":
             yield f"is sent to {explanation.redirect} with 308"
         case "refused":
-            yield f"is refused with 400: {explanation.refusal}"
+            yield f"is refused with {explanation.refusal_status}: {explanation.refusal}"
         case _:
             yield "is answered with 404: no route has this path"
             near = [f"{', '.join(route.methods)} {_path(route)} ({route.where})" for route in explanation.nearest]

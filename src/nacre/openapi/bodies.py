@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from nacre.binding.inputs import BODY_SOURCES
 from nacre.describe import InputDescription
-from nacre.forms import MULTIPART, URLENCODED
+from nacre.fields import MULTIPART, URLENCODED
 from nacre.media import is_json
 from nacre.openapi.fields import Field, fields_of, merged, plain_examples
 from nacre.openapi.narrowing import both, constrain

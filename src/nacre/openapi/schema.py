@@ -187,7 +187,7 @@ def _key(kind: Any, mode: Mode) -> Any:
 
 def is_upload(kind: Any) -> bool:
     """Whether a type is that of an uploaded file."""
-    return isinstance(kind, type) and kind.__name__ == "UploadFile" and kind.__module__ == "nacre.forms"
+    return isinstance(kind, type) and kind.__name__ == "UploadFile" and kind.__module__ == "nacre.uploads"
 
 
 def holds_upload(kind: Any) -> bool:

@@ -20,21 +20,23 @@ _FORMS: dict[str | None, Form] = {
 }
 
 
-def preferred_form(request: Request) -> Form:
-    """The form a client likes best; plain text for `*/*`, for no preference, and if it accepts none of them."""
-    return _FORMS.get(request.accepts(*(name for name in _FORMS if name is not None)), "plain")
+def preferred_form(request: Request, default: Form = "plain") -> Form:
+    """The form a client likes best; the default for `*/*`, for no preference, and if it accepts none of them."""
+    names = [name for name in _FORMS if name is not None]
+    return _FORMS.get(request.accepts(*sorted(names, key=lambda name: _FORMS[name] != default)), default)
 
 
 def error_page(request: Request, error: HTTPError) -> Response:
     """The answer of an HTTP error: its status, its detail and its headers. JSON is a problem of RFC 9457.
 
-    A failed validation is always JSON, whatever the client accepts: its list of errors is for programs.
+    A failed validation is always JSON, whatever the client accepts: its list of errors is for programs. So is, unless
+    the client prefers another form, what was refused before a validation (400, 413, 415).
     """
     if isinstance(error, ValidationError):
         return Response(encode_json(error.content), error.status, error.headers, content_type="application/json")
     title = reason_phrase(error.status) or "Error"
     detail = visible(error.detail)
-    form = preferred_form(request)
+    form = preferred_form(request, "plain" if error.refused_by is None else "json")
     response: Response
     if form == "json":
         body = encode_json({"type": "about:blank", "title": title, "status": error.status, "detail": detail})

@@ -184,7 +184,9 @@ def _current(text: str, number: int, code: CodeType, instruction: int) -> Source
         itertools.islice(code.co_positions(), instruction // 2, None), (None, None, None, None)
     )
     cut = _cut(text)
-    if line != number or start is None or end is None:
+    # The frame of a template stands for its line, and its columns are those of what the library compiled.
+    is_python = code.co_filename.endswith((".py", ".pyw"))
+    if not is_python or line != number or start is None or end is None:
         return SourceLine(number, cut, is_current=True)
     start = _characters(text, start)
     end = _characters(text, end) if end_line == line else len(text)

@@ -8,7 +8,7 @@ from typing import Any
 
 from nacre.headers import TOKEN
 from nacre.media import parse_media_type
-from nacre.response import close_stream
+from nacre.pieces import close_stream
 
 
 def is_charset(name: str) -> bool:

@@ -7,19 +7,38 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nacre.testing.client import TestClient
     from nacre.testing.cookies import CookieJar
+    from nacre.testing.events import AsyncEvents, Events
     from nacre.testing.exchange import ProtocolViolation
     from nacre.testing.response import TestResponse
     from nacre.testing.stream import AsyncStream, Stream
+    from nacre.testing.websocket import AsyncWebSocketSession, HandshakeDenied, WebSocketSession
 
-__all__ = ["AsyncStream", "CookieJar", "ProtocolViolation", "Stream", "TestClient", "TestResponse"]
+__all__ = [
+    "AsyncEvents",
+    "AsyncStream",
+    "AsyncWebSocketSession",
+    "CookieJar",
+    "Events",
+    "HandshakeDenied",
+    "ProtocolViolation",
+    "Stream",
+    "TestClient",
+    "TestResponse",
+    "WebSocketSession",
+]
 
 _HOMES = {
+    "AsyncEvents": "events",
     "AsyncStream": "stream",
+    "AsyncWebSocketSession": "websocket",
     "CookieJar": "cookies",
+    "Events": "events",
+    "HandshakeDenied": "websocket",
     "ProtocolViolation": "exchange",
     "Stream": "stream",
     "TestClient": "client",
     "TestResponse": "response",
+    "WebSocketSession": "websocket",
 }
 
 

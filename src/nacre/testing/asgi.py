@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
+from nacre.testing.asgi_websocket import WebSocketGone, WebSocketMessages
 from nacre.testing.exchange import ClientLeft, Exchange, PeerGone, Sent
+from nacre.testing.link import Link
 from nacre.types import Message, Scope
 
 _VERSIONS = {"version": "3.0", "spec_version": "2.4"}
@@ -20,6 +22,8 @@ class ClientGone(PeerGone, OSError):
 
 class ASGITransport:
     """Calls one ASGI 3 application."""
+
+    link = Link
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -41,6 +45,22 @@ class ASGITransport:
         """Have the application answer one request."""
         channel = _Channel(exchange)
         await self._app(self._scope(exchange.sent), channel.receive, channel.send)
+
+    async def serve_websocket(self, link: Link) -> None:
+        """Have the application answer one handshake, and talk with the client."""
+        scope = self._scope(link.sent)
+        scope["type"] = "websocket"
+        scope["scheme"] = "wss" if link.sent.scheme == "https" else "ws"
+        scope["subprotocols"] = list(link.offered)
+        scope["extensions"] = {"websocket.http.response": {}}
+        del scope["method"]
+        messages = WebSocketMessages(link)
+        try:
+            await self._app(scope, messages.receive, messages.send)
+        except WebSocketGone:
+            pass  # what the application was told when it sent to a client that had left
+        # uvicorn cuts the connection when the application returns, or fails, without closing it.
+        link.close_by_application(1006, "")
 
     def _scope(self, sent: Sent) -> Scope:
         raw_path = sent.root_path + sent.path

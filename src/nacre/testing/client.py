@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+import base64
+import os
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal, TypeVar, Unpack
 
 from nacre.testing.asgi import ASGITransport
 from nacre.testing.cookies import CookieJar
+from nacre.testing.events import EventsContext
 from nacre.testing.exchange import Exchange, PeerGone
-from nacre.testing.outgoing import Call, HeaderInput, RequestOptions, StreamOptions, Target
+from nacre.testing.outgoing import Call, HeaderInput, QueryInput, RequestOptions, StreamOptions, Target
 from nacre.testing.response import TestResponse
 from nacre.testing.rsgi import RSGITransport
-from nacre.testing.stream import OpenStream, StreamContext, see_off
+from nacre.testing.stream import PATIENCE, OpenStream, StreamContext, see_off
 from nacre.testing.threads import PrivateLoop, run_on
+from nacre.testing.websocket import HandshakeDenied, OpenLink, WebSocketContext, see_off_link
 from nacre.testing.wsgi import WSGITransport
 
 T = TypeVar("T")
@@ -131,7 +136,7 @@ class TestClient:
         `path` is what stands on the request line, with escapes and query; see `RequestOptions` for the rest.
         """
         follow = options.pop("follow_redirects", self.follow_redirects)
-        call = Call.of(method, Target.parse(self.scheme, self.host, path, options.get("query")), options)
+        call = Call.of(method, self._target(path, options), options)
 
         async def perform() -> tuple[Exchange, list[TestResponse]]:
             return await self._at_home(self._follow(call) if follow else self._answer_of(call))
@@ -140,6 +145,9 @@ class TestClient:
         if _running_loop() is None:
             self._run(response.perform())
         return response
+
+    def _target(self, path: str, options: StreamOptions) -> Target:
+        return Target.parse(self.scheme, self.host, path, options.get("query"), options.get("params"))
 
     def get(self, path: str, **options: Unpack[RequestOptions]) -> TestResponse:
         return self.request("GET", path, **options)
@@ -164,8 +172,34 @@ class TestClient:
 
     def stream(self, method: str, path: str, **options: Unpack[StreamOptions]) -> StreamContext:
         """Send a request and read its response piece by piece, within `async with` or `with`. Follows no redirect."""
-        call = Call.of(method, Target.parse(self.scheme, self.host, path, options.get("query")), options)
+        call = Call.of(method, self._target(path, options), options)
         return StreamContext(lambda: self._open(call), self._close_stream, self._run)
+
+    def events(self, path: str, method: str = "GET", **options: Unpack[StreamOptions]) -> EventsContext:
+        """Send a request and iterate over the server-sent events of its response, within `async with` or `with`."""
+        return EventsContext(self.stream(method, path, **options))
+
+    def websocket(
+        self,
+        path: str,
+        *,
+        subprotocols: Iterable[str] = (),
+        origin: str | None = None,
+        query: QueryInput = None,
+        headers: HeaderInput = (),
+        cookies: Mapping[str, str] | None = None,
+        timeout: float | None = PATIENCE,
+    ) -> WebSocketContext:
+        """Open a WebSocket connection and talk over it, within `async with` or `with`.
+
+        `subprotocols` are offered, the preferred one first. `origin` is that of the page a browser would connect from;
+        without it the client is no browser. A message is waited for at most `timeout` seconds (None: without end).
+        """
+        offered = tuple(subprotocols)
+        target = Target.parse(self.scheme, self.host, path, query)
+        call = Call.of("GET", target, {"headers": headers, "cookies": cookies or {}})
+        call = replace(call, own=_handshake(offered, origin))
+        return WebSocketContext(lambda: self._open_websocket(call, offered), self._close_websocket, self._run, timeout)
 
     # On the event loop.
 
@@ -209,15 +243,43 @@ class TestClient:
         if not failed:
             self._judge(opened[0])
 
+    async def _open_websocket(self, call: Call, offered: tuple[str, ...]) -> OpenLink:
+        if self._home not in (None, asyncio.get_running_loop()):
+            raise RuntimeError("the client was entered on another event loop; a WebSocket is used on the same one")
+        link = self._transport.link(call.sent(self.headers, self.cookies, self.client, self.root_path), offered)
+        task = asyncio.create_task(self._serve(link, self._transport.serve_websocket(link)), name=call.label)
+        try:
+            await link.wait_started()
+        except BaseException:
+            link.leave()
+            await see_off_link((link, task))
+            raise
+        self._learn(call, link)
+        if not link.is_accepted:
+            await see_off_link((link, task))
+            self._judge(link)
+            raise HandshakeDenied(TestResponse.of(call.label, link))
+        return link, task
+
+    async def _close_websocket(self, opened: OpenLink, *, failed: bool) -> None:
+        link = opened[0]
+        if failed:
+            link.leave()
+        else:
+            await link.close(1000, "")
+        await see_off_link(opened)
+        if not failed:
+            self._judge(link)
+
     def _begin(self, call: Call, *, hold: bool) -> OpenStream:
         sent = call.sent(self.headers, self.cookies, self.client, self.root_path)
         exchange = Exchange(sent, hold=hold, disconnect_after=call.disconnect_after)
-        return exchange, asyncio.create_task(self._serve(exchange), name=call.label)
+        return exchange, asyncio.create_task(self._serve(exchange, self._transport.serve(exchange)), name=call.label)
 
-    async def _serve(self, exchange: Exchange) -> None:
+    async def _serve(self, exchange: Exchange, served: Awaitable[None]) -> None:
         error: BaseException | None = None
         try:
-            await self._transport.serve(exchange)
+            await served
         except PeerGone:
             pass  # what the application was told when it sent to a client that had left
         except (Exception, asyncio.CancelledError) as raised:
@@ -258,6 +320,21 @@ class TestClient:
 
     def __repr__(self) -> str:
         return f"<TestClient {self.transport} {self.app!r}>"
+
+
+def _handshake(offered: tuple[str, ...], origin: str | None) -> tuple[tuple[str, str], ...]:
+    """The header fields that begin a WebSocket (RFC 6455 §4.1)."""
+    fields = [
+        ("connection", "Upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", base64.b64encode(os.urandom(16)).decode()),
+    ]
+    if offered:
+        fields.append(("sec-websocket-protocol", ", ".join(offered)))
+    if origin is not None:
+        fields.append(("origin", origin))
+    return tuple(fields)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -164,13 +164,7 @@ class Exchange:
         self.refuse_if_over("the response was started")
         if not 200 <= status <= 999:
             raise self.violation(f"{status} is not the status of a final response")
-        pairs = [(name.lower(), value) for name, value in headers]
-        for name, value in pairs:
-            try:
-                check_name(name)
-                check_value(name, value)
-            except (ValueError, TypeError) as error:
-                raise self.violation(str(error)) from None
+        pairs = self.checked_fields(headers)
         self.started = True
         self.bodiless = self.sent.method == "HEAD" or status in (204, 304)
         self._length = self._declared_length(status, pairs)
@@ -178,6 +172,17 @@ class Exchange:
             self.status = status
             self.headers = Headers(pairs)
         self._changed()
+
+    def checked_fields(self, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Header fields with their names in lower case; raises for one that no server would send."""
+        pairs = [(name.lower(), value) for name, value in headers]
+        for name, value in pairs:
+            try:
+                check_name(name)
+                check_value(name, value)
+            except (ValueError, TypeError) as error:
+                raise self.violation(str(error)) from None
+        return pairs
 
     def _declared_length(self, status: int, pairs: list[tuple[str, str]]) -> int | None:
         values = [value for name, value in pairs if name == "content-length"]

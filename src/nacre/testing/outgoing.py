@@ -2,47 +2,44 @@
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Iterable, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypedDict
+from typing import Any, TypedDict
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from nacre.codecs import encode_json
 from nacre.headers import pairs_of
 from nacre.testing.cookies import CookieJar
 from nacre.testing.exchange import Content, DisconnectAfter, Sent
+from nacre.testing.multipart import FilesInput, encode_multipart
 from nacre.urls import encode_query
 
 HeaderInput = Mapping[str, str] | Mapping[str, str | None] | Iterable[tuple[str, str | None]]
-QueryInput = str | Mapping[str, Any] | Iterable[tuple[str, Any]] | None
+Pairs = Mapping[str, Any] | Iterable[tuple[str, Any]]
+QueryInput = str | Pairs | None
 BodyInput = str | Content | None
-
-
-class NotGiven(enum.Enum):
-    """The default of an argument for which None is a value."""
-
-    NOT_GIVEN = enum.auto()
-
-
-NOT_GIVEN: Final = NotGiven.NOT_GIVEN
 
 
 class StreamOptions(TypedDict, total=False):
     """What a request may have besides its method and path.
 
-    `query` is appended to that of the path. `headers` replace those of the same name that the client would send, and
-    None as a value leaves one out; pairs keep duplicates. `cookies` are sent besides the client's own. One of `json`,
-    `form` (urlencoded) and `content` is the body; an iterable as `content` is sent in chunks, without Content-Length.
+    `query`, which may also be called `params`, is appended to that of the path. `headers` replace those of the same
+    name that the client would send, and None as a value leaves one out; pairs keep duplicates. `cookies` are sent
+    besides the client's own. One of `json`, `form`, which may also be called `data` (urlencoded), and `content` is the
+    body; with `files` a form is multipart. An iterable as `content` is sent in chunks, without Content-Length.
     `disconnect_after` makes the client leave: after so many body chunks were taken (0: at once), or when an event is
     set.
     """
 
     query: QueryInput
+    params: QueryInput
     headers: HeaderInput
     cookies: Mapping[str, str]
     json: object
     form: QueryInput
+    data: Pairs | None
+    files: FilesInput | None
     content: BodyInput
     disconnect_after: DisconnectAfter | None
 
@@ -68,13 +65,12 @@ class Target:
     query: str
 
     @classmethod
-    def parse(cls, scheme: str, host: str, path: str, query: QueryInput) -> Target:
+    def parse(cls, scheme: str, host: str, path: str, *queries: QueryInput) -> Target:
         """Read a request target. Non-ASCII text is escaped as browsers do; raises ValueError for what can't be sent."""
         path, _, own_query = path.partition("?")
         if not path.startswith("/") and path != "*":
             raise ValueError(f"a path starts with a slash, unlike {path!r}")
-        extra = query if isinstance(query, str) else "" if query is None else encode_query(query)
-        return cls(scheme, host, _line(path), _line("&".join(filter(None, (own_query, extra)))))
+        return cls(scheme, host, _line(path), _line("&".join(filter(None, (own_query, *map(_query_text, queries))))))
 
     @property
     def hostname(self) -> str:
@@ -119,8 +115,9 @@ class Call:
 
     @classmethod
     def of(cls, method: str, target: Target, options: StreamOptions) -> Call:
-        """Encode the body of a request; raises TypeError for more than one."""
-        own, body = _encode_body(method, options.get("json", NOT_GIVEN), options.get("form"), options.get("content"))
+        """Encode the body of a request; raises TypeError for more than one, and for options that there aren't."""
+        check_options(options)
+        own, body = _encode_body(method, options)
         given = tuple((name.lower(), value) for name, value in pairs_of(options.get("headers", ())))
         return cls(method, target, own, given, options.get("cookies", {}), body, options.get("disconnect_after"))
 
@@ -167,18 +164,41 @@ class Call:
         )
 
 
-def _encode_body(
-    method: str, json: object, form: QueryInput, content: BodyInput
-) -> tuple[tuple[tuple[str, str], ...], Content]:
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raises TypeError for a name that is no option of a stream, with one that is near.
+
+    What a request may have besides, `request` takes before.
+    """
+    for name in options:
+        if name in StreamOptions.__optional_keys__:
+            continue
+        known = RequestOptions.__optional_keys__ - {name}
+        near = difflib.get_close_matches(name, known, n=1)
+        fix = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(sorted(known))}"
+        raise TypeError(f"there is no option `{name}` here; {fix}")
+
+
+def _query_text(query: QueryInput) -> str:
+    return query if isinstance(query, str) else "" if query is None else encode_query(query)
+
+
+def _encode_body(method: str, options: StreamOptions) -> tuple[tuple[tuple[str, str], ...], Content]:
     """The body, and the header fields that describe it."""
-    given = [json is not NOT_GIVEN, form is not None, content is not None]
+    form, files, content = _form_of(options), options.get("files"), options.get("content")
+    is_form = form is not None or files is not None
+    given = ["json" in options, is_form, content is not None]
     if sum(given) > 1:
-        raise TypeError("a request has one body: give only one of `json`, `form` and `content`")
-    if json is not NOT_GIVEN:
-        kind, body = "application/json", encode_json(json)
+        raise TypeError(
+            "a request has one body: give only one of `json`, a form (`form`, `data`, `files`) and `content`"
+        )
+    if "json" in options:
+        kind, body = "application/json", encode_json(options["json"])
+    elif files is not None:
+        if isinstance(form, str):
+            raise TypeError("a form with files has its fields as a mapping or pairs, not as a str")
+        kind, body = encode_multipart(_texts(form or ()), files)
     elif form is not None:
-        kind = "application/x-www-form-urlencoded"
-        body = (form if isinstance(form, str) else encode_query(form)).encode("ascii")
+        kind, body = "application/x-www-form-urlencoded", _query_text(form).encode("ascii")
     elif content is None or isinstance(content, str | bytes):
         kind, body = "", content.encode() if isinstance(content, str) else content or b""
     else:
@@ -187,6 +207,22 @@ def _encode_body(
     if body or any(given) or method in _NEEDS_LENGTH:
         headers.append(("content-length", str(len(body))))
     return tuple(headers), body
+
+
+def _form_of(options: StreamOptions) -> QueryInput:
+    form, data = options.get("form"), options.get("data")
+    if isinstance(data, str | bytes):
+        raise TypeError("`data` is a form's fields, a mapping or pairs; a body as it is goes by `content`")
+    if form is not None and data is not None:
+        raise TypeError("`data` and `form` are the same: give one of them")
+    return data if form is None else form
+
+
+def _texts(fields: Pairs) -> Iterator[tuple[str, str]]:
+    """A form's fields one by one; a list or tuple as a value repeats its name."""
+    for name, value in pairs_of(fields):
+        for one in value if isinstance(value, list | tuple) else (value,):
+            yield name, str(one)
 
 
 def _lowered(source: HeaderInput) -> list[tuple[str, str | None]]:

@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from nacre.testing.exchange import ClientLeft, Exchange, PeerGone, Sent
+from nacre.testing.link import Link
+from nacre.testing.rsgi_websocket import Loopback, WebSocketProtocol, WebSocketScope, finished
 from nacre.testing.threads import LoopAside, run_in_thread
 
 
@@ -22,6 +24,8 @@ class RSGIProtocolClosed(PeerGone, RuntimeError):
 
 class RSGITransport:
     """Calls one RSGI application."""
+
+    link = Link
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -50,6 +54,26 @@ class RSGITransport:
         await getattr(self._app, "__rsgi__", self._app)(Scope(exchange.sent), protocol)
         if protocol.streaming and not exchange.left:
             exchange.end()
+
+    async def serve_websocket(self, link: Link) -> None:
+        """Have the application answer one handshake, and talk with the client.
+
+        For a client on 127.0.0.1 its port, and the server's address, are those of a real connection.
+        """
+        if link.sent.root_path:
+            raise ValueError("RSGI has no root path; use another transport")
+        loopback = Loopback(link)
+        protocol = WebSocketProtocol(link)
+        try:
+            scope = WebSocketScope(Scope(link.sent))
+            if link.sent.client[0] == "127.0.0.1":
+                scope.client, scope.server = await loopback.open()
+            try:
+                await getattr(self._app, "__rsgi__", self._app)(scope, protocol)
+            finally:
+                await finished(link, protocol)
+        finally:
+            loopback.close()
 
 
 class Scope:

@@ -10,7 +10,9 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from nacre.testing.exchange import ClientLeft, Exchange, PeerGone, Sent
+from nacre.testing.link import Link
 from nacre.testing.threads import run_in_thread, run_on
+from nacre.testing.wsgi_websocket import WireLink
 from nacre.types import Environ
 
 _HOP_BY_HOP = frozenset(
@@ -26,6 +28,8 @@ _HOP_BY_HOP = frozenset(
     }
 )
 
+_SWITCHING_PROTOCOLS = 101
+
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
 
@@ -35,6 +39,8 @@ class BrokenPipe(PeerGone, BrokenPipeError):
 
 class WSGITransport:
     """Calls one WSGI application, in one new thread per request."""
+
+    link = WireLink
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -52,6 +58,14 @@ class WSGITransport:
         """Have the application answer one request."""
         await run_in_thread(_Call(self._app, exchange).run)
 
+    async def serve_websocket(self, link: Link) -> None:
+        """Have the application answer one handshake, and speak the protocol on a socket, as gunicorn gives it one."""
+        assert isinstance(link, WireLink)
+        try:
+            await run_in_thread(_SocketCall(self._app, link).run)
+        finally:
+            await link.hang_up()
+
 
 class _Call:
     """One request, in its thread; whatever concerns the exchange is done on the loop's side."""
@@ -63,8 +77,7 @@ class _Call:
         self._sent = False
 
     def run(self) -> None:
-        environ = environ_of(self._exchange)
-        body = self._app(environ, self._start_response)
+        body = self._app(self.environ(), self._start_response)
         try:
             self._send_all(body)
         except ClientLeft:
@@ -73,6 +86,14 @@ class _Call:
             close = getattr(body, "close", None)
             if close is not None:
                 close()
+            # A server goes on to the next request. A test wants to see what there is after this one.
+            over = getattr(body, "over", None)
+            if over is not None:
+                over.result()
+
+    def environ(self) -> Environ:
+        """What the application is called with."""
+        return environ_of(self._exchange)
 
     def _send_all(self, body: Iterable[bytes]) -> None:
         if isinstance(body, str | bytes):
@@ -148,6 +169,25 @@ class _Call:
 
     def _violation(self, text: str) -> Exception:
         return self._exchange.violation(text)
+
+
+class _SocketCall(_Call):
+    """A handshake, after which the application may use the server's socket by itself."""
+
+    def __init__(self, app: Any, link: WireLink) -> None:
+        super().__init__(app, link)
+        self._socket = link.server_end
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except BrokenPipeError:
+            # It is how an application tells gunicorn and Werkzeug that nothing is to be written any more.
+            if self._head is None or self._head[0] != _SWITCHING_PROTOCOLS:
+                raise
+
+    def environ(self) -> Environ:
+        return super().environ() | {"gunicorn.socket": self._socket}
 
 
 class Input(io.RawIOBase):

@@ -13,6 +13,7 @@ from nacre.response import Response
 from nacre.streams import iterate
 from nacre.threads import Threads
 from nacre.transports.completion import NO_BODY, complete, framed, has_work
+from nacre.transports.kernel import Connection, Throttle
 from nacre.transports.outflow import pour
 from nacre.types import Address, ASGIApp, Message, Receive, Scope, Send
 from nacre.urls import decode_path, keep_escapes
@@ -52,7 +53,7 @@ class ASGIBody:
         if self._ahead:
             return self._ahead.pop(0)
         if self._broken:
-            raise ClientDisconnect("the client left before the body was complete")
+            raise ClientDisconnect("the body broke off before it was complete")
         return b""
 
     async def wait_disconnect(self) -> None:
@@ -198,7 +199,7 @@ def serve_asgi(dispatch: Dispatch, threads: Threads, report: Any) -> ASGIApp:
                 host = value
         if root_path or raw_path is None or _PERCENT in raw_path or "%" in path:
             try:
-                path = _path(path, raw_path, root_path or "")
+                path = match_path(path, raw_path, root_path or "")
             except ValueError as error:
                 refusal = BadRequest(str(error))
         request = Request(CARRIER, scope, receive, scope["method"], path)
@@ -238,7 +239,7 @@ def serve_asgi(dispatch: Dispatch, threads: Threads, report: Any) -> ASGIApp:
     return http
 
 
-def _path(path: str, raw_path: bytes | None, root_path: str) -> str:
+def match_path(path: str, raw_path: bytes | None, root_path: str) -> str:
     """The path to match, decoded once, without the part that is the server's `root_path`."""
     if raw_path is not None and b"%" in raw_path:
         decoded = decode_path(raw_path.partition(b"?")[0])
@@ -300,12 +301,17 @@ async def _send_stream(request: Request, response: Response, send: Send, threads
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return
     await send(_start(response, False))
+    throttle = None
+    if _is_granians(send):
+        throttle = Throttle(Connection(CARRIER.client(request.raw), CARRIER.server(request.raw)))
 
     async def write(piece: bytes) -> None:
         try:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         except OSError as error:
             raise ClientDisconnect(str(error)) from error
+        if throttle is not None:
+            await throttle.passed(len(piece))
 
     stream, response.stream = response.stream, None
     try:
@@ -316,3 +322,8 @@ async def _send_stream(request: Request, response: Response, send: Send, threads
         raise
     if completed:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _is_granians(send: Send) -> bool:
+    """Whether Granian itself is behind `send`: it takes about 1 MiB ahead of a client (2.8), other servers 64 KiB."""
+    return type(getattr(send, "__self__", None)).__module__.startswith("granian.")

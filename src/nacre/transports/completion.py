@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Callable, Iterator
 
 from nacre.callables import is_async
 from nacre.chain.pipeline import close_replaced
+from nacre.logline import printable
 from nacre.request import Request
 from nacre.response import Response
+from nacre.streams import is_async_stream
 from nacre.threads import Threads
 
 _log = logging.getLogger("nacre.error")
@@ -31,7 +34,7 @@ async def complete(request: Request, response: Response | None, threads: Threads
     """Run what waits for the end: `on_sent`, the background callable, then `after_response` in reverse order.
 
     `response` is None when the request was cancelled before it had one. What raises is logged and stops nothing else.
-    Plain callbacks run in a worker thread; without `threads`, here.
+    Plain callbacks run in a worker thread, and what they return is awaited if it can be; without `threads`, here.
     """
     cancelled: asyncio.CancelledError | None = None
     if response is None and request.failure is None:
@@ -46,9 +49,11 @@ async def complete(request: Request, response: Response | None, threads: Threads
             if is_async(callback):
                 await callback()  # type: ignore[misc]
             elif threads is None:
-                callback()
+                _refuse_awaitable(callback())
             else:
-                await threads.run(request, callback)
+                result = await threads.run(request, callback)
+                if inspect.isawaitable(result):  # of a lambda around an async function
+                    await result
         except asyncio.CancelledError as error:
             cancelled = error  # it ends this callback; the others run, and then it goes on
         except Exception:
@@ -58,8 +63,17 @@ async def complete(request: Request, response: Response | None, threads: Threads
         raise cancelled
 
 
+def _refuse_awaitable(result: object) -> None:
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()
+        raise TypeError("it returned an awaitable, and runs without an event loop here; make it `async def`")
+
+
 def needs_loop(request: Request, response: Response) -> bool:
     """Whether some of it is async."""
+    if any(is_async_stream(one.stream) for one in request.streams or () if one is not response):
+        return True
     pending = [*(request.after_callbacks or ()), *(response.sent_callbacks or ()), response.background]
     return any(is_async(callback) for callback in pending if callback is not None)
 
@@ -74,12 +88,6 @@ def _callbacks(request: Request, response: Response | None) -> Iterator[Callable
             yield background
     while request.after_callbacks:
         yield request.after_callbacks.pop()
-
-
-def printable(text: str) -> str:
-    """Text from a client, for one line of a log: control characters escaped, at most 200 characters."""
-    short = text if len(text) <= 200 else text[:200] + "…"
-    return short if short.isprintable() else short.encode("unicode_escape").decode("ascii")
 
 
 def framed(response: Response, *, head: bool) -> list[tuple[str, str]]:

@@ -1,9 +1,9 @@
 """The kernel's side of a connection, for what Granian neither tells nor does (2.8).
 
-Granian takes the pieces of an RSGI stream at once, however slowly the client reads them: `written` says how far they
-got. It ends the body of a response properly when the application fails in the middle, so that the client takes a part
-for the whole: `cut` shuts the connection down before that. It closes a WebSocket without a code: `write` puts the frame
-that has one in front.
+Granian takes the pieces of a stream at once (RSGI) or many of them (ASGI), however slowly the client reads them:
+`written` says how far they got, and `Throttle` waits for that. It ends the body of a response properly when the
+application fails in the middle, so that the client takes a part for the whole: `cut` shuts the connection down before
+that. It closes a WebSocket without a code: `write` puts the frame that has one in front.
 
 The process's descriptors are searched for the connection by its two ends, and nothing is kept open in between. Where it
 isn't found (a Unix socket, a changed client address, Windows) they say so and do nothing.
@@ -11,6 +11,7 @@ isn't found (a Unix socket, a changed client address, Windows) they say so and d
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import stat
@@ -56,8 +57,9 @@ class Connection:
             except OSError:
                 return False
 
-    def written(self) -> int | None:
-        """How many bytes were given to the kernel to send since the connection began; None if that can't be told."""
+    def written(self) -> tuple[int, int] | None:
+        """How many bytes the client's side has received since the connection began, and how many more the kernel has to
+        send; None if that can't be told."""
         if sys.platform != "linux":
             return None
         found = self._find()
@@ -89,6 +91,56 @@ class Connection:
             return False
 
 
+class Throttle:
+    """Keeps a stream from running far ahead of its client, where the server takes all that it is given.
+
+    A client that takes nothing is given 128 KiB and what the kernel holds. From then on it may be behind by what it has
+    received, up to a mebibyte, so that one that reads isn't kept waiting.
+    """
+
+    _LEAST = 64 * 1024
+    _MOST = 1024 * 1024
+    _SLEEPS = (0.001, 0.1)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._allowed = self._LEAST
+        self._unchecked = 0
+        self._ahead = 0
+        self._before: tuple[int, int] | None = None
+        self._blind = False
+
+    async def passed(self, size: int) -> None:
+        """Count what the server was given, and wait while it has too much."""
+        self._unchecked += size
+        if self._unchecked < self._allowed or self._blind:
+            return
+        self._ahead += self._unchecked
+        self._unchecked = 0
+        sleep, longest = self._SLEEPS
+        while self._is_too_far():
+            await asyncio.sleep(sleep)
+            sleep = min(2 * sleep, longest)
+
+    def _is_too_far(self) -> bool:
+        counted = self._connection.written()
+        if counted is None:
+            self._blind = True
+            return False
+        received, queued = counted
+        written = received + queued
+        if self._before is None:
+            # What was written so far may have been other responses on the connection.
+            self._ahead, self._before = 0, (received, written)
+            return False
+        begun, before = self._before
+        # Framing and encryption count as written too: so what is ahead is taken for less, but never below 0.
+        self._ahead = max(0, self._ahead - (written - before))
+        self._allowed = min(self._MOST, max(self._LEAST, received - begun))
+        self._before = begun, written
+        return self._ahead >= self._allowed
+
+
 def _descriptors() -> Iterator[int]:
     try:
         names = os.listdir(_DESCRIPTORS)
@@ -112,13 +164,13 @@ def _duplicate(number: int) -> socket.socket | None:
         return None
 
 
-def _written(connection: socket.socket) -> int | None:
+def _written(connection: socket.socket) -> tuple[int, int] | None:
     import fcntl
     import termios
 
     try:
         info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
         waiting = fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4))
-        return int(struct.unpack_from("=Q", info, _BYTES_ACKED)[0] + struct.unpack("=i", waiting)[0])
+        return struct.unpack_from("=Q", info, _BYTES_ACKED)[0], struct.unpack("=i", waiting)[0]
     except (OSError, struct.error):
         return None

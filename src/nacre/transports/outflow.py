@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from typing import Any
 
 from nacre.errors import ClientDisconnect
+from nacre.streams import throw_in
 
 _BREATH = 16
 """After how many pieces the event loop gets a turn in any case."""
@@ -48,14 +49,14 @@ async def pour(
         return True
     except asyncio.CancelledError as cancelled:
         over = True
-        await _throw(pieces, cancelled)
+        await throw_in(pieces, cancelled)
         if not left:
             raise
         task.uncancel()
         return False
     except ClientDisconnect:
         over = True
-        await _throw(pieces, asyncio.CancelledError("the client left"))
+        await throw_in(pieces, asyncio.CancelledError("the client left"))
         return False
     finally:
         over = True
@@ -64,13 +65,6 @@ async def pour(
             await pieces.aclose()
         finally:
             await _end(watch)
-
-
-async def _throw(pieces: AsyncGenerator[bytes, None], cancelled: asyncio.CancelledError) -> None:
-    try:
-        await pieces.athrow(cancelled)
-    except (asyncio.CancelledError, StopAsyncIteration, ClientDisconnect):
-        pass
 
 
 async def _end(watch: asyncio.Task[None]) -> None:

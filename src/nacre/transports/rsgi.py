@@ -4,7 +4,7 @@ What Granian 2.8 does otherwise than the other servers:
 
 - The path arrives decoded and the raw target is dropped, so `%2F` is taken for a slash.
 - A request header whose value is not ASCII is left out; a non-ASCII value in a response goes out as UTF-8.
-- A stream is taken at once, however slowly the client reads: `_Writer` waits for the kernel instead (Linux).
+- A stream is taken at once, however slowly the client reads: `Throttle` waits for the kernel instead (Linux).
 - A failed response is ended as if it were whole: the connection is cut first, through the kernel. Over HTTP/2, where
   other streams share the connection, and over a Unix socket it can't be.
 """
@@ -17,13 +17,14 @@ from typing import Any
 
 from nacre.chain.pipeline import Dispatch
 from nacre.errors import BadRequest, ClientDisconnect
+from nacre.filebody import FileBody
 from nacre.headers import Headers
 from nacre.request import Request
 from nacre.response import Response
 from nacre.streams import iterate
 from nacre.threads import Threads
 from nacre.transports.completion import NO_BODY, complete, framed, has_work
-from nacre.transports.kernel import Connection
+from nacre.transports.kernel import Connection, Throttle
 from nacre.transports.outflow import pour
 from nacre.transports.scope import asgi_scope
 from nacre.types import Address, Scope
@@ -95,7 +96,7 @@ class RSGIBody:
 
 
 def _left_early() -> ClientDisconnect:
-    return ClientDisconnect("the client left before the body was complete")
+    return ClientDisconnect("the body broke off before it was complete")
 
 
 class RSGICarrier:
@@ -207,6 +208,8 @@ async def _send_stream(request: Request, response: Response, protocol: Any, thre
         await response.aclose()
         protocol.response_empty(response.status, headers)
         return
+    if await _hand_over_file(request, response, headers, protocol):
+        return
     # Not `request.client`, which a layer may have set to what a proxy says.
     connection = Connection(CARRIER.client(request.raw), CARRIER.server(request.raw))
     writer = _Writer(protocol.response_stream(response.status, headers), connection)
@@ -226,22 +229,35 @@ async def _send_stream(request: Request, response: Response, protocol: Any, thre
         writer.release()
 
 
-class _Writer:
-    """Writes a stream, and keeps it from running ahead of its client by more than about 2 MiB.
+async def _hand_over_file(request: Request, response: Response, headers: Any, protocol: Any) -> bool:
+    """Have Granian read and send a file by itself; False if that can't be left to it.
 
-    The first mebibyte goes out unchecked: most streams end before that, or bring it together in hours.
+    It takes the call and tells nothing more, neither of the last byte nor of a client that left: so this is only for
+    responses whose end nobody waits for. It cuts the connection if the file is shorter than Content-Length says, sends
+    no byte more if it is longer, and answers 404 if it is gone. Between our look at the file and its own another one
+    may take its place; what identifies the version (ETag) is then the earlier one's.
     """
+    body = response.stream
+    if not isinstance(body, FileBody) or body.path is None or (span := body.span) is None:
+        return False
+    if request.after_callbacks is not None or response.sent_callbacks is not None or response.background is not None:
+        return False
+    if request.streams != [response]:
+        return False
+    path = body.path
+    await response.aclose()
+    request.streams = None
+    # `stop` is exclusive there too, unlike the positions of Content-Range.
+    protocol.response_file_range(response.status, headers, path, span.start, span.stop)
+    return True
 
-    _AHEAD = 1024 * 1024
-    _SLEEPS = (0.001, 0.1)
+
+class _Writer:
+    """Writes a stream, and keeps it from running far ahead of its client."""
 
     def __init__(self, transport: Any, connection: Connection) -> None:
         self._transport: Any = transport
-        self._connection = connection
-        self._unchecked = 0
-        self._ahead = 0
-        self._written: int | None = None
-        self._blind = False
+        self._throttle = Throttle(connection)
 
     async def write(self, piece: bytes) -> None:
         """Hand a piece over, and wait while there is too much of them."""
@@ -249,28 +265,8 @@ class _Writer:
             await self._transport.send_bytes(piece)
         except (OSError, RuntimeError) as error:
             raise ClientDisconnect(str(error)) from error
-        self._unchecked += len(piece)
-        if self._unchecked >= self._AHEAD and not self._blind:
-            await self._check()
+        await self._throttle.passed(len(piece))
 
     def release(self) -> None:
         """Let the body end: it does when Granian's object is gone, and a traceback's frames may outlive the request."""
         self._transport = None
-
-    async def _check(self) -> None:
-        self._ahead += self._unchecked
-        self._unchecked = 0
-        sleep, longest = self._SLEEPS
-        while not self._blind and self._ahead >= self._AHEAD:
-            written = self._connection.written()
-            if written is None:
-                self._blind = True
-            elif self._written is None:
-                self._ahead = 0  # what was written so far may have been other responses on the connection
-            else:
-                # Framing and encryption count as written too: so what is ahead is taken for less, but never below 0.
-                self._ahead = max(0, self._ahead - (written - self._written))
-            self._written = written
-            if self._ahead >= self._AHEAD:
-                await asyncio.sleep(sleep)
-                sleep = min(2 * sleep, longest)

@@ -18,6 +18,7 @@ from typing import Any
 from nacre.chain.asgi_upgrade import ASGIChannel, settle
 from nacre.chain.pipeline import Dispatch
 from nacre.errors import BadRequest, WebSocketDisconnect
+from nacre.headers import Headers
 from nacre.request import Request
 from nacre.response import Response
 from nacre.threads import Threads
@@ -72,6 +73,13 @@ class NoBody:
 
 class _ASGIHandshake(ASGICarrier):
     """Reads a handshake from an ASGI scope."""
+
+    def headers(self, raw: Scope) -> Headers:
+        headers = super().headers(raw)
+        offered = raw.get("subprotocols")
+        if offered and "sec-websocket-protocol" not in headers:  # uvicorn with wsproto takes the field out
+            return Headers([*headers.pairs(), ("sec-websocket-protocol", ", ".join(offered))])
+        return headers
 
     def body(self, raw: Scope, channel: Receive) -> Any:
         return NoBody()

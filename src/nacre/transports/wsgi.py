@@ -12,6 +12,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import Future, wait
 from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
@@ -31,6 +32,7 @@ from nacre.urls import decode_path, keep_escapes
 T = TypeVar("T")
 
 _PIECE = 64 * 1024
+_UPGRADE_REQUIRED = 426
 _VARIABLES = frozenset(key for key in os.environ if key.startswith("HTTP_"))
 """Some servers put the process's environment (HTTP_PROXY) into every request's, where it looks like headers."""
 
@@ -38,10 +40,12 @@ _VARIABLES = frozenset(key for key in os.environ if key.startswith("HTTP_"))
 class LoopThread:
     """An event loop in a thread of its own, started when something must be awaited; one per application."""
 
-    def __init__(self) -> None:
+    def __init__(self, started: Callable[[], object] = lambda: None) -> None:
+        self._started = started
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._unfinished: set[Future[None]] = set()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -53,11 +57,23 @@ class LoopThread:
                     self._thread = threading.Thread(target=_run_loop, args=(loop,), name="nacre-loop", daemon=True)
                     self._thread.start()
                     self._loop = loop
+                    self._started()
         return self._loop
 
     def run(self, awaitable: Awaitable[T]) -> T:
         """Await something on the loop, from another thread."""
         return asyncio.run_coroutine_threadsafe(_coroutine(awaitable), self.loop).result()
+
+    def track(self, future: Future[None]) -> Future[None]:
+        """Know of something that goes on on the loop when nobody waits for it any more."""
+        self._unfinished.add(future)
+        future.add_done_callback(self._unfinished.discard)
+        return future
+
+    def drain(self) -> None:
+        """Wait, in another thread, for all that goes on."""
+        while unfinished := list(self._unfinished):
+            wait(unfinished)
 
     def stop(self) -> None:
         """Stop the loop, if it was started, and wait for its thread."""
@@ -105,8 +121,8 @@ class WSGIBody:
             return b""
         try:
             data: bytes = self._input.read(_PIECE if self._left is None else min(_PIECE, self._left))
-        except (OSError, ValueError) as error:
-            raise ClientDisconnect("the client left before the body was complete") from error
+        except Exception as error:  # each server has its own for chunks that can't be read
+            raise ClientDisconnect("the body broke off before it was complete") from error
         if self._left is not None:
             if not data:
                 raise ClientDisconnect(f"the client left {self._left} bytes before the end of the body")
@@ -195,19 +211,21 @@ def serve_wsgi(dispatch: Dispatch, threads: Threads, report: Any, beside: LoopTh
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         # A server's thread keeps its context from one request to the next; each gets a copy of its own.
-        exchange = _WSGIExchange(environ, start_response, dispatch, threads, report, beside)
+        exchange = WSGIExchange(environ, start_response, dispatch, threads, report, beside)
         return exchange.context.run(exchange.answer)
 
     return application
 
 
-class _WSGIExchange:
+class WSGIExchange:
     """One request under WSGI, from the call to the end of the iterable.
 
     What is plain throughout is done here, in the caller's thread. What must be awaited is done by one task on the loop
     beside, from the chain to the last callback, so that it finds its context and cancel scopes again; this thread is
     its worker meanwhile and takes from it the response and then each piece.
     """
+
+    carrier = CARRIER
 
     def __init__(
         self,
@@ -226,6 +244,8 @@ class _WSGIExchange:
         self._report = report
         self._beside = beside
         self._channel = _Channel()
+        self._response: Response | None = None
+        self._over: Future[None] | None = None
 
     def answer(self) -> Iterable[bytes]:
         request = self._request()
@@ -249,7 +269,7 @@ class _WSGIExchange:
             path = _path(environ)
         except ValueError as error:
             path, refusal = "/", BadRequest(str(error))
-        request = Request(CARRIER, environ, self._channel, environ["REQUEST_METHOD"], path)
+        request = Request(self.carrier, environ, self._channel, environ["REQUEST_METHOD"], path)
         if "HTTP_HOST" not in environ and environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
             refusal = BadRequest("the request has no Host header")
         if refusal is not None:
@@ -259,7 +279,11 @@ class _WSGIExchange:
     def _start(self, request: Request, response: Response) -> bool:
         """Tell the server status and headers; True if a body may follow."""
         status = f"{response.status} {reason_phrase(response.status)}"
-        self._start_response(status, framed(response, head=request.method == "HEAD"))
+        headers = framed(response, head=request.method == "HEAD")
+        if response.status == _UPGRADE_REQUIRED:
+            # The fields that it should have are those that PEP 3333 leaves to the server.
+            headers = [pair for pair in headers if pair[0] not in ("connection", "upgrade")]
+        self._start_response(status, headers)
         return request.method != "HEAD" and response.status not in NO_BODY
 
     def _plain(self, request: Request, response: Response) -> Iterable[bytes]:
@@ -276,14 +300,33 @@ class _WSGIExchange:
         else:
             response.stream = None
             pieces = _plain_pieces(request, stream)
-        return _Body(
-            pieces, self.context, lambda: run_at_once(complete(request, response, None)), self._failed(request)
-        )
+        return _Body(pieces, self.context, lambda: self._complete(request, response), self._failed(request))
+
+    def _complete(self, request: Request, response: Response) -> Future[None] | None:
+        if response.background is None:
+            return run_at_once(complete(request, response, None))
+        completed = asyncio.run_coroutine_threadsafe(complete(request, response, self._threads), self._beside.loop)
+        return self._beside.track(completed)
 
     def _hosted(self, request: Request, produce: Callable[[], Awaitable[Response]]) -> Iterable[bytes]:
+        visit = self._open_visit(request)
+        self._over = over = Future[None]()
+        visit.begin(
+            lambda: self._live(request, produce, visit), self.context.copy(), lambda: self._follow(request, over)
+        )
+        return self._sent(request, visit.take(), visit)
+
+    def _open_visit(self, request: Request) -> Visit:
         visit = self._channel.visit = request.visit = Visit(self._beside.loop)
-        visit.begin(lambda: self._live(request, produce, visit), self.context.copy())
-        response: Response = visit.take()
+        return visit
+
+    def _sent(self, request: Request, response: Response, visit: Visit) -> Iterable[bytes]:
+        """Send a response that the task on the loop has handed over."""
+
+        def leave() -> Future[None] | None:
+            visit.leave()
+            return self._over
+
         try:
             with_body = self._start(request, response)
         except BaseException:
@@ -295,8 +338,8 @@ class _WSGIExchange:
             def pieces() -> Iterator[bytes]:
                 yield whole
 
-            return _Body(pieces(), self.context, visit.leave, self._failed(request))
-        return _Body(_taken(visit) if with_body else iter(()), self.context, visit.leave, self._failed(request))
+            return _Body(pieces(), self.context, leave, self._failed(request))
+        return _Body(_taken(visit) if with_body else iter(()), self.context, leave, self._failed(request))
 
     async def _live(self, request: Request, produce: Callable[[], Awaitable[Response]], visit: Visit) -> None:
         """The part on the loop: hand the response to the thread, then each piece, then run what waits for the end."""
@@ -314,8 +357,17 @@ class _WSGIExchange:
                 request.failure = error  # the thread reports it, which is too late for those who are called here
             raise
         finally:
-            if has_work(request, response):
-                await complete(request, response, self._threads)
+            self._response = response
+
+    async def _follow(self, request: Request, over: Future[None]) -> None:
+        """What waits for the end, in the same task. The thread is the server's again."""
+        request.visit = None
+        try:
+            if has_work(request, self._response):
+                self._beside.track(over)
+                await complete(request, self._response, self._threads)
+        finally:
+            over.set_result(None)
 
     def _failed(self, request: Request) -> Callable[[Exception], object]:
         return lambda error: self._report(request, error)
@@ -350,18 +402,24 @@ def _taken(visit: Visit) -> Iterator[bytes]:
 
 
 class _Body:
-    """The iterable a server sends from; `close` ends the stream and runs what waits for the end, once."""
+    """The iterable a server sends from; `close` ends the stream and runs what waits for the end, once.
+
+    Servers end the response after `close` (Granian), or read the connection's next request (gunicorn's threads). So
+    where there is a background callable, the loop beside does all of that: `over` tells then when it is done.
+    """
+
+    over: Future[None] | None = None
 
     def __init__(
         self,
         pieces: Iterator[bytes],
         context: Context,
-        finish: Callable[[], object],
+        finish: Callable[[], Future[None] | None],
         failed: Callable[[Exception], object],
     ) -> None:
         self._pieces = pieces
         self._context = context
-        self._finish: Callable[[], object] | None = finish
+        self._finish: Callable[[], Future[None] | None] | None = finish
         self._failed = failed
 
     def __iter__(self) -> Iterator[bytes]:
@@ -382,13 +440,13 @@ class _Body:
         if finish is not None:
             self._context.run(self._close, finish)
 
-    def _close(self, finish: Callable[[], object]) -> None:
+    def _close(self, finish: Callable[[], Future[None] | None]) -> None:
         try:
             close = getattr(self._pieces, "close", None)
             if close is not None:
                 close()
         finally:
-            finish()
+            self.over = finish()
 
 
 def _path(environ: Environ) -> str:

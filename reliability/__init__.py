@@ -1,0 +1,1 @@
+"""What the framework must withstand, measured on real servers: `python -m reliability`."""
