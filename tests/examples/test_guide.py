@@ -48,6 +48,7 @@ def test_the_tests_of_the_guide_pass():
     exec(compile(program(TESTING), str(TESTING), "exec"), names)  # noqa: S102
     names["test_greeting"]()
     names["test_countdown"]()
+    names["test_events_and_messages"]()
     for transport in ("asgi", "rsgi", "wsgi"):
         names["test_greeting_everywhere"](transport)
 
