@@ -72,7 +72,8 @@ def read_range(file: BinaryIO, wanted: ByteRange) -> Iterator[bytes]:
 class PendingBody:
     """A stream that stands for a body until the request says which: a range of it, a variant, or none at all.
 
-    A response that carries one is completed by its request when the endpoint returns it, before any layer sees it.
+    A response that carries one is completed by its request when the endpoint, or the layer that made it, returns it:
+    those outside see it as it is sent.
     """
 
     reusable = False
@@ -87,7 +88,7 @@ class PendingBody:
         raise NotImplementedError
 
     def __iter__(self) -> Iterator[bytes]:
-        """The body for who doesn't wait for the completion: a layer around one that made the response itself."""
+        """The body for who reads the response before it was completed: the function that made it."""
         raise NotImplementedError
 
     def close(self) -> None:

@@ -23,8 +23,7 @@ async def prime(response: Response, request: Request, threads: Threads | None) -
     Raises what the stream raises, after closing it. A stream is primed once. Without `threads` there may be no event
     loop: then an async stream is left as it is. A response whose body depends on the request is completed.
     """
-    if isinstance(response.stream, PendingBody):
-        await _complete(response.stream, response, request, threads)
+    await complete(response, request, threads)
     if response.stream is None or isinstance(response.stream, _Primed | FileBody):
         return
     if threads is None and is_async_stream(response.stream):
@@ -40,7 +39,11 @@ async def prime(response: Response, request: Request, threads: Threads | None) -
     response.stream = _Primed(first, pieces, needs_loop=needs_loop)
 
 
-async def _complete(pending: PendingBody, response: Response, request: Request, threads: Threads | None) -> None:
+async def complete(response: Response, request: Request, threads: Threads | None) -> None:
+    """Complete a response whose body depends on the request, before others see it; any other is left as it is."""
+    pending = response.stream
+    if not isinstance(pending, PendingBody):
+        return
     if threads is None:
         pending.complete(request, response)
         return
@@ -49,7 +52,7 @@ async def _complete(pending: PendingBody, response: Response, request: Request, 
     busy = threading.Lock()
     given_up = False
 
-    def complete() -> None:
+    def open_it() -> None:
         with busy:
             if not given_up:
                 pending.complete(request, response)
@@ -60,7 +63,7 @@ async def _complete(pending: PendingBody, response: Response, request: Request, 
             given_up = True
 
     try:
-        await threads.run(request, complete)
+        await threads.run(request, open_it)
     except asyncio.CancelledError:
         await to_the_end(threads.run(request, give_up))
         raise

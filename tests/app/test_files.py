@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from nacre import CallNext, Nacre, Request, Response
+from nacre import CallNext, Group, Hooks, Nacre, Request, Response
+from nacre.errors import NotFound
 from nacre.filebody import FileBody
 from nacre.files import FileResponse, send_file
 from nacre.testing import TestClient
@@ -427,6 +428,95 @@ async def test_a_layer_may_send_a_file_and_a_layer_around_it_may_read_it(client_
 
 
 # Files that change while they are sent.
+
+
+def onion(path: Path) -> Any:
+    async def layer(request: Request, call_next: CallNext) -> Response:
+        return FileResponse(path)
+
+    return layer
+
+
+def plain(path: Path) -> Any:
+    def layer(request: Request, call_next: Any) -> Response:
+        return FileResponse(path)
+
+    return layer
+
+
+def django(path: Path) -> Any:
+    class Layer:
+        def __init__(self, get_response: Any) -> None:
+            self.get_response = get_response
+
+        def __call__(self, request: Request) -> Response:
+            return FileResponse(path)
+
+    return Layer
+
+
+def before(path: Path) -> Any:
+    return Hooks(before=lambda request: FileResponse(path))
+
+
+def after(path: Path) -> Any:
+    return Hooks(after=lambda request, response: FileResponse(path))
+
+
+class Passing:
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
+@pytest.mark.parametrize("made_by", [onion, plain, django, before, after], ids=lambda made_by: made_by.__name__)
+async def test_a_layer_that_sends_a_file_gives_those_outside_the_answer_that_is_sent(
+    client_for: ClientFor, tmp_path: Path, made_by: Callable[[Path], Any]
+) -> None:
+    path = write(tmp_path / "x.txt", b"0123456789" * 20_000)
+    seen: list[Any] = []
+
+    async def outside(request: Request, call_next: CallNext) -> Response:
+        try:
+            response = await call_next(request)
+        except NotFound as error:
+            seen.append(error.status)
+            raise
+        seen.append((response.status, response.headers.get("content-length")))
+        return response
+
+    app = Nacre(middlewares=[outside])
+    for prefix, found in (("/file", path), ("/missing", tmp_path / "missing")):
+        group = Group(prefix, middlewares=[Passing, outside, made_by(found)])
+        group.get("/")(lambda: "page")
+        app.include(group)
+    async with client_for(app) as client:
+        answer = await client.get("/file/", headers={"range": "bytes=2-4"})
+        assert (answer.status, answer.text, answer.headers["content-range"]) == (206, "234", "bytes 2-4/200000")
+        assert seen == [(206, "3"), (206, "3")]
+        seen.clear()
+        assert (await client.get("/missing/")).status == 404
+    assert [one if isinstance(one, int) else one[0] for one in seen] == [404, 404]
+
+
+async def test_a_hook_that_sends_a_file_gives_layers_the_answer_that_is_sent(
+    client_for: ClientFor, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "x.txt", b"0123456789")
+    seen: list[int] = []
+
+    async def outside(request: Request, call_next: CallNext) -> Response:
+        response = await call_next(request)
+        seen.append(response.status)
+        return response
+
+    app = serving(lambda: "page", middlewares=[outside])
+    app.after_request(lambda request, response: FileResponse(path))
+    async with client_for(app) as client:
+        await client.get("/", headers={"range": "bytes=2-4"})
+    assert seen == [206]
 
 
 async def test_a_file_that_grows_is_sent_as_long_as_it_was(client_for: ClientFor, tmp_path: Path) -> None:

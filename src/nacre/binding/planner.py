@@ -1,8 +1,8 @@
 """Deciding where each parameter of a function gets its value, once per function and place.
 
-The order is: the request; path variables by name; explicit markers; providers by type; files of a form; simple types from
-the query; one body model. Nothing is decided by a parameter's name alone, except that a path variable has one. Where two readings fit,
-that is a problem that shows both.
+The order is: the request; path variables by name; explicit markers; providers by type; files of a form; simple types
+from the query; one body model. Nothing is decided by a parameter's name alone, except that a path variable has one.
+Where two readings fit, that is a problem that shows both.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from nacre.chain.onion import Finish
 from nacre.chain.stage import Stage
 from nacre.request import Request
 from nacre.response import Response
+from nacre.streams import complete
 from nacre.threads import Threads, run_at_once, wait
 
 
@@ -59,21 +60,30 @@ class DjangoLayer:
                 result = await instance(request)
                 if result.__class__ is Response and result.owner is request:
                     return result
-                return finish(request, result)
+                response = finish(request, result)
+                if response.stream is not None:
+                    await complete(response, request, self._threads)
+                return response
 
             return Stage(on_loop, None)
 
         async def in_worker(request: Request) -> Response:
             await self._threads.admit(request)
             setattr(request, key, following)
-            return finish(request, await self._threads.run(request, lambda: instance(request)))
+            response = finish(request, await self._threads.run(request, lambda: instance(request)))
+            if response.stream is not None:
+                await complete(response, request, self._threads)
+            return response
 
         async def in_thread(request: Request) -> Response:
             setattr(request, key, following)
             result = instance(request)
             if result.__class__ is Response and result.owner is request:
                 return result
-            return finish(request, result)
+            response = finish(request, result)
+            if response.stream is not None:
+                await complete(response, request, None)
+            return response
 
         return Stage(in_worker, in_thread if inner.inline is not None else None)
 

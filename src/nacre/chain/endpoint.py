@@ -124,7 +124,7 @@ class Endpoint:
                 if awaited:
                     value = await value
                 if value is not None:
-                    response = adopt(request, convert_hook(value))
+                    response = await self._settle(request, convert_hook(value), inline)
             return response
 
         return produce
@@ -135,7 +135,7 @@ class Endpoint:
             call = hook.in_thread if inline and hook.in_thread is not None else hook.on_loop
             value = await call(request, response)
             if value is not None:
-                response = adopt(request, self._converted(self.convert_hook, value))
+                response = await self._settle(request, self._converted(self.convert_hook, value), inline)
         return response
 
     def _converted(self, convert: Converter, value: Any) -> Response:

@@ -11,6 +11,8 @@ from nacre.chain.onion import Finish
 from nacre.chain.stage import Stage
 from nacre.request import Handler, Request
 from nacre.response import Response
+from nacre.streams import complete
+from nacre.threads import Threads
 
 Hook = Callable[..., Any] | Call
 """A function to be called with the request, and with the response on the way out."""
@@ -40,6 +42,7 @@ class HookLayer:
     before: Call | None
     after: Call | None
     finish: Finish
+    threads: Threads
 
 
 def fuse(row: Sequence[HookLayer], inner: Stage) -> Stage:
@@ -56,6 +59,7 @@ def fuse(row: Sequence[HookLayer], inner: Stage) -> Stage:
 
 
 def _line(row: Sequence[HookLayer], inner: Handler, *, blocking: bool) -> Handler:
+    threads = None if blocking else row[0].threads
     befores = tuple(
         (index, *layer.before.step(blocking=blocking), layer.finish)
         for index, layer in enumerate(row)
@@ -75,6 +79,8 @@ def _line(row: Sequence[HookLayer], inner: Handler, *, blocking: bool) -> Handle
                 result = await result
             if result is not None:
                 response = finish(request, result)
+                if response.stream is not None:
+                    await complete(response, request, threads)
         return response
 
     async def line(request: Request) -> Response:
@@ -85,6 +91,8 @@ def _line(row: Sequence[HookLayer], inner: Handler, *, blocking: bool) -> Handle
                 result = await result
             if result is not None:
                 response, depth = finish(request, result), index
+                if response.stream is not None:
+                    await complete(response, request, threads)
                 break
         else:
             response = await inner(request)
@@ -95,6 +103,8 @@ def _line(row: Sequence[HookLayer], inner: Handler, *, blocking: bool) -> Handle
                     result = await result
                 if result is not None:
                     response = finish(request, result)
+                    if response.stream is not None:
+                        await complete(response, request, threads)
         return response
 
     return line if befores else after_only

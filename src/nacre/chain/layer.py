@@ -216,7 +216,7 @@ def _adapt_hooks(layer: Layer, declared: Middleware, target: Hooks | type[Hooks]
         return None if function is None else prepare_call(function, tools.threads, inline=inline)
 
     finish = _finisher(layer, tools, declared.marks)
-    layer.hooks = HookLayer(prepare(target.before), prepare(target.after), finish)
+    layer.hooks = HookLayer(prepare(target.before), prepare(target.after), finish, tools.threads)
     extras = [*_extras(target.before, 1), *_extras(target.after, 2)]
     if extras:
         hooks = target
@@ -247,7 +247,7 @@ def _bind_hooks(layer: Layer, declared: Middleware, target: Hooks, tools: Tools,
         calls.append(bound.call(tools.threads, inline=target.inline))
     if problems:
         return problems
-    made.hooks = HookLayer(calls[0], calls[1], _finisher(made, tools, declared.marks))
+    made.hooks = HookLayer(calls[0], calls[1], _finisher(made, tools, declared.marks), tools.threads)
     return made
 
 

@@ -13,10 +13,11 @@ from nacre.callables import Call, is_async
 from nacre.chain.stage import BlockingNext, Stage, blocking_next
 from nacre.request import CallNext, Handler, Request
 from nacre.response import Response
+from nacre.streams import complete
 from nacre.threads import Threads
 
 Finish = Callable[[Request, Any], Response]
-"""Makes a response of what a layer returned."""
+"""Makes a response of what a layer returned; where it has a stream, `complete` is to follow."""
 
 
 def adapt_onion(call: Callable[..., Any], finish: Finish, threads: Threads) -> Callable[[Stage], Stage]:
@@ -25,7 +26,7 @@ def adapt_onion(call: Callable[..., Any], finish: Finish, threads: Threads) -> C
         return lambda inner: _plain(call, inner, finish, threads)
     if hands_on_only(call):
         return lambda inner: Stage(_direct(call, inner.handle), None)
-    return lambda inner: Stage(_checked(call, inner.handle, finish), None)
+    return lambda inner: Stage(_checked(call, inner.handle, finish, threads), None)
 
 
 def adapt_bound_onion(bound: Bound, finish: Finish, threads: Threads) -> Callable[[Stage], Stage]:
@@ -37,7 +38,7 @@ def adapt_bound_onion(bound: Bound, finish: Finish, threads: Threads) -> Callabl
     call = bound.loop.call
     if hands_on_only(function) and not bound.plan.injects:
         return lambda inner: Stage(_direct(call, inner.handle), None)
-    return lambda inner: Stage(_checked(call, inner.handle, finish), None)
+    return lambda inner: Stage(_checked(call, inner.handle, finish, threads), None)
 
 
 def _plain_bound(prepared: Call, inner: Stage, finish: Finish, threads: Threads) -> Stage:
@@ -45,14 +46,20 @@ def _plain_bound(prepared: Call, inner: Stage, finish: Finish, threads: Threads)
 
     async def in_worker(request: Request) -> Response:
         await threads.admit(request)
-        return finish(request, await prepared.on_loop(request, call_next))
+        response = finish(request, await prepared.on_loop(request, call_next))
+        if response.stream is not None:
+            await complete(response, request, threads)
+        return response
 
     call = prepared.in_thread
     if inner.inline is None or call is None:
         return Stage(in_worker, None)
 
     async def in_thread(request: Request) -> Response:
-        return finish(request, await call(request, call_next))
+        response = finish(request, await call(request, call_next))
+        if response.stream is not None:
+            await complete(response, request, None)
+        return response
 
     return Stage(in_worker, in_thread)
 
@@ -61,12 +68,17 @@ def _direct(call: Callable[[Request, CallNext], Any], call_next: CallNext) -> Ha
     return lambda request: call(request, call_next)
 
 
-def _checked(call: Callable[[Request, CallNext], Any], call_next: CallNext, finish: Finish) -> Handler:
+def _checked(
+    call: Callable[[Request, CallNext], Any], call_next: CallNext, finish: Finish, threads: Threads
+) -> Handler:
     async def onion(request: Request) -> Response:
         result = await call(request, call_next)
         if result.__class__ is Response and result.owner is request:
             return result
-        return finish(request, result)
+        response = finish(request, result)
+        if response.stream is not None:
+            await complete(response, request, threads)
+        return response
 
     return onion
 
@@ -76,13 +88,19 @@ def _plain(call: Callable[[Request, BlockingNext], Any], inner: Stage, finish: F
 
     async def in_worker(request: Request) -> Response:
         await threads.admit(request)
-        return finish(request, await threads.run(request, lambda: call(request, call_next)))
+        response = finish(request, await threads.run(request, lambda: call(request, call_next)))
+        if response.stream is not None:
+            await complete(response, request, threads)
+        return response
 
     async def in_thread(request: Request) -> Response:
         result = call(request, call_next)
         if result.__class__ is Response and result.owner is request:
             return result
-        return finish(request, result)
+        response = finish(request, result)
+        if response.stream is not None:
+            await complete(response, request, None)
+        return response
 
     return Stage(in_worker, in_thread if inner.inline is not None else None)
 
