@@ -20,8 +20,7 @@ UPLOAD = (
 
 def _form(greeting: str) -> str:
     return (
-        f"<!doctype html>\n<p>{greeting}</p>\n"
-        '<form method="post"><input name="diver"><button>Sign in</button></form>'
+        f'<!doctype html>\n<p>{greeting}</p>\n<form method="post"><input name="diver"><button>Sign in</button></form>'
     )
 
 

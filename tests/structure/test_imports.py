@@ -27,7 +27,10 @@ LEVELS: dict[str, list[str]] = {
     ],
     "core": ["routing", "binding", "results shaping", "chain"],
     # Each feature module is a string of its own.
-    "edges": ["transports", "sse", "files representations", "templates", "compression", "decompression", "conditional"],
+    "edges": [
+        *("transports", "sse", "files representations", "templates"),
+        *("compression", "decompression", "conditional"),
+    ],
     "app": [
         "app groups declare collector compiler sites mounts placement ordering overrides lifespan describe server pages",
         "static",

@@ -155,20 +155,30 @@ class _Steps:
     def _set(self, info: inspect.SetType | inspect.FrozenSetType) -> _Step:
         if holds(info.item_type, lambda one: one is info):
             raise Unsupported("it has a set whose items may have that set themselves; take a list")
-        inside = _of_list(self.step(info.item_type))
+        inside = self.step(info.item_type)
         if not _is_risky(info):
-            return inside
+            return _of_list(inside)
         read = partial(_readable, GenericAlias(list, (tree(info.item_type).type,)), True)
-        return lambda value: inside(value) or (isinstance(value, list) and len(value) > _MOST and collide(read(value)))
+
+        def run(value: Any) -> bool:
+            if not isinstance(value, list):
+                return False
+            if inside is not None and any(map(inside, value)):
+                return True
+            return len(value) > _MOST and collide(read(value))
+
+        return run
 
     def _mapping(self, info: inspect.DictType | inspect.FrozenDictType) -> _Step:
         inside = _of_values(self.step(info.value_type))
         if not _is_risky(info):
             return inside
         read = partial(_readable, GenericAlias(list, (tree(info.key_type).type,)), False)
-        return lambda value: (
-            inside(value) or (isinstance(value, dict) and len(value) > _MOST and collide(read(list(value))))
-        )
+
+        def run(value: Any) -> bool:
+            return inside(value) or (isinstance(value, dict) and len(value) > _MOST and collide(read(list(value))))
+
+        return run
 
     def _class(
         self, info: inspect.StructType | inspect.TypedDictType | inspect.DataclassType | inspect.NamedTupleType

@@ -310,6 +310,8 @@ def _compiled(source: str) -> CodeType:
 
 def _explain(plan: Plan, request: Request, error: Exception, body: bytes | None, form: Any) -> Exception:
     """All that is wrong with a request; the error itself if that isn't the request's fault."""
+    if body is not None and (refusal := request.undecoded()) is not None:
+        return refusal
     raws = Raws(request, body, form, plan.inputs)
     errors = [item for one in plan.inputs for item in one.explain(raws)]
     if not errors:

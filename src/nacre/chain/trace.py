@@ -112,7 +112,10 @@ _REFUSED = "_finisher.<locals>.finish"
 _ANSWERING = "ErrorBoundary.respond"
 
 # Of these modules only the layer classes step inwards; the rest works for the layer (`send`, `start_response`).
-_ADAPTERS = {str(Path(_CHAIN, "asgi.py")): "ASGILayer.", str(Path(_CHAIN, "wsgi.py")): "WSGILayer."}
+_ADAPTERS = {
+    **dict.fromkeys((str(Path(_CHAIN, name)) for name in ("asgi.py", "asgi_upgrade.py", "drive.py")), "ASGILayer."),
+    str(Path(_CHAIN, "wsgi.py")): "WSGILayer.",
+}
 
 
 def _steps_inwards(code: CodeType) -> bool:
