@@ -32,6 +32,11 @@ _REASON_MAX = 123
 # news that the client has left comes behind them.
 _AHEAD_COUNT = 16
 _AHEAD_SIZE = 64 * 1024
+_PATIENCE = 20.0
+"""Seconds after which a handler that is full of messages and has never asked for one is taken to want none.
+
+SECURITY: its client's messages are thrown away then. Who sends some and leaves would else never be found to have left.
+"""
 
 _BREATH = 16
 """After how many messages in a row the event loop gets a turn in any case."""
@@ -101,6 +106,8 @@ class WebSocket:
         self._arriving: asyncio.Future[str | bytes] | None = None
         self._ahead: deque[str | bytes] = deque()
         self._ahead_size = 0
+        self._patience: asyncio.TimerHandle | None = None
+        self._throws_away = False
         self._has_received = False
         self._is_receiving = False
         self._sent_in_row = 0
@@ -167,6 +174,10 @@ class WebSocket:
             await self._opened()
         self._has_received = True
         self._sent_in_row = 0
+        if self._throws_away:
+            raise RuntimeError(
+                f"messages came {_PATIENCE:.0f} seconds before the first one was asked for, and were lost"
+            )
         if self._is_receiving:
             raise RuntimeError("two tasks receive from one WebSocket; let one of them hand the messages on")
         if self._ahead:
@@ -271,6 +282,8 @@ class WebSocket:
     async def end(self) -> None:
         """Stop listening; what runs the session calls this at its end."""
         self.on_gone = None
+        if self._patience is not None:
+            self._patience.cancel()
         arriving, self._arriving = self._arriving, None
         if arriving is not None and not arriving.done():
             arriving.cancel()
@@ -302,9 +315,19 @@ class WebSocket:
             return
         except Exception:
             return  # told by the transport, and met again by who receives next
-        self._ahead.append(message)
-        self._ahead_size += len(message)
+        if not self._throws_away:
+            self._ahead.append(message)
+            self._ahead_size += len(message)
         if len(self._ahead) < _AHEAD_COUNT and self._ahead_size < _AHEAD_SIZE:
+            self._listen()
+        elif not self._has_received:
+            self._patience = arrived.get_loop().call_later(_PATIENCE, self._throw_away)
+
+    def _throw_away(self) -> None:
+        if self.state == "open" and not self._has_received:
+            self._throws_away = True
+            self._ahead.clear()
+            self._ahead_size = 0
             self._listen()
 
     def _result(self, arrived: asyncio.Future[str | bytes]) -> str | bytes:

@@ -540,6 +540,50 @@ async def test_m69_a_handler_that_only_sends_is_cancelled_when_the_client_leaves
         await asyncio.wait_for(cancelled.wait(), 5)
 
 
+async def test_m69_messages_that_nobody_asks_for_dont_hide_that_the_client_has_left(
+    client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nacre.websocket._PATIENCE", 0.01)
+    cancelled = Gate()
+
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async with client_for(application([], handler)) as client:
+        async with client.websocket("/ws") as ws:
+            for _ in range(40):
+                await ws.send("x")
+            await ws.drop()
+        await asyncio.wait_for(cancelled.wait(), 5)
+
+
+async def test_m69_a_handler_that_asks_after_its_messages_were_thrown_away_is_told(
+    client_for: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nacre.websocket._PATIENCE", 0.01)
+    told: list[str] = []
+
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        await asyncio.sleep(0.1)
+        try:
+            await ws.receive()
+        except RuntimeError as error:
+            told.append(str(error))
+
+    async with client_for(application([], handler)) as client, client.websocket("/ws") as ws:
+        for _ in range(40):
+            await ws.send("x")
+        with pytest.raises(WebSocketDisconnect):
+            await ws.receive()
+    assert told == ["messages came 0 seconds before the first one was asked for, and were lost"]
+
+
 async def test_m69_a_handler_that_waits_for_something_else_isnt_cancelled_within_a_message(
     client_for: ClientFor,
 ) -> None:

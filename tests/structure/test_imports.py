@@ -32,7 +32,8 @@ LEVELS: dict[str, list[str]] = {
         *("compression", "decompression", "conditional"),
     ],
     "app": [
-        "app groups declare collector compiler sites mounts placement ordering overrides lifespan describe server pages",
+        "app groups declare collector compiler sites mounts placement ordering overrides lifespan describe server"
+        " pages",
         "static",
     ],
     "package": ["__init__"],
