@@ -175,9 +175,7 @@ class WebSocket:
         self._has_received = True
         self._sent_in_row = 0
         if self._throws_away:
-            raise RuntimeError(
-                f"messages came {_PATIENCE:.0f} seconds before the first one was asked for, and were lost"
-            )
+            raise RuntimeError("messages came long before the first one was asked for, and were thrown away")
         if self._is_receiving:
             raise RuntimeError("two tasks receive from one WebSocket; let one of them hand the messages on")
         if self._ahead:

@@ -581,7 +581,7 @@ async def test_m69_a_handler_that_asks_after_its_messages_were_thrown_away_is_to
             await ws.send("x")
         with pytest.raises(WebSocketDisconnect):
             await ws.receive()
-    assert told == ["messages came 0 seconds before the first one was asked for, and were lost"]
+    assert told == ["messages came long before the first one was asked for, and were thrown away"]
 
 
 async def test_m69_a_handler_that_waits_for_something_else_isnt_cancelled_within_a_message(

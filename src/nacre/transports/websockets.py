@@ -157,7 +157,7 @@ class RSGIChannel:
     """A `WebSocketChannel` over an RSGI connection; `release` it at the end, for Granian closes when it is gone."""
 
     def __init__(self, protocol: Any, scope: Any) -> None:
-        self._protocol = protocol
+        self._protocol: Any = protocol
         self._transport: Any = None
         self._scope = scope
         self._sending = 0
