@@ -11,7 +11,7 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
@@ -21,6 +21,7 @@ from typing import Annotated, Any
 from examples.tour.layout import page
 
 from nacre import Cookie, Group, Request, abort
+from nacre.errors import WebSocketDisconnect
 from nacre.files import FileResponse
 from nacre.forms import FormLimits
 from nacre.sse import ServerSentEvent
@@ -61,7 +62,7 @@ class Desk:
     async def say(self, who: str, text: str) -> None:
         """Send a line to all who talk; who has left meanwhile is taken off by its own handler."""
         for one in list(self.talking):
-            if one.state == "open":
+            with suppress(WebSocketDisconnect):
                 await one.send_json({"who": who, "text": text})
 
 

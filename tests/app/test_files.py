@@ -694,7 +694,6 @@ async def test_m53_a_file_is_closed_when_the_request_is_cancelled_while_it_is_op
 async def test_under_wsgi_a_plain_handler_needs_no_event_loop_for_a_file(tmp_path: Path) -> None:
     path = write(tmp_path / "a.bin", b"x" * 300_000)
     app = serving(lambda: FileResponse(path))
-    before = threading.active_count()
 
     def exchange() -> bytes:
         status: list[str] = []
@@ -709,7 +708,7 @@ async def test_under_wsgi_a_plain_handler_needs_no_event_loop_for_a_file(tmp_pat
     answer = await asyncio.to_thread(exchange)
     assert answer == b"200 OK " + b"x" * 300_000
     assert not [one for one in threading.enumerate() if one.name == "nacre-loop" and one not in before]
-    assert threading.active_count() <= before + 1
+    assert threading.active_count() <= len(before) + 1
 
 
 @pytest.fixture
