@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import http.client
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.machine import environment, on_core
+from bench.processes import end_session, free_port, kib, read, tree
 from bench.targets import Target
 from bench.workloads import Answer, Call, Setting
 
 ROOT = Path(__file__).parents[1]
 _START_LIMIT = 20.0
-_STOP_LIMIT = 5.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Server:
 
     def __init__(self, serving: Serving, setting: Setting, core: int) -> None:
         self.serving = serving
-        self.port = _free_port()
+        self.port = free_port()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 -- `stop` closes it
         arguments = [argument.format(port=self.port) for argument in serving.kind.arguments]
         self._begun = time.perf_counter()
@@ -120,53 +118,17 @@ class Server:
     def cpu_seconds(self) -> float:
         """CPU time of the process tree so far, in user code and in the kernel."""
         ticks = 0
-        for process in self._tree():
-            fields = _read(f"/proc/{process}/stat").rpartition(")")[2].split()
+        for process in tree(self._process.pid):
+            fields = read(f"/proc/{process}/stat").rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12]) if fields else 0
         return ticks / os.sysconf("SC_CLK_TCK")
 
     @property
     def largest_resident(self) -> float:
         """The resident set of the largest process, in MiB."""
-        sizes = [0]
-        for process in self._tree():
-            sizes += [int(line.split()[1]) for line in _read(f"/proc/{process}/status").splitlines() if "VmRSS" in line]
-        return max(sizes) / 1024
-
-    def _tree(self) -> Iterator[int]:
-        waiting = [self._process.pid]
-        while waiting:
-            process = waiting.pop()
-            yield process
-            try:
-                threads = os.listdir(f"/proc/{process}/task")
-            except OSError:
-                continue
-            for thread in threads:
-                waiting += map(int, _read(f"/proc/{process}/task/{thread}/children").split())
+        return max([kib(process, "VmRSS") for process in tree(self._process.pid)]) / 1024
 
     def stop(self) -> None:
         """End it with its whole session."""
-        for signal_number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self._process.pid, signal_number)
-                self._process.wait(_STOP_LIMIT)
-            except ProcessLookupError:
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        self._process.wait()
+        end_session(self._process)
         self._log.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError:  # the process has ended meanwhile
-        return ""

@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -17,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import environment
+from bench.processes import end_session, free_port, kib, tree
 
 ROOT = Path(__file__).parents[1]
 _START_LIMIT = 20.0
-_STOP_LIMIT = 5.0
 
 _GRANIAN = ("granian", "--workers", "1", "--workers-kill-timeout", "5", "--log-level", "warning")
 _THREADS = "220"
@@ -77,7 +76,7 @@ class Server:
         self, kind: str, *, app: str = "reliability.application:app", baseline: bool = False, **variables: str
     ) -> None:
         self.kind = kind
-        self.port = _free_port()
+        self.port = free_port()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 -- `stop` closes it
         app = f"reliability.bare:{_BARE[kind]}" if baseline else app
         package, *arguments = COMMANDS[kind]
@@ -131,16 +130,16 @@ class Server:
     @property
     def resident(self) -> float:
         """The resident set of the process that serves, in MiB."""
-        return max([_kib(process, "VmRSS") for process in self._tree()]) / 1024
+        return max([kib(process, "VmRSS") for process in tree(self._process.pid)]) / 1024
 
     @property
     def peak(self) -> float:
         """The most that any of its processes had resident since `forget_peak`, in MiB."""
-        return max([_kib(process, "VmHWM") for process in self._tree()]) / 1024
+        return max([kib(process, "VmHWM") for process in tree(self._process.pid)]) / 1024
 
     def forget_peak(self) -> None:
         """Let the peak begin anew with what is resident now."""
-        for process in self._tree():
+        for process in tree(self._process.pid):
             with contextlib.suppress(OSError):
                 Path(f"/proc/{process}/clear_refs").write_text("5", encoding="ascii")
 
@@ -148,7 +147,7 @@ class Server:
     def descriptors(self) -> int:
         """How many files and sockets its processes have open."""
         count = 0
-        for process in self._tree():
+        for process in tree(self._process.pid):
             with contextlib.suppress(OSError):
                 count += len(os.listdir(f"/proc/{process}/fd"))
         return count
@@ -158,29 +157,9 @@ class Server:
         self._log.seek(0)
         return self._log.read().decode("utf-8", "replace")
 
-    def _tree(self) -> Iterator[int]:
-        waiting = [self._process.pid]
-        while waiting:
-            process = waiting.pop()
-            yield process
-            with contextlib.suppress(OSError):
-                for thread in os.listdir(f"/proc/{process}/task"):
-                    waiting += map(int, _read(f"/proc/{process}/task/{thread}/children").split())
-
     def stop(self) -> None:
         """End it with its whole session."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self._process.pid, number)
-                self._process.wait(_STOP_LIMIT)
-            except ProcessLookupError:
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        self._process.wait()
-        # The workers of a server that was killed are of its session still.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        end_session(self._process)
         self._log.close()
 
 
@@ -194,23 +173,3 @@ def settled(measure: Callable[[], float], *, within: float = 1.0, seconds: float
         if abs(now - before) <= within or time.monotonic() > deadline:
             return now
         before = now
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-def _kib(process: int, name: str) -> int:
-    for line in _read(f"/proc/{process}/status").splitlines():
-        if line.startswith(name + ":"):
-            return int(line.split()[1])
-    return 0
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError:  # the process has ended meanwhile
-        return ""
