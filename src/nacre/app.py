@@ -537,7 +537,10 @@ class Nacre(Group):
             return fallback.unknown if not isinstance(match, OtherSlash) else fallback.other_slash
         if isinstance(match, WrongMethod):
             # The path is a route's, so its groups' layers answer, also those of a group without a prefix.
-            known = compiled.router.find(match.allowed[0], request.path, host)
+            # A preflight is for the route of the method that is to follow it.
+            asked = request.headers.get("access-control-request-method") if request.method == "OPTIONS" else None
+            method = asked if asked in match.allowed else match.allowed[0]
+            known = compiled.router.find(method, request.path, host)
             if isinstance(known, Found) and known.payload.fallback is not None:
                 fallback = known.payload.fallback
             if match.allowed == (WEBSOCKET,) and request.method in ("GET", "HEAD"):

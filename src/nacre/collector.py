@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from nacre.callables import Call, describe, is_async, prepare_call
 from nacre.chain.boundary import ErrorKey, Handlers, by_arity
 from nacre.chain.layer import Layer, Tools, adapt
+from nacre.chain.middleware import Layers
 from nacre.errors import ConfigurationError, HTTPError, Location, Problem
 from nacre.fields import FormLimits
 from nacre.groups import Entry, Group, HookDeclaration, Inclusion, MountDeclaration, RouteDeclaration
@@ -98,13 +99,13 @@ class Collector:
 
     def _layers(self, entries: Iterable[Entry], owner: Owner) -> list[Layer]:
         layers = []
-        for entry in entries:
-            layer = owner.adapted.get(entry)
+        for key, item, where in ((key, item, entry.where) for entry in entries for key, item in _items(entry)):
+            layer = owner.adapted.get(key)
             if layer is None:
-                layer = self._attempt(partial(adapt, entry.item, entry.where, owner.tools))
+                layer = self._attempt(partial(adapt, item, where, owner.tools))
                 if layer is None:
                     continue
-                owner.adapted[entry] = layer
+                owner.adapted[key] = layer
             layers.append(layer)
         return layers
 
@@ -248,3 +249,11 @@ class Collector:
         except ConfigurationError as error:
             self.problems += error.problems
             return None
+
+
+def _items(entry: Entry) -> Iterator[tuple[Any, Any]]:
+    """The layers that one item of a list stands for, each with what it is remembered by."""
+    if isinstance(entry.item, Layers):
+        yield from (((entry, index), layer) for index, layer in enumerate(entry.item.layers))
+    else:
+        yield entry, entry.item

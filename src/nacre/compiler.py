@@ -19,6 +19,7 @@ from nacre.chain.django import DjangoLayer
 from nacre.chain.endpoint import Endpoint
 from nacre.chain.layer import Layer, asks_for_more, compose, place_asgi
 from nacre.chain.pipeline import Pipeline, answer_refused, bound, guard, wrap_django
+from nacre.chain.place import Place
 from nacre.chain.stage import Stage
 from nacre.chain.upgrade import check_websocket_handler, handshakes_only, upgrade_call
 from nacre.collector import Collected, Collector, Scope
@@ -216,7 +217,7 @@ class Compiler:
             method,
             describe(collected.declaration.endpoint),
             hooks=collected.foreign is None,
-            fallback=self._fallback(collected.scopes[:-1]),
+            fallback=self._fallback_of(collected),
             site=self._sites.of_route(collected, method),
         )
 
@@ -294,6 +295,12 @@ class Compiler:
             call = owner.adapted[hook] = prepare_call(hook.function, owner.tools.threads, inline=hook.inline)
         return call
 
+    def _fallback_of(self, collected: Collected) -> Fallback:
+        """What answers other methods at a route's path: the layers around it, and its own if one answers preflights."""
+        *around, own = collected.scopes
+        answers = any(getattr(layer.target, "answers_preflights", False) for layer in own.layers)
+        return self._fallback(collected.scopes if answers else tuple(around))
+
     def _fallback(self, scopes: tuple[Scope, ...]) -> Fallback:
         """The chains for what no route answers in these scopes, compiled once."""
         if scopes not in self._fallbacks:
@@ -348,7 +355,7 @@ class Compiler:
     ) -> Chain:
         """Compile one chain: pick the layers that apply, then build from the handler outwards."""
         self._scopes, self._bindings, self._hooks = scopes, [], []
-        picked, skipped = self._pick(scopes, placement, site, matched=route is not None)
+        picked, skipped = self._pick(scopes, placement, site, route, method)
         layers = [(scope, layer) for scope, here in picked for layer in here]
         if route is not None and method == WEBSOCKET:
             self.problems += [_no_wsgi(layer) for _, layer in layers if layer.style == "wsgi"]
@@ -383,32 +390,49 @@ class Compiler:
                     [*((f"layer `{layer.name}`", one) for _, layer in layers for one in layer.bounds), *self._bindings]
                 )
             ),
-            tuple(Requirement(need, by, one.plan.where) for by, one in self._bindings for need in one.plan.needs),
+            (
+                *(Requirement(need, by, one.plan.where) for by, one in self._bindings for need in one.plan.needs),
+                *_required_by_marks(route),
+            ),
         )
         self.chains.append(chain)
         return chain
 
     def _pick(
-        self, scopes: Sequence[Scope], placement: Placement, site: Site, *, matched: bool
+        self, scopes: Sequence[Scope], placement: Placement, site: Site, route: Route | None, method: str
     ) -> tuple[list[tuple[Scope, list[Layer]]], list[tuple[Scope, Layer, str]]]:
-        """The layers of each scope that apply here, bound if they ask for more; those that don't, with the reason."""
-        picked: list[tuple[Scope, list[Layer]]] = []
+        """The layers of each scope that apply here, settled and bound; those that don't, with the reason."""
         skipped: list[tuple[Scope, Layer, str]] = []
+        selected: list[tuple[Scope, Layer]] = []
         for scope in scopes:
-            here: list[Layer] = []
             if scope.mount is not None:
                 placement = placement.below(scope.mount)
             for layer in scope.layers:
-                if matched:
+                if route is not None:
                     self.used_words.update((layer, word) for word in words_of(layer) if placement.matches(word))
                 reason = placement.skips(layer)
-                bound = None if reason is not None else self._bind_layer(layer, self._site_at(scope, site))
-                if bound is not None:
-                    here.append(bound)
+                if reason is None:
+                    selected.append((scope, layer))
                 else:
-                    skipped.append((scope, layer, reason or "asks for what only routes have"))
-            picked.append((scope, here))
-        return picked, skipped
+                    skipped.append((scope, layer, reason))
+        picked: dict[int, list[Layer]] = {id(scope): [] for scope in scopes}
+        targets = [layer.target for _, layer in selected]
+        for index, (scope, layer) in enumerate(selected):
+            place = Place(route, method, tuple(targets[:index]), tuple(targets[index + 1 :]))
+            settled = self._settle_layer(layer, place)
+            bound = settled if isinstance(settled, str) else self._bind_layer(settled, self._site_at(scope, site))
+            if isinstance(bound, Layer):
+                picked[id(scope)].append(bound)
+            else:
+                skipped.append((scope, layer, bound or "asks for what only routes have"))
+        return [(scope, picked[id(scope)]) for scope in scopes], skipped
+
+    def _settle_layer(self, layer: Layer, place: Place) -> Layer | str:
+        """The layer as it is in one chain, or why it isn't in it."""
+        if layer.settle is None:
+            return layer
+        settle = layer.settle
+        return self._attempt(lambda: settle(place)) or "can't be settled here"
 
     def _site_at(self, scope: Scope, site: Site) -> Site:
         """The site of the chain that is being built, as one of its scopes sees it."""
@@ -514,6 +538,15 @@ class Compiler:
             owner.tools.threads,
             last,
         )
+
+
+def _required_by_marks(route: Route | None) -> Iterator[Requirement]:
+    """What the marks of a handler need the layers around it to leave."""
+    if route is None:
+        return
+    for name, value in route.marks.items():
+        for need in getattr(value, "requires", ()):
+            yield Requirement(need, f"the mark `{name}` of {describe(route.endpoint)}", Location.of(route.endpoint))
 
 
 def _no_wsgi(layer: Layer) -> Problem:

@@ -17,6 +17,7 @@ from nacre.lazy import lazy, reserve
 from nacre.media import MediaType, best_match, is_json, parse_media_type
 from nacre.response import Response
 from nacre.route import Route
+from nacre.session import Session
 from nacre.state import State
 from nacre.tasks import RequestTasks, Tasks
 from nacre.threads import Threads
@@ -122,6 +123,8 @@ class Request:
     _json: Any = _MISSING
     _form: FormData | None = None
     _form_refusal: HTTPError | None = None
+    _session: Session | None = None
+    _user: Any = None
     provided: dict[Any, Any] | None = None
     """What providers gave for this request, by their functions and what those take."""
 
@@ -447,6 +450,28 @@ class Request:
     def scope(self) -> Scope:
         """The ASGI scope; made from the raw request on other protocols, kept from then on."""
         return self.carrier.scope(self)
+
+    @property
+    def session(self) -> Session:
+        """What is kept for this client from request to request. Raises LookupError without a layer for sessions."""
+        if self._session is None:
+            raise LookupError(
+                "request.session needs a layer for sessions around the handler, such as `nacre.sessions.Sessions`"
+            )
+        return self._session
+
+    @session.setter
+    def session(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def user(self) -> Any:
+        """Who the request is from, as a layer for authentication found out; None if nobody knows."""
+        return self._user
+
+    @user.setter
+    def user(self, user: Any) -> None:
+        self._user = user
 
     @lazy
     def tasks(self) -> RequestTasks:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from nacre.documentation import Documentation
 from nacre.errors import Location
 from nacre.fields import FormLimits
+from nacre.marks import marks_of
 from nacre.types import Scope
 
 
@@ -55,6 +57,11 @@ class Route:
 
     form_limits: FormLimits | None = None
     """What a form may hold: the route's, or those of the group or application around it."""
+
+    @cached_property
+    def marks(self) -> Mapping[str, Any]:
+        """What decorators such as `@csrf.exempt` have left on the handler, by name; see `nacre.marks`."""
+        return marks_of(self.endpoint)
 
     def matches(self, scope: Scope) -> tuple[RouteMatch, dict[str, Any]]:
         """Say whether a scope is this route's: NONE, PARTIAL (other method) or FULL.

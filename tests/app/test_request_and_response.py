@@ -238,9 +238,9 @@ async def test_attributes_and_state_reach_those_inside_and_no_other_request(clie
     app = Nacre()
 
     async def leave(request, call_next):
-        assert not hasattr(request, "user")
+        assert not hasattr(request, "tenant")
         assert "n" not in request.state
-        request.user = "ama"
+        request.tenant = "ama"
         request.state.n = len(request.path)
         return await call_next(request)
 
@@ -251,11 +251,11 @@ async def test_attributes_and_state_reach_those_inside_and_no_other_request(clie
     def handler(request):
         state = request.state
         state["more"] = 1
-        return {"user": request.user, "state": dict(state), "get": state.get("none", 0), "has": hasattr(state, "none")}
+        return {"tenant": request.tenant, "state": dict(state), "get": state.get("none", 0), "has": hasattr(state, "none")}
 
     async with client_for(app) as client:
         for path, n in (("/", 1), ("/longer", 7)):
-            expected = {"user": "ama", "state": {"n": n, "more": 1}, "get": 0, "has": False}
+            expected = {"tenant": "ama", "state": {"n": n, "more": 1}, "get": 0, "has": False}
             assert (await client.get(path)).json() == expected
 
 

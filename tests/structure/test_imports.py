@@ -19,17 +19,18 @@ PACKAGE = Path(__file__).parents[2] / "src" / "nacre"
 LEVELS: dict[str, list[str]] = {
     "wire": [
         "errors headers cookies urls media codecs lazy fields urlencoded multipart filenames etags ranges disposition"
-        " eventstream logline pieces codings"
+        " eventstream logline pieces codings signing"
     ],
     "messages": [
         "types state body request response route documentation streams threads callables forms uploads filebody"
-        " websocket tasks"
+        " websocket tasks marks session"
     ],
     "core": ["routing", "binding", "results shaping", "chain"],
     # Each feature module is a string of its own.
     "edges": [
         *("transports", "sse", "files representations", "templates"),
         *("compression", "decompression", "conditional"),
+        *("sessions", "auth", "security", "traffic"),
     ],
     "app": [
         "app groups declare collector compiler sites mounts placement ordering overrides lifespan describe server"
@@ -43,6 +44,7 @@ LEVELS: dict[str, list[str]] = {
 
 # (importer, imported) between strings of one level, by their first word.
 SIDEWAYS = {
+    ("auth", "sessions"),  # a login is kept in a session
     ("static", "app"),  # a directory of files is a group
     ("chain", "results"),  # what a layer returns is made into a response
     ("cli", "openapi"),  # `nacre openapi` writes the document
@@ -61,6 +63,15 @@ NOT_WITH_NACRE = [
     "brotli",
     "isal",
     "backports.zstd",
+    "itsdangerous",
+    "cryptography",
+    "joserfc",
+    "authlib",
+    "httpx2",
+    "pwdlib",
+    "webauthn",
+    "limits",
+    "pyotp",
 ]
 
 

@@ -116,6 +116,10 @@ def scope_of(request: Request) -> Scope:
     scope["root_path"] = request.root_path
     scope["path"] = request.root_path + request.path
     scope["headers"] = list(scope["headers"])
+    if request._session is not None:
+        scope["session"] = request._session
+    if request._user is not None:
+        scope["user"] = request._user
     scope["extensions"] = {}  # pathsend, trailers and the like are the server's; here messages are just the core ones
     # From 2.4 on `send` raises OSError when the client has left, which spares applications a task that listens for it.
     scope["asgi"] = {"version": "3.0", "spec_version": "2.4"}

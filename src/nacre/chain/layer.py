@@ -17,6 +17,7 @@ from nacre.chain.django import DjangoLayer
 from nacre.chain.hooks import Hook, HookLayer, Hooks, fuse
 from nacre.chain.middleware import Middleware, Style
 from nacre.chain.onion import Finish, adapt_bound_onion, adapt_onion
+from nacre.chain.place import Place
 from nacre.chain.shapes import load_target, recognise
 from nacre.chain.stage import Stage, adopt
 from nacre.chain.trace import codes_of
@@ -68,6 +69,10 @@ class Layer:
     asgi: ASGILayer | None = None
     finalize: Call | None = None
     build_asgi: Callable[[Any], Any] | None = None
+    target: Any = None
+    """What it was made of, built: the function or instance; the class where that is built for its place."""
+    settle: Callable[[Place], Layer | str] | None = None
+    """Makes this layer for one chain, if its target wants to know where it stands; a text says why it isn't there."""
     bind: Callable[[Site], Layer | list[Problem]] | None = None
     """Makes this layer for one route, if it asks for more than its style gives it."""
     bounds: tuple[Bound, ...] = ()
@@ -100,14 +105,33 @@ def adapt(item: object, where: Location, tools: Tools) -> Layer:
         skip=declared.skip,
         provides=_promise(target, marks, "provides"),
         requires=_promise(target, marks, "requires"),
-        before=_promise(target, marks, "before"),
-        after=_promise(target, marks, "after"),
+        before=_promise(target, marks, "before", "outside_of"),
+        after=_promise(target, marks, "after", "inside_of"),
         responses=_responses(target, declared),
         security=_security(target, declared),
+        target=target,
     )
     _ADAPTERS[style](layer, declared, target, tools)
+    if style in ("hooks", "onion") and hasattr(layer.target, "for_route"):
+        layer.settle = lambda place: _settle(layer, declared, tools, place)
     layer.codes = codes_of(target)
     return layer
+
+
+def _settle(layer: Layer, declared: Middleware, tools: Tools, place: Place) -> Layer | str:
+    """The layer as it is in one chain, by what its target's `for_route` gives for it."""
+    made: Any = layer.target.for_route(place)
+    if made is layer.target or isinstance(made, str):
+        return layer if made is layer.target else made
+    settled = replace(
+        layer, wrap=None, hooks=None, finalize=None, bind=None, bounds=(), finalizer_codes=frozenset(), target=made
+    )
+    settled.style = "hooks" if isinstance(made, Hooks) else "onion"
+    settled.responses = _responses(made, declared) if hasattr(made, "responses") else layer.responses
+    settled.security = _security(made, declared) if hasattr(made, "security") else layer.security
+    _ADAPTERS[settled.style](settled, Middleware(made, name=layer.name), made, tools)
+    settled.codes = layer.codes | codes_of(made)
+    return settled
 
 
 def _bare(item: object, where: Location) -> Middleware:
@@ -122,10 +146,14 @@ def _name_of(target: Any) -> str:
     return str(name)
 
 
-def _promise(target: Any, marks: dict[str, Any], mark: str) -> tuple[str, ...]:
-    value = marks.get(mark) or getattr(target, mark, ())
-    if callable(value) or isinstance(value, Call):  # Hooks.before and Hooks.after are no promises
-        return ()
+def _promise(target: Any, marks: dict[str, Any], mark: str, attribute: str | None = None) -> tuple[str, ...]:
+    """What a layer promises by a mark, or by an attribute; `before` and `after` have another name among attributes."""
+    value = marks.get(mark)
+    for name in (mark, attribute):
+        if not value and name is not None:
+            value = getattr(target, name, ())
+            if callable(value) or isinstance(value, Call):  # Hooks.before and Hooks.after are no promises
+                value = ()
     return (value,) if isinstance(value, str) else tuple(value or ())
 
 
@@ -185,7 +213,7 @@ def _finisher(layer: Layer, tools: Tools, marks: dict[str, Any]) -> Finish:
 
 
 def _adapt_onion(layer: Layer, declared: Middleware, target: Any, tools: Tools) -> None:
-    call = _build(layer, declared, target) if isinstance(target, type) else target
+    call = layer.target = _build(layer, declared, target) if isinstance(target, type) else target
     _add_finalize(layer, call, tools)
     extras = _extras(call, 2)
     if not extras:
@@ -210,6 +238,7 @@ def _adapt_hooks(layer: Layer, declared: Middleware, target: Hooks | type[Hooks]
     if isinstance(target, type):
         _check_options(layer, declared, target)
         target = target(*declared.args, **declared.options)
+    layer.target = target
     inline = target.inline
 
     def prepare(function: Hook | None) -> Call | None:

@@ -73,6 +73,16 @@ class Middleware:
         return f"Middleware({getattr(self.target, '__qualname__', self.target)!s})"
 
 
+class Layers:
+    """Several layers as one item of a list of middlewares, the first outermost; chains show each by itself."""
+
+    def __init__(self, *layers: Any) -> None:
+        self.layers = layers
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
+
+
 class ASGIMiddleware(Middleware):
     """A `Middleware` whose target is called with an ASGI app and returns one, whatever it looks like."""
 

@@ -1,0 +1,1 @@
+"""Layers against what browsers and proxies can be made to do."""

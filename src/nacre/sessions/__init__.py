@@ -1,0 +1,1 @@
+"""Sessions: what is kept for a client from request to request."""

@@ -1,0 +1,1 @@
+"""Layers for how much, how long and how often."""
