@@ -80,7 +80,7 @@ soak: $(VENV)/.test-stamp
 docs: $(VENV)/.docs-stamp
 	@$(BIN)/zensical build --clean --strict
 
-LOCKED := runtime test check bench docs
+LOCKED := runtime test check bench docs fuzz mutants
 
 lock: $(VENV)/.created-stamp
 	@$(PIP) install "uv>=0.13"

@@ -25,9 +25,7 @@ def mark(function: F, name: str, value: object) -> F:
     for target in _wrapped_by(function):
         marks = vars(target).get(_ATTRIBUTE, {})
         if vars(target).get(_READ) == id(target) and marks.get(name) != value:
-            what = (
-                f"the mark `{name}` is put on a handler that is served already"
-            )
+            what = f"the mark `{name}` is put on a handler that is served already"
             raise ConfigurationError(Problem(what, Location.of_caller(), "put it below the decorator of the route"))
         # Each has a dict of its own: `functools.wraps` copies the reference to that of the inner function.
         setattr(target, _ATTRIBUTE, {**marks, name: value})
@@ -36,15 +34,14 @@ def mark(function: F, name: str, value: object) -> F:
 
 def marks_of(endpoint: Callable[..., Any]) -> Mapping[str, Any]:
     """All marks of a handler, by name; its own count more than those of its class, outer ones more than inner ones."""
-    found: dict[str, Any] = {}
+    wrapped = list(_wrapped_by(endpoint))
+    for target in wrapped:
+        setattr(target, _READ, id(target))  # `functools.wraps` copies it to functions of other numbers
     owner = getattr(endpoint, "__self__", None)
     classes = [] if owner is None else (owner if isinstance(owner, type) else type(owner)).__mro__
-    for target in _wrapped_by(endpoint):
-        setattr(target, _READ, id(target))  # `functools.wraps` copies it to functions of other numbers
-    for target in [*classes, *_wrapped_by(endpoint)][::-1]:
-        for name, value in vars(target).get(_ATTRIBUTE, {}).items():
-            if not isinstance(target, type) or name not in found:
-                found[name] = value
+    found: dict[str, Any] = {}
+    for target in (*wrapped, *classes):
+        found = {**vars(target).get(_ATTRIBUTE, {}), **found}
     return found
 
 
