@@ -17,8 +17,9 @@ def mark(function: F, name: str, value: object) -> F:
     """Leave a value for layers on a handler, and return the handler: `route.marks[name]` is the value.
 
     The decorator that does so may stand anywhere among a handler's decorators, also above the one that declares the
-    route, if those between keep `__wrapped__` as `functools.wraps` does. On a class it is for all its methods. A value
-    with an attribute `requires` (names of what layers provide) is an error at startup where no layer provides that.
+    route, if those between keep `__wrapped__` as `functools.wraps` does: what a function wraps is marked with it. On a
+    class it is for all its methods. A value with an attribute `requires` (names of what layers provide) is an error at
+    startup where no layer provides that.
 
     Raises ConfigurationError for a handler that an application has compiled already: it wouldn't notice.
     """
