@@ -18,6 +18,7 @@ from nacre.binding import MISSING, Validation
 from nacre.binding.providers import Override, override_of, ready_provider
 from nacre.binding.singletons import Singletons
 from nacre.chain.layer import Tools
+from nacre.chain.middleware import Layers
 from nacre.chain.pipeline import Dispatch, Pipeline
 from nacre.chain.trace import layer_of
 from nacre.compiler import Chain, Compiled, Compiler, Fallback
@@ -33,7 +34,7 @@ from nacre.errors import (
     UpgradeRequired,
 )
 from nacre.fields import FormLimits
-from nacre.groups import Group, Inclusion, MountDeclaration, Slashes
+from nacre.groups import Entry, Group, Inclusion, MountDeclaration, Slashes
 from nacre.lifespan import Lifespan, LifespanHook, LifespanTask, foreign_lifespan, lived, serve_lifespan
 from nacre.logline import printable
 from nacre.overrides import check_override
@@ -74,7 +75,8 @@ class Nacre(Group):
     are given a 408 (30; None: no end); 500 bytes make up for a second, except in `request.stream()`, where each piece
     begins anew. WSGI servers have timeouts of their own. `form_limits` says what a form may hold. `threads` bounds the
     worker threads for plain `def` code. `results` holds the rules by which plain values become responses. `tasks`
-    bounds the background tasks. `debug` shows tracebacks to the client.
+    bounds the background tasks. `debug` shows tracebacks to the client. `secure` puts `nacre.security.SecureDefaults`,
+    or what is given in its place, before all layers but ASGI classes at the head of the list.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Nacre(Group):
         providers: Iterable[Any] = (),
         validation: Validation | None = None,
         tasks: Tasks | None = None,
+        secure: bool | Layers = False,
     ) -> None:
         self._compiled: Compiled | None = None
         self._is_ready = False
@@ -135,6 +138,7 @@ class Nacre(Group):
             providers=providers,
             validation=validation,
         )
+        self.first_layers = _secure_layers(secure, Location.of_caller())
         if sys.version_info < (3, 12):
             # COMPAT: until 3.11 is no longer supported. Servers look at `app.__call__` to tell ASGI from WSGI, and 3.11
             # can't mark the method; calls don't look at the instance.
@@ -676,6 +680,16 @@ class Nacre(Group):
 
     def __repr__(self) -> str:
         return f"<Nacre {self.name or hex(id(self))}>"
+
+
+def _secure_layers(secure: bool | Layers, where: Location) -> tuple[Entry, ...]:
+    if secure is False:
+        return ()
+    if secure is True:
+        from nacre.security import SecureDefaults
+
+        secure = SecureDefaults()
+    return (Entry(secure, where),)
 
 
 def _mounted_in(group: Group) -> Iterator[Any]:

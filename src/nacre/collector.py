@@ -85,7 +85,8 @@ class Collector:
     def collect(self) -> None:
         """Walk; afterwards the attributes hold what was found."""
         self.raw_layers, inner = self._split_head()
-        root = self._scope(self._app, "app", "", self._app, inner)
+        first = self._layers(self._app.first_layers, self._app)
+        root = self._scope(self._app, "app", "", self._app, [*first, *inner])
         self.prefixes[""] = (root,)
         self._walk(self._app, (root,), "", None)
 
@@ -111,7 +112,7 @@ class Collector:
 
     def _scope(self, group: Group, label: str, prefix: str, owner: Any, layers: Sequence[Layer] | None = None) -> Scope:
         if layers is None:
-            layers = self._layers(group.middlewares.entries, owner)
+            layers = self._layers((*group.first_layers, *group.middlewares.entries), owner)
         handlers = {key: self._error_handler(declaration, owner) for key, declaration in group.error_handlers.items()}
         return Scope(
             label,

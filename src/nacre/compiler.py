@@ -121,7 +121,7 @@ class Compiler:
         self.problems: list[Problem] = self.found.problems
         self.chains: list[Chain] = []
         self.used_words: set[tuple[Layer, str]] = set()
-        self._fallbacks: dict[tuple[Scope, ...], Fallback] = {}
+        self._fallbacks: dict[tuple[Any, ...], Fallback] = {}
         self._sites = Sites(app)
         self._scopes: Sequence[Scope] = ()
         self._bindings: list[tuple[str, Bound]] = []
@@ -217,7 +217,7 @@ class Compiler:
             method,
             describe(collected.declaration.endpoint),
             hooks=collected.foreign is None,
-            fallback=self._fallback_of(collected),
+            fallback=self._fallback_of(collected, method),
             site=self._sites.of_route(collected, method),
         )
 
@@ -295,19 +295,21 @@ class Compiler:
             call = owner.adapted[hook] = prepare_call(hook.function, owner.tools.threads, inline=hook.inline)
         return call
 
-    def _fallback_of(self, collected: Collected) -> Fallback:
+    def _fallback_of(self, collected: Collected, method: str) -> Fallback:
         """What answers other methods at a route's path: the layers around it, and its own if one answers preflights."""
         *around, own = collected.scopes
         answers = any(getattr(layer.target, "answers_preflights", False) for layer in own.layers)
-        return self._fallback(collected.scopes if answers else tuple(around))
+        return self._fallback(collected.scopes if answers else tuple(around), _placement(collected, method))
 
-    def _fallback(self, scopes: tuple[Scope, ...]) -> Fallback:
-        """The chains for what no route answers in these scopes, compiled once."""
-        if scopes not in self._fallbacks:
-            self._fallbacks[scopes] = self._compile_fallback(scopes)
-        return self._fallbacks[scopes]
+    def _fallback(self, scopes: tuple[Scope, ...], placement: Placement | None = None) -> Fallback:
+        """The chains for what no route answers in these scopes, or at a route placed there; compiled once."""
+        placement = placement or Placement(scopes[-1].prefix or "/", "", None, ())
+        key = scopes, tuple(reason is None for _, _, reason in _selection(scopes, placement))
+        if key not in self._fallbacks:
+            self._fallbacks[key] = self._compile_fallback(scopes, placement)
+        return self._fallbacks[key]
 
-    def _compile_fallback(self, scopes: tuple[Scope, ...]) -> Fallback:
+    def _compile_fallback(self, scopes: tuple[Scope, ...], placement: Placement) -> Fallback:
         owner = scopes[-1].owner
 
         def chain(method: str, label: str, answer: Callable[[Request], Response]) -> Chain:
@@ -329,8 +331,8 @@ class Compiler:
                     prepare_hook=lambda function: prepare_call(function, owner.tools.threads),
                 )
 
-            placement = Placement(scopes[-1].prefix or "/", "" if method == ANY_METHOD else method, None, ())
-            return self._build(scopes, placement, make, None, method, label, site=self._sites.of_scopes(scopes))
+            at = placement if placement.method else replace(placement, method="" if method == ANY_METHOD else method)
+            return self._build(scopes, at, make, None, method, label, site=self._sites.of_scopes(scopes))
 
         return Fallback(
             chain("*", "no route (404)", _raise_not_found),
@@ -402,19 +404,17 @@ class Compiler:
         self, scopes: Sequence[Scope], placement: Placement, site: Site, route: Route | None, method: str
     ) -> tuple[list[tuple[Scope, list[Layer]]], list[tuple[Scope, Layer, str]]]:
         """The layers of each scope that apply here, settled and bound; those that don't, with the reason."""
-        skipped: list[tuple[Scope, Layer, str]] = []
-        selected: list[tuple[Scope, Layer]] = []
-        for scope in scopes:
-            if scope.mount is not None:
-                placement = placement.below(scope.mount)
-            for layer in scope.layers:
-                if route is not None:
-                    self.used_words.update((layer, word) for word in words_of(layer) if placement.matches(word))
-                reason = placement.skips(layer)
-                if reason is None:
-                    selected.append((scope, layer))
-                else:
-                    skipped.append((scope, layer, reason))
+        if route is not None:
+            self.used_words.update(
+                (layer, word)
+                for scope, inner in _placements(scopes, placement)
+                for layer in scope.layers
+                for word in words_of(layer)
+                if inner.matches(word)
+            )
+        selection = list(_selection(scopes, placement))
+        skipped = [(scope, layer, reason) for scope, layer, reason in selection if reason is not None]
+        selected = [(scope, layer) for scope, layer, reason in selection if reason is None]
         picked: dict[int, list[Layer]] = {id(scope): [] for scope in scopes}
         targets = [layer.target for _, layer in selected]
         for index, (scope, layer) in enumerate(selected):
@@ -538,6 +538,21 @@ class Compiler:
             owner.tools.threads,
             last,
         )
+
+
+def _placements(scopes: Sequence[Scope], placement: Placement) -> Iterator[tuple[Scope, Placement]]:
+    """A place as each scope around it names it."""
+    for scope in scopes:
+        if scope.mount is not None:
+            placement = placement.below(scope.mount)
+        yield scope, placement
+
+
+def _selection(scopes: Sequence[Scope], placement: Placement) -> Iterator[tuple[Scope, Layer, str | None]]:
+    """All layers of these scopes, and why their words leave them out here; None if they don't."""
+    for scope, inner in _placements(scopes, placement):
+        for layer in scope.layers:
+            yield scope, layer, inner.skips(layer)
 
 
 def _required_by_marks(route: Route | None) -> Iterator[Requirement]:

@@ -183,6 +183,9 @@ class Group:
     outer ones'.
     """
 
+    first_layers: tuple[Entry, ...] = ()
+    """Layers outside of `middlewares`: what an application is made secure by."""
+
     def __init__(
         self,
         prefix: str = "",

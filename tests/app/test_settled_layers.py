@@ -448,6 +448,42 @@ async def test_a_layer_of_a_route_that_answers_preflights_stands_before_its_auto
         assert (await ask("/x", "NONSENSE")).text == "get"
 
 
+async def test_where_another_method_is_asked_for_the_layers_that_are_placed_on_the_route_stand(client_for):
+    inner = Nacre(middlewares=[Middleware(Stamp("inner"), only="/a")])
+    app = Nacre(
+        middlewares=[
+            Middleware(Stamp("api"), only="/api/*"),
+            Middleware(Stamp("posts"), only="POST"),
+            Middleware(Preflights("preflight"), only="/api/*"),
+        ]
+    )
+    app.mount("/m", inner)
+
+    for path in ("/api/x", "/other"):
+        app.get(path)(lambda request: "")
+
+    @app.post("/api/x")
+    async def post(request):
+        return ""
+
+    for path in ("/a", "/b"):
+        inner.get(path)(lambda request: "")
+
+    async with client_for(app) as client:
+
+        async def stamps(method, path, **headers):
+            response = await client.request(method, path, headers=headers)
+            return [name for name in ("api", "posts", "inner") if name in response.headers], response.text
+
+        asked = {"access-control-request-method": "POST"}
+        assert await stamps("OPTIONS", "/api/x") == (["api"], "preflight")
+        assert await stamps("OPTIONS", "/api/x", **asked) == (["api", "posts"], "preflight")
+        assert (await stamps("PUT", "/api/x"))[0] == ["api"]
+        assert await stamps("OPTIONS", "/other") == ([], "")
+        assert (await stamps("PUT", "/m/a"))[0] == ["inner"]
+        assert (await stamps("PUT", "/m/b"))[0] == []
+
+
 # What layers leave on the request.
 
 

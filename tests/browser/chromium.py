@@ -31,8 +31,8 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # There is no network: every name but this machine's address stays unknown.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    # There is no network: every name but this machine's, under which two sites can be told apart, stays unknown.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     "--no-proxy-server",
     "--remote-debugging-port=0",
     "--window-size=1280,1600",
