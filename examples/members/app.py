@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-
 from examples.members.accounts import Accounts, Member
+
 from nacre import Form, Middleware, Nacre, RedirectResponse, Request, Response
 from nacre.auth import (
     FailureLimit,

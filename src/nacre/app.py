@@ -31,6 +31,7 @@ from nacre.errors import (
     InternalServerError,
     Location,
     NotFound,
+    Problem,
     UpgradeRequired,
 )
 from nacre.fields import FormLimits
@@ -688,8 +689,11 @@ def _secure_layers(secure: bool | Layers, where: Location) -> tuple[Entry, ...]:
     if secure is True:
         from nacre.security import SecureDefaults
 
-        secure = SecureDefaults()
-    return (Entry(secure, where),)
+        return (Entry(SecureDefaults(), where),)
+    if isinstance(secure, Layers):
+        return (Entry(secure, where),)
+    what = f"secure= is True, False or SecureDefaults(…), not of type {type(secure).__name__}"
+    raise ConfigurationError(Problem(what, where, "write secure=True, or secure=SecureDefaults(hosts=[…])"))
 
 
 def _mounted_in(group: Group) -> Iterator[Any]:
