@@ -15,6 +15,7 @@ EXPERIMENTS = {
     "leaks": "reliability.leaks",
     "decompression": "reliability.decompression",
     "soak": "reliability.soak",
+    "quadratic": "reliability.quadratic",
     "autobahn": "reliability.autobahn",
 }
 """Each experiment and its module, whose docstring says what is measured and how."""

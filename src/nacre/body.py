@@ -31,6 +31,20 @@ class BodySource(Protocol):
         ...
 
 
+class _Cap:
+    """How many bytes may be received, who says so, and how many have been."""
+
+    __slots__ = ("limit", "name", "size")
+
+    def __init__(self, limit: int, name: str, size: int) -> None:
+        self.limit = limit
+        self.name = name
+        self.size = size
+
+    def exceeded(self) -> ContentTooLarge:
+        return ContentTooLarge(f"the body is larger than {self.limit} bytes, which {self.name} allows here")
+
+
 class Body:
     """One request's body, whichever layer reads it first.
 
@@ -45,6 +59,7 @@ class Body:
     """
 
     __slots__ = (
+        "_cap",
         "_data",
         "_failure",
         "_kept",
@@ -78,6 +93,7 @@ class Body:
         self._receiving: list[asyncio.Future[None]] | None = None
         self._failure: Callable[[], Exception] | None = None
         self._too_long_to_keep: int | None = None
+        self._cap: _Cap | None = None
         self.declared = declared
         self.limit = limit
 
@@ -93,6 +109,26 @@ class Body:
                 await self._receive(self.limit)
                 self._refuse_if_streamed()
         return self._data
+
+    def cap(self, limit: int, name: str) -> None:
+        """Let nobody receive more than `limit` bytes, not even by `stream`; what was kept before counts as well.
+
+        Who receives the byte over it gets ContentTooLarge, which says that `name` allows no more; so do all later
+        readers. Of several caps the lowest counts. Raises ContentTooLarge at once if more is declared or here.
+        """
+        if self._cap is not None and self._cap.limit <= limit:
+            return
+        size = self._size if self._data is None else len(self._data)
+        self._cap = _Cap(limit, name, size if self._cap is None else self._cap.size)
+        if self._cap.size > limit or (self._data is None and self.declared is not None and self.declared > limit):
+            raise self._cap.exceeded()
+
+    def _count(self, cap: _Cap, chunk: bytes) -> None:
+        cap.size += len(chunk)
+        if cap.size > cap.limit:
+            self._failure = cap.exceeded
+            self._kept = []
+            raise cap.exceeded()
 
     async def in_one_piece(self, keep: int) -> bytes | None:
         """All of the body, if it is there or comes in one piece of at most `keep` bytes.
@@ -170,6 +206,8 @@ class Body:
             yield chunk
         while chunk := await self._next():
             self._patience = self._timeout  # slow streams may be meant
+            if self._cap is not None:
+                self._count(self._cap, chunk)
             yield chunk
 
     async def _receive(self, bound: int | None) -> bytes | None:
@@ -207,6 +245,8 @@ class Body:
                 if not turn.done():
                     turn.set_result(None)
         if chunk:
+            if self._cap is not None:
+                self._count(self._cap, chunk)
             self._keep(chunk, bound)
             # PERF: most bodies come in one piece, and to ask once more costs two coroutines (bench/parts.py).
             if not self._streaming and getattr(self._source, "ended", False):
@@ -259,6 +299,8 @@ class Body:
             raise self._too_large()
 
     def _refuse_if_streamed(self) -> None:
+        if self._cap is not None and self._cap.size > self._cap.limit:
+            raise self._cap.exceeded()
         if not self._streaming:
             return
         if self.limit is not None and self._size > self.limit:

@@ -20,7 +20,8 @@ Responses: TypeAlias = Mapping[int, Answer]
 Security: TypeAlias = Mapping[str, Mapping[str, Any] | None]
 """Security Scheme Objects of the OpenAPI Specification by name: each one alone opens the way.
 
-A scheme may hold `scopes`, the list of those that are needed. One that is declared elsewhere is None.
+A scheme may hold `scopes`, the list of those that are needed. One that is declared elsewhere is None, and so is the
+name "", which says that requests without credentials are let in as well.
 """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
@@ -176,6 +176,8 @@ class Request:
     def body_fields(self) -> tuple[str | None, str | None]:
         """The fields `Content-Type` and `Content-Length` as they are in `headers`; None where there is none.
 
+        Raises BadRequest for two Content-Types: who looks at the other one would judge another request.
+
         PERF: most requests with a body are asked for these two and no others, which needn't be decoded then: 1 µs for
         five fields (bench/parts.py).
         """
@@ -185,7 +187,8 @@ class Request:
             if headers is None:
                 fields = self.carrier.body_fields(self)
             else:
-                fields = headers.get("content-type"), headers.get("content-length")
+                kinds = [value for name, value in headers.pairs() if name == "content-type"]
+                fields = sole_content_type(kinds), headers.get("content-length")
             self._body_fields = fields
         return fields
 
@@ -525,6 +528,13 @@ reserve(
     Request(_NO_CARRIER, None, None, "", ""),
     ("app", "provided", "visit", "state", "_json", "body_reader", "_body_fields", "content_type", "content_length"),
 )
+
+
+def sole_content_type(values: Sequence[str]) -> str | None:
+    """The one `Content-Type` of a request, None without any. Raises BadRequest for two."""
+    if len(values) > 1:
+        raise BadRequest("the request has two Content-Type headers")
+    return values[0] if values else None
 
 
 def _late(http_version: str) -> RequestTimeout:

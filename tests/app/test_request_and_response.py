@@ -251,7 +251,8 @@ async def test_attributes_and_state_reach_those_inside_and_no_other_request(clie
     def handler(request):
         state = request.state
         state["more"] = 1
-        return {"tenant": request.tenant, "state": dict(state), "get": state.get("none", 0), "has": hasattr(state, "none")}
+        has = hasattr(state, "none")
+        return {"tenant": request.tenant, "state": dict(state), "get": state.get("none", 0), "has": has}
 
     async with client_for(app) as client:
         for path, n in (("/", 1), ("/longer", 7)):

@@ -12,6 +12,7 @@ import click
 
 from nacre import __version__
 from nacre.cli.chains import echo_all_chains, echo_explanation
+from nacre.cli.deploy import as_data, echo_risks, find_risks, is_unsafe
 from nacre.cli.discovery import Misconfigured, compile_app, find_target
 from nacre.cli.served import serve_from_here
 from nacre.cli.tables import echo_json, echo_table
@@ -235,22 +236,32 @@ def openapi(
 
 @main.command()
 @_takes_app
+@click.option("--deploy", is_flag=True, help="Look for what is unsafe in public, too.")
 @_as_json
-def check(target: str | None, app: str | None, *, as_json: bool) -> None:
-    """Check the configuration; exit status 1 if something is wrong with it."""
+def check(target: str | None, app: str | None, *, deploy: bool, as_json: bool) -> None:
+    """Check the configuration; exit status 1 if something is wrong with it.
+
+    With --deploy also if it is unsafe to be deployed so: each finding says what to change. Those called low are advice.
+    """
     try:
-        description = _describe(target or app)
+        nacre = compile_app(find_target(target or app))
+        description = nacre.describe()
     except Misconfigured as error:
         if not as_json:
             raise
         echo_json({"ok": False, "routes": None, "layers": None, "problems": plain(error.problems)})
         raise click.exceptions.Exit(error.exit_code) from None
     counts = {"routes": len(description.routes), "layers": _count_layers(description)}
+    risks = find_risks(nacre) if deploy else []
     if as_json:
-        echo_json({"ok": True, **counts, "problems": []})
+        echo_json({"ok": True, **counts, "problems": [], **({"risks": [as_data(risk) for risk in risks]} if deploy else {})})
     else:
         words = (f"{count} {name if count != 1 else name[:-1]}" for name, count in counts.items())
         click.echo(f"{click.style('ok', fg='green', bold=True)}: {', '.join(words)}")
+        if deploy:
+            echo_risks(risks)
+    if is_unsafe(risks):
+        raise click.exceptions.Exit(1)
 
 
 def _describe(given: str | None) -> AppDescription:

@@ -40,8 +40,10 @@ class SecuritySchemes:
         is_authorization_said = False
         for owner, where, security in _owners(chain, own):
             check_security(security, owner, where)
-            schemes = {name: self._scheme(name, scheme, owner, where) for name, scheme in security.items()}
+            schemes = {name: self._scheme(name, scheme, owner, where) for name, scheme in security.items() if name}
             choices.append([self._requirement(name, scheme) for name, scheme in schemes.items()])
+            if "" in security:
+                choices[-1].append({})
             is_authorization_said |= any(map(_is_authorization, schemes.values()))
         if not is_authorization_said:
             choices += self._undeclared(chain.inputs)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nacre.files import guess_content_type
-from nacre.headers import pairs_of
+from nacre.headers import check_value, pairs_of
 
 Content = str | bytes
 PostedFile = bytes | os.PathLike[str] | tuple[str, Content] | tuple[str, Content, str] | tuple[None, Content]
@@ -68,7 +68,7 @@ def _shown(value: object) -> str:
 def _part(field: str, data: bytes, filename: str | None = None, kind: str | None = None) -> bytes:
     head = f'Content-Disposition: form-data; name="{_quoted(field)}"'
     if filename is not None:
-        head += f'; filename="{_quoted(filename)}"\r\nContent-Type: {kind}'
+        head += f'; filename="{_quoted(filename)}"\r\nContent-Type: {check_value("content-type", kind or "")}'
     return head.encode() + b"\r\n\r\n" + data
 
 

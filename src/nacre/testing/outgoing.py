@@ -101,6 +101,9 @@ def _line(text: str) -> str:
     return escaped
 
 
+_CREDENTIALS = ("authorization", "proxy-authorization")
+
+
 @dataclass(frozen=True)
 class Call:
     """A request before it has the client's headers and cookies."""
@@ -134,14 +137,21 @@ class Call:
     def redirected(self, status: int, location: str) -> Call:
         """The request that a browser sends when this one is answered with a redirect."""
         target = self.target.joined(location)
-        given = self.given if target.host == self.target.host else tuple(p for p in self.given if p[0] != "host")
+        given, cookies = self.given, self.cookies
+        if (target.scheme, target.host) != (self.target.scheme, self.target.host):
+            # What was meant for one origin isn't told to another, also what the client sends by default.
+            given = tuple(pair for pair in given if pair[0] not in ("host", "cookie", *_CREDENTIALS))
+            given += tuple((name, None) for name in _CREDENTIALS)
+            cookies = {}
         if status == 303 or (status in (301, 302) and self.method == "POST"):
             kept = tuple(pair for pair in given if not pair[0].startswith("content-"))
             method = "HEAD" if self.method == "HEAD" else "GET"
-            return replace(self, method=method, target=target, own=(), given=kept, body=b"", disconnect_after=None)
+            return replace(
+                self, method=method, target=target, own=(), given=kept, cookies=cookies, body=b"", disconnect_after=None
+            )
         if not isinstance(self.body, bytes):
             raise ValueError(f"a body in chunks can't be sent again to follow the redirect of {self.label}")
-        return replace(self, target=target, given=given, disconnect_after=None)
+        return replace(self, target=target, given=given, cookies=cookies, disconnect_after=None)
 
     def sent(self, defaults: HeaderInput, jar: CookieJar, client: tuple[str, int], root_path: str) -> Sent:
         """This request as it stands on the wire."""

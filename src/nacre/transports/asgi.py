@@ -8,7 +8,7 @@ from typing import Any
 from nacre.chain.pipeline import Dispatch
 from nacre.errors import BadRequest, ClientDisconnect
 from nacre.headers import Headers, encode_pair, encode_pairs, known_pair
-from nacre.request import Request
+from nacre.request import Request, sole_content_type
 from nacre.response import Response
 from nacre.streams import iterate
 from nacre.threads import Threads
@@ -120,14 +120,15 @@ class ASGICarrier:
         return Headers.from_bytes(raw.get("headers", ()))
 
     def body_fields(self, request: Request) -> tuple[str | None, str | None]:
-        kind = length = None
+        kinds: list[str] = []
+        length = None
         for name, value in request.raw.get("headers", ()):
             size = len(name)
-            if size == 12 and kind is None and name.lower() == b"content-type":
-                kind = value.decode("latin-1")
+            if size == 12 and name.lower() == b"content-type":
+                kinds.append(value.decode("latin-1"))
             elif size == 14 and length is None and name.lower() == b"content-length":
                 length = value.decode("latin-1")
-        return kind, length
+        return sole_content_type(kinds), length
 
     def query_string(self, raw: Scope) -> str:
         return raw.get("query_string", b"").decode("latin-1")  # type: ignore[no-any-return]

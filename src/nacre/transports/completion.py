@@ -34,7 +34,8 @@ async def complete(request: Request, response: Response | None, threads: Threads
     """Run what waits for the end: `on_sent`, the background callable, then `after_response` in reverse order.
 
     `response` is None when the request was cancelled before it had one. What raises is logged and stops nothing else.
-    Plain callbacks run in a worker thread, and what they return is awaited if it can be; without `threads`, here.
+    Plain callbacks run in a worker thread, and what they return is awaited if it can be; without `threads`, here. So do
+    those whose attribute `inline` says that they never block.
     """
     cancelled: asyncio.CancelledError | None = None
     if response is None and request.failure is None:
@@ -48,7 +49,7 @@ async def complete(request: Request, response: Response | None, threads: Threads
         try:
             if is_async(callback):
                 await callback()  # type: ignore[misc]
-            elif threads is None:
+            elif threads is None or getattr(callback, "inline", False):
                 _refuse_awaitable(callback())
             else:
                 result = await threads.run(request, callback)

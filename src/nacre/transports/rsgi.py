@@ -19,7 +19,7 @@ from nacre.chain.pipeline import Dispatch
 from nacre.errors import BadRequest, ClientDisconnect
 from nacre.filebody import FileBody
 from nacre.headers import Headers
-from nacre.request import Request
+from nacre.request import Request, sole_content_type
 from nacre.response import Response
 from nacre.streams import iterate
 from nacre.threads import Threads
@@ -44,7 +44,7 @@ class RSGIBody:
 
     def __init__(self, raw: Any, protocol: Any) -> None:
         declared = raw.headers.get("content-length")
-        self._left = int(declared) if declared is not None and declared.isascii() and declared.isdigit() else None
+        self._left = _length(declared)
         self._whole = self._left is not None and self._left <= _WHOLE
         self._trailers = "trailer" in raw.headers
         self._protocol = protocol
@@ -95,6 +95,13 @@ class RSGIBody:
         return b""
 
 
+def _length(declared: str | None) -> int | None:
+    # A longer number is refused where the body is read: Python takes none of more than 4300 digits.
+    if declared is None or not declared.isascii() or not declared.isdigit() or len(declared) > 19:
+        return None
+    return int(declared)
+
+
 def _left_early() -> ClientDisconnect:
     return ClientDisconnect("the body broke off before it was complete")
 
@@ -112,7 +119,7 @@ class RSGICarrier:
 
     def body_fields(self, request: Request) -> tuple[str | None, str | None]:
         headers = request.raw.headers
-        return _first(headers, "content-type"), _first(headers, "content-length")
+        return sole_content_type(headers.get_all("content-type")), _first(headers, "content-length")
 
     def query_string(self, raw: Any) -> str:
         return raw.query_string  # type: ignore[no-any-return]

@@ -20,7 +20,7 @@ def asgi_scope(request: Request) -> Scope:
         "query_string": request.query_string.encode("latin-1"),
         "root_path": request.root_path,
         "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.pairs()],
-        "client": request.client,
+        "client": request.client and (request.client[0], request.client[1] or 0),
         "server": request.server,
         "state": dict(request.app.lifespan_state),
         "extensions": {},
