@@ -20,7 +20,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check check-format check-lint check-mypy check-pyright check-planted format bench reliability soak docs lock clean
+.PHONY: help demo test check check-format check-lint check-mypy check-pyright check-planted format bench reliability soak mutants docs lock clean
 
 help:
 	@echo "make demo    a tour of the framework on http://127.0.0.1:$(PORT) (PORT=...)"
@@ -31,6 +31,7 @@ help:
 	@echo "make reliability  slow readers, big uploads, departures, leaks (RELIABILITY_ARGS=--full)"
 	@echo "make soak    requests of every kind for half an hour, and 20 000 of each (SOAK_MINUTES=...)"
 	@echo "make docs    the documentation, into site/"
+	@echo "make mutants how many changes to the security modules the tests notice (takes hours)"
 	@echo "make lock    resolve the dependencies anew (UPGRADE=--upgrade for newer ones)"
 	@echo "make clean   remove everything that make created"
 
@@ -82,6 +83,10 @@ docs: $(VENV)/.docs-stamp
 
 LOCKED := runtime test check bench docs fuzz mutants
 
+mutants: $(VENV)/.mutants-stamp $(VENV)/.test-stamp
+	@PYTHONPATH=tests $(BIN)/mutmut run --max-children 2
+	@$(BIN)/mutmut results
+
 lock: $(VENV)/.created-stamp
 	@$(PIP) install "uv>=0.13"
 	@$(BIN)/uv lock --quiet $(UPGRADE)
@@ -94,7 +99,7 @@ lock: $(VENV)/.created-stamp
 	@echo "uv.lock and requirements/ are up to date"
 
 clean:
-	@rm -rf $(VENV) site build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .cache
+	@rm -rf $(VENV) site build dist mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis .cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.created-stamp:

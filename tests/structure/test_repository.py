@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 
 # Tools put their files here; none of them is ours.
 NOT_OURS = {".git", ".venv", ".cache", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "__pycache__"}
-NOT_OURS_AT_THE_TOP = {"build", "dist", "site"}
+NOT_OURS_AT_THE_TOP = {"build", "dist", "site", "mutants"}
 
 # A name like these means that the concept has not been found yet.
 NAMES_FOR_NOTHING = {"utils", "helpers", "common", "base"}
