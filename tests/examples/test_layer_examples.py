@@ -89,3 +89,16 @@ async def test_parameters(program):
     assert (made.status, made.json()) == (201, {"shop": "sea", "left": 2, "express": True, "coupons": ["a"]})
     assert (unsigned.status, unsigned.json()["errors"][0]["loc"]) == (422, ["header", "authorization"])
     assert len(refused.json()["errors"]) == 3
+
+
+async def test_protected(program):
+    key = {"x-api-key": "mother-of-pearl"}
+    async with program("layers/protected.py") as client:
+        nobody, ada = await client.get("/me"), await client.get("/me", headers=key)
+        unknown, removed = await client.delete("/articles/3"), await client.delete("/articles/3", headers=key)
+        forged = await client.delete("/articles/3", headers={**key, "sec-fetch-site": "cross-site"})
+        foreign = await client.get("/me", headers={"origin": "https://shop.example"})
+    assert (nobody.json(), ada.json()) == ({"user": None}, {"user": "ada"})
+    assert (unknown.status, removed.status, forged.status) == (401, 204, 403)
+    assert unknown.headers["www-authenticate"] == 'ApiKey realm="api"'
+    assert foreign.headers["access-control-allow-origin"] == "https://shop.example"
