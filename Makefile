@@ -9,6 +9,7 @@ PYTEST_ARGS ?= -n 2 --dist worksteal
 # The short forms; --full for the ones of docs/reliability.md.
 RELIABILITY_ARGS ?=
 SOAK_MINUTES ?= 30
+FUZZ_SECONDS ?= 60
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +21,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check check-format check-lint check-mypy check-pyright check-planted format bench reliability soak mutants docs lock clean
+.PHONY: help demo test check check-format check-lint check-mypy check-pyright check-planted format bench reliability soak fuzz mutants docs lock clean
 
 help:
 	@echo "make demo    a tour of the framework on http://127.0.0.1:$(PORT) (PORT=...)"
@@ -30,6 +31,7 @@ help:
 	@echo "make bench   the benchmarks"
 	@echo "make reliability  slow readers, big uploads, departures, leaks (RELIABILITY_ARGS=--full)"
 	@echo "make soak    requests of every kind for half an hour, and 20 000 of each (SOAK_MINUTES=...)"
+	@echo "make fuzz    every parser against bytes made to break it (FUZZ_SECONDS=... each)"
 	@echo "make docs    the documentation, into site/"
 	@echo "make mutants how many changes to the security modules the tests notice (takes hours)"
 	@echo "make lock    resolve the dependencies anew (UPGRADE=--upgrade for newer ones)"
@@ -77,6 +79,9 @@ reliability: $(VENV)/.test-stamp
 
 soak: $(VENV)/.test-stamp
 	@$(BIN)/python -m reliability leaks soak --full --minutes $(SOAK_MINUTES)
+
+fuzz: $(VENV)/.fuzz-stamp $(VENV)/.test-stamp
+	@$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
 
 docs: $(VENV)/.docs-stamp
 	@$(BIN)/zensical build --clean --strict

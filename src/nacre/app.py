@@ -36,6 +36,7 @@ from nacre.errors import (
 )
 from nacre.fields import FormLimits
 from nacre.groups import Entry, Group, Inclusion, MountDeclaration, Slashes
+from nacre.headers import Headers
 from nacre.lifespan import Lifespan, LifespanHook, LifespanTask, foreign_lifespan, lived, serve_lifespan
 from nacre.logline import printable
 from nacre.overrides import check_override
@@ -200,6 +201,7 @@ class Nacre(Group):
         """
         compiled = self._ready()
         request = Request(_NO_CARRIER, None, None, method.upper(), path)
+        request.headers = Headers()
         chain = self._choose(compiled, request, host)
         return explain_request(compiled, chain, request, host)
 
@@ -625,7 +627,7 @@ class Nacre(Group):
         if app is not self:
             return None  # the path here is the one inside the mount
         twin = Request(_NO_CARRIER, None, None, method, request.path)
-        twin.refusal = request.refusal
+        twin.headers, twin.refusal = request.headers, request.refusal
         return self._choose(compiled, twin, request.headers.get("host"))
 
     def _serving(self) -> Nacre:

@@ -16,6 +16,11 @@ _SIZE_MAX = 255
 """Bytes of a name on common file systems."""
 _ENDING_MAX = 32
 """Bytes of an ending (`.tar.gz` has 7) that is kept when a name is cut."""
+_LOOKED_AT = 1024
+"""Characters of a name that are looked at, its ending among them; no more are kept.
+
+SECURITY: to put many marks behind one letter in order takes time that grows with the square of their number.
+"""
 
 
 def last_component(filename: str) -> str | None:
@@ -37,7 +42,10 @@ def safe_filename(filename: str | None) -> str | None:
     """
     if filename is None:
         return None
-    name = unicodedata.normalize("NFC", _SEPARATORS.split(filename)[-1])
+    name = _SEPARATORS.split(filename)[-1]
+    if len(name) > _LOOKED_AT:
+        name = name[: _LOOKED_AT - _ENDING_MAX] + name[-_ENDING_MAX:]
+    name = unicodedata.normalize("NFC", name)
     name = "".join(one for one in name if one == " " or unicodedata.category(one)[0] in "LMNPS")
     name = _NOT_ON_WINDOWS.sub("_", name).lstrip(".-~ ").rstrip(". ")
     if _DEVICES.match(name):

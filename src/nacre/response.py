@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Collection, Iterable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
@@ -12,7 +12,7 @@ from nacre.cookies import format_cookie, format_deletion
 from nacre.headers import MutableHeaders, check_name, check_value, pairs_of
 from nacre.lazy import lazy, reserve
 from nacre.pieces import FilePieces, Readable, close_stream, encoded, is_readable
-from nacre.urls import check_location
+from nacre.urls import check_redirect
 
 SameSite = Literal["lax", "strict", "none"]
 Stream = AsyncIterable[bytes] | AsyncIterable[str] | Iterable[bytes] | Iterable[str]
@@ -294,7 +294,8 @@ class RedirectResponse(Response):
     """Send the client to another URL: 302 unless `status` says 301, 303, 307 or 308.
 
     Non-ASCII characters and spaces of `location` are percent-encoded, escapes already there are kept. Raises ValueError
-    for control characters. Whether a location that a client supplied is a safe one is for the caller to decide.
+    for control characters, and for a URL of a scheme that isn't one of `schemes`. Whether a location that a client
+    supplied is a safe one is for the caller to decide (`nacre.auth.safe_redirect_target`).
     """
 
     def __init__(
@@ -303,10 +304,11 @@ class RedirectResponse(Response):
         status: int = 302,
         headers: HeaderInput | None = None,
         *,
+        schemes: Collection[str] = ("http", "https"),
         background: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(None, status, headers, background=background)
-        self.raw_headers.append(("location", check_location(location)))
+        self.raw_headers.append(("location", check_redirect(location, schemes)))
 
 
 class StreamingResponse(Response):

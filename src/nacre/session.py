@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, Final, NamedTuple
@@ -11,6 +12,8 @@ from nacre.errors import ProtocolError
 
 EMPTY: Final = b"{}"
 """A session without anything in it, as JSON."""
+
+_log = logging.getLogger("nacre.sessions")
 
 _FLASHES = "_flashes"
 _DEPTH_MAX = 100
@@ -157,8 +160,10 @@ class Session(MutableMapping[str, Any]):
                     "the session is read for the first time when the response has begun, too late for `Vary: Cookie`; "
                     "read what the stream needs before its first piece"
                 )
-            self.loaded = None if self._load is None else self._load()
-            items = self._items = {} if self.loaded is None else decode_json(self.loaded)
+            data = None if self._load is None else self._load()
+            kept = None if data is None else _decode(data)
+            self.loaded = None if kept is None else data
+            items = self._items = kept or {}
         return items
 
     def _changeable(self) -> dict[str, Any]:
@@ -168,6 +173,18 @@ class Session(MutableMapping[str, Any]):
                 "handler, before the first piece of a stream, or before `accept` of a WebSocket"
             )
         return self._read()
+
+
+def _decode(data: bytes) -> dict[str, Any] | None:
+    """What was kept; None for what is no session, as a store may have that was written by something else."""
+    try:
+        items = decode_json(data)
+    except ValueError:
+        items = None
+    if isinstance(items, dict):
+        return items
+    _log.error("what was kept as a session can't be read, and counts as none")
+    return None
 
 
 def merge(base: bytes, mine: bytes, theirs: bytes) -> bytes:

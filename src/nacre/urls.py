@@ -22,7 +22,7 @@ value, and `encode_path` goes back to a raw path.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv6Address
@@ -212,6 +212,20 @@ def check_location(value: str) -> str:
     if "%" in value:
         value = _BARE_PERCENT.sub("%25", value)
     return quote(value, safe=_URI_SAFE)
+
+
+def check_redirect(value: str, schemes: Collection[str]) -> str:
+    """Return the text of a `Location` field, as `check_location` does, for a URL of one of `schemes` or without one.
+
+    Raises ValueError for other schemes too: browsers run what `javascript:` and `data:` hold (CVE-2012-3442).
+    """
+    location = check_location(value)
+    scheme, colon, _ = location.partition(":")
+    if colon and _SCHEME.fullmatch(scheme) is not None and scheme.lower() not in schemes:
+        raise ValueError(
+            f"a redirect can't lead to a URL of the scheme {scheme[:20]!a}; `schemes` lists those that it may"
+        )
+    return location
 
 
 @dataclass(frozen=True, slots=True)

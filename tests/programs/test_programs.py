@@ -10,6 +10,7 @@ TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
 UUID = "9c5b94b1-35ad-49bb-b118-8e8fc24abf80"
+REEF = ['Basic realm="The reef", charset="UTF-8"', 'Bearer realm="The reef"']
 
 UPLOAD = (
     b'--reef\r\nContent-Disposition: form-data; name="note"\r\n\r\nfound at dawn\r\n'
@@ -277,6 +278,22 @@ PROGRAMS: dict[str, list[Ask]] = {
         Ask("GET /direct/3", text="ABC"),
         Ask("GET /waves", 206, text="wave wave ", type="text/x-waves", printed="closed\n"),
         Ask("HEAD /waves", 206, body=b"", type="text/x-waves", printed="closed\n"),
+    ],
+    "e31_basic_and_token": [
+        Ask("GET /", text="Good dive, whoever you are!", headers={"www-authenticate": None}),
+        Ask("GET /", text="Good dive, ama!", sent={"headers": {"authorization": "Basic YW1hOnBlYXJsOjE="}}),
+        Ask("GET /", 401, sent={"headers": {"authorization": "Basic YW1hOnBlYXJs"}}),
+        Ask("GET /log", 401, headers={"www-authenticate": REEF}),
+        Ask("HEAD /log", 401, body=b"", headers={"www-authenticate": REEF}),
+        Ask("GET /log", text="The log of ama.", sent={"headers": {"authorization": "basic YW1hOnBlYXJsOjE="}}),
+        Ask("GET /log", text="The log of haenyeo.", sent={"headers": {"authorization": "Bearer t-2"}}),
+        Ask(
+            "GET /log",
+            401,
+            headers={"www-authenticate": [REEF[0], f'{REEF[1]}, error="invalid_token"']},
+            sent={"headers": {"authorization": "Bearer t-3"}},
+        ),
+        Ask("GET /nothing", 404, headers={"www-authenticate": None}),
     ],
     "e28_events": [
         Ask(

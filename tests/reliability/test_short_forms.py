@@ -14,6 +14,8 @@ ON_SERVERS = {
     "held-uploads": ("granian-rsgi",),
     "big-uploads": ("granian-rsgi",),
     "departures": ("granian-rsgi",),
+    "isolation": ("granian-rsgi", "gunicorn-wsgi"),
+    "logs": ("granian-rsgi", "gunicorn-wsgi"),
 }
 
 # Where the transports do the work; of the other kinds each protocol is asked for a third.

@@ -25,7 +25,7 @@ ClientFor = Callable[..., TestClient]
 # Entries of these classes that concern no file server:
 #
 # CVE-2024-39330 / CVE-2021-45452   saving uploads: tests/security/test_uploads_corpus.py
-# CVE-2008-0252                     sessions kept in files under a name from the client: Nacre keeps none so
+# CVE-2008-0252                     sessions in files: tests/security/test_session_corpus.py
 # django-bolt 9cc5474               helpers for development: there are none, `StaticFiles` is the same in debug mode
 
 

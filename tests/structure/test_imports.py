@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).parents[2] / "src" / "nacre"
 LEVELS: dict[str, list[str]] = {
     "wire": [
         "errors headers cookies urls media codecs lazy fields urlencoded multipart filenames etags ranges disposition"
-        " eventstream logline pieces codings signing"
+        " eventstream logline pieces codings signing risks"
     ],
     "messages": [
         "types state body request response route documentation streams threads callables forms uploads filebody"

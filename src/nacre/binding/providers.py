@@ -250,7 +250,7 @@ def _returned(function: Any) -> Any:
     cells = zip(inner.__code__.co_freevars, inner.__closure__ or (), strict=False)
     try:
         closed_over = {name: cell.cell_contents for name, cell in cells}
-        return eval(annotation, inner.__globals__, closed_over)  # noqa: S307 - the user's own annotation
+        return eval(annotation, inner.__globals__, closed_over)  # noqa: S307 - the user's own  # nosec B307
     except Exception:
         return None  # a name for type checkers only, or a class made inside another function
 

@@ -91,7 +91,7 @@ def _read(parameter: inspect.Parameter, globals_: dict[str, Any], locals_: Mappi
     unresolved: str | None = None
     if isinstance(annotation, str):
         try:
-            annotation = eval(annotation, globals_, dict(locals_))  # noqa: S307 - the user's own annotation
+            annotation = eval(annotation, globals_, dict(locals_))  # noqa: S307 - the user's own  # nosec B307
         except ConfigurationError:
             raise
         except Exception:

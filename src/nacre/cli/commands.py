@@ -254,7 +254,9 @@ def check(target: str | None, app: str | None, *, deploy: bool, as_json: bool) -
     counts = {"routes": len(description.routes), "layers": _count_layers(description)}
     risks = find_risks(nacre) if deploy else []
     if as_json:
-        echo_json({"ok": True, **counts, "problems": [], **({"risks": [as_data(risk) for risk in risks]} if deploy else {})})
+        echo_json(
+            {"ok": True, **counts, "problems": [], **({"risks": [as_data(risk) for risk in risks]} if deploy else {})}
+        )
     else:
         words = (f"{count} {name if count != 1 else name[:-1]}" for name, count in counts.items())
         click.echo(f"{click.style('ok', fg='green', bold=True)}: {', '.join(words)}")

@@ -85,7 +85,7 @@ class JinjaEngine:
         # SECURITY: no `bytecode_cache`: one in a folder that others can write to lets them run code (CVE-2014-1402).
         environment = jinja2.Environment(
             loader=jinja2.FunctionLoader(self._load),
-            autoescape=settings.escapes,  # noqa: S701 - on, unless the user says otherwise
+            autoescape=settings.escapes,  # noqa: S701 - on, unless the user says otherwise  # nosec B701
             undefined=jinja2.StrictUndefined if settings.strict else jinja2.Undefined,
             auto_reload=False,
             cache_size=-1,

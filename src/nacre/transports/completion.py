@@ -47,9 +47,10 @@ async def complete(request: Request, response: Response | None, threads: Threads
             cancelled = error
     for callback in _callbacks(request, response):
         try:
-            if is_async(callback):
+            inline = getattr(callback, "inline", False)
+            if not inline and is_async(callback):
                 await callback()  # type: ignore[misc]
-            elif threads is None or getattr(callback, "inline", False):
+            elif inline or threads is None:
                 _refuse_awaitable(callback())
             else:
                 result = await threads.run(request, callback)

@@ -1,0 +1,193 @@
+"""Schemes: the ways in which a request can say whom it is from, RFC 9110 §11."""
+
+from __future__ import annotations
+
+import hmac
+import inspect
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any, ClassVar
+
+from nacre.auth.calling import UserFunction
+from nacre.auth.identity import Identity
+from nacre.callables import describe
+from nacre.errors import BadRequest, ConfigurationError, Location, Problem
+from nacre.request import Request
+from nacre.response import Response
+
+Credentials = tuple[Any, ...]
+"""What a scheme reads of a request: the arguments of `verify`."""
+
+
+class InvalidCredentials(Exception):
+    """What `verify` may raise in place of returning None; `description` is told to the client, in ASCII."""
+
+    def __init__(self, description: str = "") -> None:
+        super().__init__(description)
+        self.description = description
+
+
+class Scheme:
+    """One way to authenticate, for `Authentication`; derive from it for one of your own.
+
+    A subclass says what it reads of a request (`credentials`). `verify` is called with that, or with the request before
+    it if it takes one argument more, and returns the user, an `Identity`, or None for credentials that aren't right. It
+    is plain or async; plain code runs in a worker thread unless `inline` says that it never blocks.
+
+    `kind` is the name of the scheme in `WWW-Authenticate`, `name` that in the OpenAPI document, `security` its Security
+    Scheme Object. `varies_on` are the header fields that it reads. `is_ambient` says that browsers send the credentials
+    by themselves (cookies): wrong ones count as none, so that a client with an old one still sees public pages.
+    """
+
+    kind: ClassVar[str] = ""
+    is_ambient: bool = False
+    varies_on: tuple[str, ...] = ("Authorization",)
+    reports_errors: ClassVar[bool] = False
+    """Whether challenges have a parameter `error`, as RFC 6750 §3 defines it."""
+    requires: ClassVar[tuple[str, ...]] = ()
+    """What layers outside of `Authentication` must provide."""
+
+    def __init__(
+        self, verify: Callable[..., Any], takes: int, *, name: str, realm: str = "api", inline: bool = False
+    ) -> None:
+        problems = [*_name_problems(self.kind, realm), *_verify_problems(self.kind, verify, takes)]
+        if problems:
+            raise ConfigurationError(problems)
+        self.name = name
+        self.realm = realm
+        self._takes_request = takes_request(verify, takes)
+        self._verify = UserFunction(verify, inline=inline)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r}, realm={self.realm!r})"
+
+    @property
+    def security(self) -> Mapping[str, Any]:
+        """The scheme as OpenAPI describes it."""
+        raise NotImplementedError
+
+    @property
+    def needs_loop(self) -> bool:
+        """Whether `verify` must be awaited on an event loop."""
+        return self._verify.is_async
+
+    def credentials(self, request: Request) -> Credentials | None:
+        """The credentials of this scheme in a request; None if it holds none. Raises BadRequest for malformed ones."""
+        raise NotImplementedError
+
+    def account(self, credentials: Credentials) -> str | None:
+        """The account that credentials claim to be for, which failures are counted by; None if they don't say."""
+        return None
+
+    async def verify(self, request: Request, credentials: Credentials) -> Identity | None:
+        """Who the credentials are of; None if they aren't right. Raises InvalidCredentials to say why."""
+        arguments = (request, *credentials) if self._takes_request else credentials
+        return self.identified(await self._verify(request, *arguments))
+
+    def identified(self, found: Any) -> Identity | None:
+        """What `verify` returned, as an identity."""
+        if found is None:
+            return None
+        # SECURITY: both are mistakes that would let anybody in: `return check(…)`, and a plain function that
+        # returns a coroutine, which is not None.
+        if isinstance(found, bool) or inspect.isawaitable(found):
+            if inspect.iscoroutine(found):
+                found.close()
+            kind = type(found).__name__
+            raise TypeError(f"`verify` of {self!r} returned a {kind}; return the user, or None for wrong credentials")
+        if not isinstance(found, Identity):
+            return Identity(found, scheme=self.name)
+        # One of the user's may be kept for many requests, so what this request adds goes into another one.
+        return Identity(found.user, scopes=found.scopes, roles=found.roles, scheme=self.name)
+
+    def refuse(self, request: Request) -> Response | None:
+        """An answer to a request that needs a user and has no credentials, in place of the 401; None for that."""
+        return None
+
+    def challenge(self, **parameters: str) -> str:
+        """The value of `WWW-Authenticate` that asks for this scheme, with further parameters."""
+        return challenge(self.kind, {"realm": self.realm, **{key: value for key, value in parameters.items() if value}})
+
+    def malformed(self, detail: str) -> BadRequest:
+        """The error for credentials that can't be read: 400, `invalid_request` in RFC 6750 §3.1."""
+        error = {"error": "invalid_request"} if self.reports_errors else {}
+        return BadRequest(detail, headers=[("www-authenticate", self.challenge(**error))])
+
+    def authorization(self, request: Request) -> str | None:
+        """What follows the name of this scheme in `Authorization`; None if there is no such field, or another scheme's.
+
+        Raises BadRequest for two such fields: what one of them says, another program in front may not have seen.
+        """
+        values = request.headers.getlist("authorization")
+        if len(values) > 1:
+            raise self.malformed("the request has more than one Authorization field")
+        kind, _, rest = values[0].partition(" ") if values else ("", "", "")
+        return rest.strip(" ") if kind.lower() == self.kind.lower() else None
+
+
+def challenge(kind: str, parameters: Mapping[str, str]) -> str:
+    """A challenge, RFC 9110 §11.6.1, all values as quoted strings."""
+    quoted = [f'{name}="' + re.sub(r'(["\\])', r"\\\1", value) + '"' for name, value in parameters.items()]
+    return f"{kind} {', '.join(quoted)}"
+
+
+def takes_request(function: Callable[..., Any], count: int) -> bool | None:
+    """Whether a function takes the request before its `count` arguments; None if it can be called in neither way."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return False  # C code without a signature
+    for with_request in (False, True):
+        try:
+            signature.bind(*[None] * (count + with_request))
+        except TypeError:
+            continue
+        return with_request
+    return None
+
+
+class Known:
+    """A few credentials that are known beforehand, to be looked up in the same time whatever is asked for."""
+
+    def __init__(self, users: Mapping[Any, Any], what: str) -> None:
+        where = Location.of_caller()
+        if not all(key and isinstance(key, str) for key in users):
+            raise ConfigurationError(Problem(f"{what} are texts that aren't empty", where))
+        if any(user is None for user in users.values()):
+            raise ConfigurationError(Problem(f"{what} map to users, and None is nobody", where))
+        # SECURITY: a dict compares texts letter by letter. What it finds by is a digest under a key that nobody
+        # knows, so a client can't tell by the time how much of its guess was right (CVE-2016-7036, CVE-2021-33880).
+        self._key = secrets.token_bytes(32)
+        self._users = {self._digest(key): user for key, user in users.items()}
+
+    def __call__(self, given: str) -> Any:
+        """The user of a credential; None for one that isn't known."""
+        digest = self._digest(given)
+        found = None
+        for known, user in self._users.items():
+            if hmac.compare_digest(known, digest):
+                found = user
+        return found
+
+    def _digest(self, text: str) -> bytes:
+        return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), sha256)
+
+
+def _name_problems(kind: str, realm: Any) -> list[Problem]:
+    if isinstance(realm, str) and re.fullmatch(r"[\x20-\x7e]+", realm):
+        return []
+    fix = 'it is shown by clients: realm="staff"'
+    return [Problem(f"the realm of {kind} is not a text of printable ASCII", Location.of_caller(), fix)]
+
+
+def _verify_problems(kind: str, verify: Any, takes: int) -> list[Problem]:
+    if not callable(verify):
+        what = f"{kind} verifies by a function, not by a {type(verify).__name__}"
+        return [Problem(what, Location.of_caller(), "give it a function that returns the user or None")]
+    if takes_request(verify, takes) is not None:
+        return []
+    what = f"{kind} calls `verify` with {takes} argument{'s'[: takes > 1]}, and {describe(verify)} doesn't take that"
+    fix = "let it take the credentials, or the request and the credentials, by position"
+    return [Problem(what, Location.of(verify) or Location.of_caller(), fix)]

@@ -1,0 +1,64 @@
+"""What the layer for sessions asks of the two ways to keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from nacre.session import Session
+from nacre.sessions.records import Record
+
+T = TypeVar("T")
+
+Work = Callable[[], Coroutine[Any, Any, T]]
+"""Work that a store has part in, which is done where the store may be called."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What came with a request, which its session is loaded from."""
+
+    text: str | None
+    """The value of the cookie."""
+    record: Record | None = None
+    """What was kept; None for a new session, and for one in a cookie that nobody has read."""
+
+
+@dataclass(slots=True)
+class Held:
+    """The session of one request, with what is known of it besides its content."""
+
+    found: Found
+    session: Session
+    is_settled: bool = False
+    change: CookieChange | None = None
+    """What the response says to the client, once that is settled."""
+
+
+@dataclass(frozen=True, slots=True)
+class CookieChange:
+    """What becomes of the cookie: a value that is good until `expires`, or, if there is none, nothing."""
+
+    value: str | None
+    expires: float = 0.0
+
+
+class Keeper(Protocol):
+    """One of the two ways to keep sessions."""
+
+    def find(self, found: Found) -> Work[None] | None:
+        """What is to be waited for before the handler runs, and completes what was found; None for nothing."""
+        ...
+
+    def load(self, found: Found) -> bytes | None:
+        """The content that was kept, as JSON; None if the client has no session."""
+        ...
+
+    def sends_cookie(self, held: Held) -> bool:
+        """Whether a change reaches the client only if a cookie does."""
+        ...
+
+    async def save(self, held: Held, data: bytes) -> CookieChange | None:
+        """Keep the new content; what the client is to be told, if anything."""
+        ...

@@ -1,0 +1,339 @@
+"""One line of the log for each request, written when its last byte is sent."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+
+from nacre.chain.hooks import Hooks
+from nacre.errors import ConfigurationError, Location, Problem
+from nacre.pieces import close_stream
+from nacre.request import Request
+from nacre.response import Response
+from nacre.state import Key
+from nacre.streams import is_async_stream
+from nacre.traffic.identity import user_id
+from nacre.traffic.log_lines import as_json, as_text, one_line, redacted, shortened
+from nacre.traffic.request_id import REQUEST_ID
+
+Field = Literal[
+    "time",
+    "request_id",
+    "client",
+    "user",
+    "method",
+    "path",
+    "query",
+    "route",
+    "protocol",
+    "scheme",
+    "host",
+    "referer",
+    "agent",
+    "status",
+    "bytes",
+    "duration",
+    "outcome",
+    "close_code",
+]
+
+DEFAULT_FIELDS: tuple[Field, ...] = (
+    "time",
+    "request_id",
+    "client",
+    "user",
+    "method",
+    "path",
+    "query",
+    "route",
+    "status",
+    "bytes",
+    "duration",
+    "outcome",
+    "close_code",
+    "agent",
+)
+
+SECRET_WORDS = (
+    "token",
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "key",
+    "code",
+    "auth",
+    "sig",
+    "session",
+    "credential",
+    "jwt",
+    "otp",
+    "assertion",
+)
+"""A field of the query whose name holds one of these is logged without its value."""
+
+Format = Literal["json", "text"]
+
+
+class AccessLog(Hooks):
+    """A layer that logs each request in one line, at level INFO, when its last byte is sent or nothing more will be.
+
+    `format` is "json", "text", or a function that makes text of the fields. The record has them as the mapping
+    `record.access`, for handlers of the log that make something else of them. `fields` are those of `Field`; absent
+    ones are left out. `duration` is in seconds, `bytes` those of the body that were handed to the server. `outcome` is
+    "complete", "disconnected" where the client left before the end, "cancelled" where the server stopped the request,
+    or "failed" for a stream that broke off. A WebSocket's line comes at its end, with its close code.
+
+    Requests for which `skip(request, status)` is true aren't logged. `user(user)` gives what is logged of
+    `request.user`; by default it is its `id`. It stands outside of all whose work is to be timed; a layer outside of it
+    that answers by itself is logged without it.
+
+    SECURITY: lines are ASCII without control characters and at most 2 KiB long, whatever clients send; what records
+    hold is short and printable. Header fields with credentials aren't logged at all, and values in the query are `***`
+    where the name holds one of the words in `secrets`.
+
+    Raises ConfigurationError for fields and formats that don't exist.
+    """
+
+    def __init__(
+        self,
+        *,
+        format: Format | Callable[[Mapping[str, Any]], str] = "json",
+        logger: str | logging.Logger = "nacre.access",
+        fields: Sequence[Field] = DEFAULT_FIELDS,
+        skip: Callable[[Request, int], bool] | None = None,
+        user: Callable[[Any], str | int | None] = user_id,
+        secrets: Sequence[str] = SECRET_WORDS,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        super().__init__(before=self._before, finalize=self._finalize, inline=True)
+        if problems := _mistakes(format, fields, secrets):
+            raise ConfigurationError(problems)
+        self._format = {"json": as_json, "text": as_text}[format] if isinstance(format, str) else format
+        self._logger = logging.getLogger(logger) if isinstance(logger, str) else logger
+        self._reads = tuple((field, _READ[field]) for field in fields)
+        self._skip = skip
+        self._user = user
+        self._secrets = tuple(word.lower() for word in secrets)
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return f"AccessLog({self._logger.name})"
+
+    def _before(self, request: Request) -> None:
+        self._visit(request)
+
+    def _finalize(self, request: Request, response: Response) -> None:
+        self._visit(request).answered(response)
+
+    def _visit(self, request: Request) -> _Visit:
+        visits = request.state.get(_VISITS)
+        if visits is None:
+            visits = request.state[_VISITS] = {}
+        visit = visits.get(id(self))
+        if visit is None:
+            visit = visits[id(self)] = _Visit(self, request, self._clock())
+            request.after_response(visit)
+        return visit
+
+    def write(self, visit: _Visit) -> None:
+        """Write the line of a request that is over."""
+        if not self._logger.isEnabledFor(logging.INFO):
+            return
+        status = visit.status
+        if self._skip is not None and self._skip(visit.request, status):
+            return
+        visit.seconds = self._clock() - visit.began
+        fields: dict[str, Any] = {}
+        for name, read in self._reads:
+            value = read(self, visit)
+            if value is not None:
+                fields[name] = shortened(value) if isinstance(value, str) else value
+        self._logger.info("%s", one_line(self._format(fields)), extra={"access": fields})
+
+    def user_of(self, request: Request) -> str | int | None:
+        """What is logged of the user."""
+        return None if request.user is None else self._user(request.user)
+
+    def query_of(self, request: Request) -> str | None:
+        """The query, without secrets."""
+        text = request.query_string
+        return redacted(text, self._secrets) if text else None
+
+
+class _Visit:
+    """One request on its way; called at its end."""
+
+    inline = True
+
+    def __init__(self, layer: AccessLog, request: Request, began: float) -> None:
+        self._layer = layer
+        self.request = request
+        self.began = began
+        self.seconds = 0.0
+        self.status = 0
+        self.sent = 0
+        self.ended = False
+        self.failed = False
+        self.response: Response | None = None
+
+    def answered(self, response: Response) -> None:
+        """Take the response that is about to be sent, and count the bytes of its stream."""
+        self.response = response
+        self.status = response.status
+        self.ended = False
+        stream = response.stream
+        if self.request.websocket is not None and response.status == 101:
+            return
+        if stream is None:
+            self.sent = 0 if self.request.method == "HEAD" or response.status in (204, 304) else len(response.body)
+            self.ended = True
+        elif self.request.method == "HEAD":
+            self.ended = True
+        elif hasattr(stream, "__aiter__"):
+            response.stream = _CountedAsync(stream, self)
+        else:
+            response.stream = _Counted(stream, self)
+
+    @property
+    def outcome(self) -> str:
+        """How the request ended."""
+        if self.request.websocket is not None and self.status == 101:
+            return "disconnected" if self.request.websocket.close_code == 1006 else "complete"
+        if self.ended:
+            return "complete"
+        if self.failed:
+            return "failed"
+        return "disconnected" if self.status else "cancelled"
+
+    @property
+    def close_code(self) -> int | None:
+        """The code that a WebSocket was closed with."""
+        websocket = self.request.websocket
+        return None if websocket is None or self.status != 101 else websocket.close_code
+
+    def __call__(self) -> None:
+        self._layer.write(self)
+
+
+_VISITS: Key[dict[int, _Visit]] = Key("nacre.access")
+"""The request as each layer of this kind sees it, by the layer's number."""
+
+
+class _Counted:
+    """A plain stream whose bytes are counted."""
+
+    def __init__(self, stream: Any, visit: _Visit) -> None:
+        self._stream = stream
+        self._visit = visit
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            for piece in self._stream:
+                self._visit.sent += _size(piece)
+                yield piece
+        except Exception:
+            self._visit.failed = True
+            raise
+        self._visit.ended = True
+
+    def close(self) -> None:
+        close = getattr(self._stream, "close", None)
+        if close is not None:
+            close()
+
+
+class _CountedAsync:
+    """An async stream whose bytes are counted."""
+
+    def __init__(self, stream: Any, visit: _Visit) -> None:
+        self._stream = stream
+        self._source: Any = stream
+        self._visit = visit
+        self.needs_loop = is_async_stream(stream)
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        self._source = aiter(self._stream)
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            piece = await anext(self._source)
+        except StopAsyncIteration:
+            self._visit.ended = True
+            raise
+        except Exception:
+            self._visit.failed = True
+            raise
+        self._visit.sent += _size(piece)
+        return piece
+
+    async def athrow(self, error: BaseException) -> Any:
+        athrow = getattr(self._source, "athrow", None)
+        if athrow is None:
+            raise error
+        return await athrow(error)
+
+    async def aclose(self) -> None:
+        await close_stream(self._source)
+        if self._source is not self._stream:
+            await close_stream(self._stream)
+
+
+def _size(piece: Any) -> int:
+    return len(piece.encode()) if isinstance(piece, str) else memoryview(piece).nbytes
+
+
+def _time(layer: AccessLog, visit: _Visit) -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _referer(layer: AccessLog, visit: _Visit) -> str | None:
+    given = visit.request.headers.get("referer")
+    return None if given is None else re.split("[?#]", given, maxsplit=1)[0]  # the rest may hold secrets
+
+
+_READ: Mapping[str, Callable[[AccessLog, _Visit], Any]] = {
+    "time": _time,
+    "request_id": lambda layer, visit: visit.request.state.get(REQUEST_ID),
+    "client": lambda layer, visit: visit.request.client[0] if visit.request.client else None,
+    "user": lambda layer, visit: layer.user_of(visit.request),
+    "method": lambda layer, visit: visit.request.method,
+    "path": lambda layer, visit: visit.request.root_path + visit.request.path,
+    "query": lambda layer, visit: layer.query_of(visit.request),
+    "route": lambda layer, visit: visit.request.route.path if visit.request.route else None,
+    "protocol": lambda layer, visit: f"HTTP/{visit.request.http_version}",
+    "scheme": lambda layer, visit: visit.request.scheme,
+    "host": lambda layer, visit: visit.request.headers.get("host"),
+    "referer": _referer,
+    "agent": lambda layer, visit: visit.request.headers.get("user-agent"),
+    "status": lambda layer, visit: visit.status or None,
+    "bytes": lambda layer, visit: visit.sent,
+    "duration": lambda layer, visit: round(visit.seconds, 6),
+    "outcome": lambda layer, visit: visit.outcome,
+    "close_code": lambda layer, visit: visit.close_code,
+}
+
+
+def _mistakes(format: object, fields: Sequence[str], secrets: Sequence[str]) -> list[Problem]:
+    where = Location.of_caller()
+    problems: list[Problem] = []
+    if not callable(format) and format not in get_args(Format):
+        fix = f"there are {', '.join(get_args(Format))}, or give a function of the fields"
+        problems.append(Problem(f"AccessLog has the format {format!r}", where, fix))
+    for name, value in (("fields", fields), ("secrets", secrets)):
+        if isinstance(value, str):
+            problems.append(Problem(f"AccessLog has {name}={value!r}", where, f"give it a list: [{value!r}]"))
+    if isinstance(fields, str):
+        return problems
+    for field in fields:
+        if field not in get_args(Field):
+            near = difflib.get_close_matches(str(field), get_args(Field), 1)
+            fix = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(get_args(Field))}"
+            problems.append(Problem(f"AccessLog has the field {field!r}", where, fix))
+    return problems

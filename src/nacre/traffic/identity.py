@@ -1,0 +1,65 @@
+"""Whom a request is from, as one short text: the user, or the address."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from nacre.request import Request
+
+_NAMES = ("id", "identity", "pk", "sub", "username")
+
+
+def user_id(user: Any) -> str | int | None:
+    """What tells a user from others, if the user says it.
+
+    It is the user itself if it is text or a number, else the first of `id`, `identity`, `pk`, `sub` and `username` that
+    is one, or a UUID, as an attribute or, for a mapping, an item. None if there is none.
+    """
+    if (known := _plain(user)) is not None:
+        return known
+    for name in _NAMES:
+        value: Any = user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
+        if (known := _plain(value)) is not None:
+            return known
+    return None
+
+
+def _plain(value: Any) -> str | int | None:
+    if isinstance(value, UUID):
+        return str(value)
+    return value if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
+
+
+def user_key(request: Request) -> str | None:
+    """The user of a request as a part of a key; None if there is none, or none that can be told from others."""
+    known = None if request.user is None else user_id(request.user)
+    # The user 1 isn't the user "1".
+    return None if known is None else f"user {type(known).__name__} {known}"
+
+
+def address_of(request: Request) -> str:
+    """The client's address; of IPv6 the network of 64 bits, which is what one client has.
+
+    SECURITY: it is `request.client`, what the server says, or `ProxyHeaders` where that stands outside. No header field
+    is read: a client would choose another address for each request.
+    """
+    client = request.client
+    if client is None:
+        return "unknown"
+    host = client[0]
+    return _network(host) if ":" in host else host
+
+
+@lru_cache(maxsize=4096)
+def _network(host: str) -> str:
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return f"{ipaddress.IPv6Address(address.packed[:8] + bytes(8))}/64"

@@ -1,0 +1,101 @@
+"""An identifier for each request, in its state, on its response, and in what is logged while it runs."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import ClassVar
+from uuid import UUID
+
+from nacre.chain.hooks import Hooks
+from nacre.errors import ConfigurationError, Location, Problem
+from nacre.headers import check_name
+from nacre.request import Request
+from nacre.response import Response
+from nacre.state import Key
+
+REQUEST_ID: Key[str] = Key("request id")
+"""Where `RequestId` leaves the identifier: `request.state[REQUEST_ID]`."""
+
+_VALID = re.compile(r"[A-Za-z0-9._:=+/@-]{1,128}")
+
+_current: ContextVar[str | None] = ContextVar("nacre_request_id", default=None)
+
+
+def new_request_id() -> str:
+    """A new identifier: a UUID of version 7 (RFC 9562 §5.7), so that identifiers sort by time. It is no secret."""
+    milliseconds = time.time_ns() // 1_000_000 & (1 << 48) - 1
+    return str(UUID(int=milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)))
+
+
+def current_request_id() -> str | None:
+    """The identifier of the request that this code runs for; None outside of one."""
+    return _current.get()
+
+
+class RequestId(Hooks):
+    """A layer that gives each request an identifier, and sends it back in `header` on every response.
+
+    It is in `request.state[REQUEST_ID]`, and `current_request_id()` has it wherever code runs for the request: in
+    worker threads, streams, background callables, and tasks that were started there.
+
+    An identifier that the client sends is taken only where `trust` is True, or is a function that returns True for the
+    request, and only if it has 1 to 128 of the characters `A-Z a-z 0-9 . _ : = + / @ -`; a field that comes twice is
+    not. Else `make()` makes one, a UUID of version 7 by default. Raises ConfigurationError for a malformed header name.
+    """
+
+    provides: ClassVar = (REQUEST_ID,)
+
+    def __init__(
+        self,
+        header: str = "X-Request-Id",
+        *,
+        trust: bool | Callable[[Request], bool] = False,
+        make: Callable[[], str] = new_request_id,
+    ) -> None:
+        super().__init__(before=self._before, finalize=self._finalize, inline=True)
+        try:
+            self.header = check_name(header)
+        except ValueError as error:
+            raise ConfigurationError(Problem(f"the header of RequestId: {error}", Location.of_caller())) from None
+        self._trust = trust
+        self._make = make
+
+    def __repr__(self) -> str:
+        return f"RequestId({self.header})"
+
+    def _before(self, request: Request) -> None:
+        self._give(request)
+
+    def _finalize(self, request: Request, response: Response) -> None:
+        # A layer outside may have answered, or have given the request a new context.
+        response.headers.set(self.header, self._give(request))
+
+    def _give(self, request: Request) -> str:
+        known = request.state.get(REQUEST_ID)
+        if known is None:
+            known = request.state[REQUEST_ID] = self._trusted(request) or self._make()
+        _current.set(known)
+        return known
+
+    def _trusted(self, request: Request) -> str | None:
+        if self._trust is False or not (self._trust is True or self._trust(request)):
+            return None
+        given = request.headers.getlist(self.header)
+        return given[0] if len(given) == 1 and _VALID.fullmatch(given[0]) else None
+
+
+class RequestIdFilter(logging.Filter):
+    """A filter for handlers of the log: it adds `request_id` to each record, "-" outside of requests.
+
+    So `%(request_id)s` may stand in a format. It drops no record.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not hasattr(record, "request_id"):
+            record.request_id = _current.get() or "-"
+        return True
