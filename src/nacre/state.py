@@ -45,6 +45,11 @@ class State(MutableMapping[str, Any]):
     def __init__(self, items: MutableMapping[str, Any] | None = None) -> None:
         object.__setattr__(self, "_items", {} if items is None else items)
 
+    @property
+    def shared(self) -> MutableMapping[str, Any]:
+        """The mapping itself, for a scope that is to write through to it too."""
+        return self._items
+
     @overload
     def __getitem__(self, name: Key[T], /) -> T: ...
     @overload

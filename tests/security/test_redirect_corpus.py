@@ -153,6 +153,14 @@ def test_a_location_has_a_scheme_that_may_be_followed(location: str) -> None:
     assert RedirectResponse("shop:cart", schemes=["shop"]).headers["location"] == "shop:cart"
 
 
+@pytest.mark.parametrize("location", ["//evil.example/x", "///evil.example/x", "//evil.example"])
+def test_a_location_that_begins_with_two_slashes_stays_on_this_site(location: str) -> None:
+    """CVE-2024-42353 GHSA-mg3v-6m49-jhp3."""
+    sent = RedirectResponse(location).headers["location"]
+    assert site_of(sent) == "shop.example"
+    assert sent == "/" + location.lstrip("/")
+
+
 @pytest.mark.parametrize("location", ["/\\evil.example", "\\\\evil.example", "\\/evil.example"])
 def test_backslashes_in_a_location_are_escaped(location: str) -> None:
     """CVE-2024-42353 GHSA-mg3v-6m49-jhp3, by what browsers take for a slash."""

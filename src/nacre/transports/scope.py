@@ -22,6 +22,6 @@ def asgi_scope(request: Request) -> Scope:
         "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.pairs()],
         "client": request.client and (request.client[0], request.client[1] or 0),
         "server": request.server,
-        "state": dict(request.app.lifespan_state),
+        "state": request.state.shared,
         "extensions": {},
     }
