@@ -5,7 +5,7 @@ import re
 import pytest
 
 from nacre import ConfigurationError, Group, Middleware, Nacre
-from nacre.security import CORS, TrustedHosts
+from nacre.security import CORS, CSRF, TrustedHosts
 from nacre.testing import TestClient
 from nacre.websocket import WebSocket
 
@@ -260,3 +260,67 @@ def test_policies_that_allow_much_are_told(layer, severities):
 
 def test_it_shows_what_it_lists():
     assert repr(CORS([SITE])) == f"CORS(['{SITE}'])"
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        pytest.param("PUT", True, id="a method"),
+        pytest.param("x-mine", True, id="one of one's own"),
+        pytest.param("A" * 32, True, id="a long one"),
+        pytest.param("A" * 33, False, id="too long"),
+        pytest.param("PUT, DELETE", False, id="two"),
+        pytest.param(",PUT", False, id="a comma in front"),
+        pytest.param("", False, id="none"),
+    ],
+)
+def test_where_no_route_answers_any_method_is_granted(asked, granted, transport):
+    with TestClient(Nacre(middlewares=[CORS([SITE])]), transport) as client:
+        answer = preflight(client, "/nothing", asked)
+    assert answer.headers.getlist("access-control-allow-methods") == ([asked] if granted else [])
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        pytest.param("X-A", "x-a", id="one"),
+        pytest.param("x-a ,\tX-B", "x-a, x-b", id="two, spaces"),
+        pytest.param("x-a,,x-a", "x-a", id="twice"),
+        pytest.param("x a,x-b", "x-b", id="no name"),
+        pytest.param("x-a:,(x-b", None, id="no names"),
+        pytest.param("x" * 4096, "x" * 4096, id="long"),
+        pytest.param("x" * 4097, None, id="too long"),
+    ],
+)
+def test_names_of_header_fields_are_granted_as_they_are_read(asked, granted, transport):
+    app = Nacre(middlewares=[CORS([SITE], expose=["X-Total"])])
+    app.put("/")(lambda: "x")
+    with TestClient(app, transport) as client:
+        answer = preflight(client, "/", **{"access-control-request-headers": asked})
+    assert answer.headers.get("access-control-allow-headers") == granted
+    assert "access-control-expose-headers" not in answer.headers
+
+
+def test_a_malformed_request_is_no_preflight(transport):
+    app = Nacre(middlewares=[CORS([SITE])])
+    app.put("/")(lambda: "x")
+    with TestClient(app, transport) as client:
+        assert preflight(client, "/", host="a b").status == 400
+
+
+def test_chains_say_why_it_is_left_out():
+    app = Nacre(middlewares=[CORS([SITE]), CSRF(protect_all=False)])
+    app.websocket("/ws")(_accept)
+    app.post("/")(lambda: "x")
+    told = {
+        layer.name: layer.skipped for chain in app.describe().chains for layer in chain.skipped if chain.path == "/ws"
+    }
+    assert told == {
+        "CORS": "a WebSocket's own `origins` say whose pages may connect",
+        "CSRF": "a WebSocket checks the origin itself",
+    }
+    assert [layer.skipped for layer in app.explain("POST", "/").chain.skipped] == ["not marked @csrf.protect"]
+
+
+async def _accept(ws: WebSocket):
+    await ws.accept()
