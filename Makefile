@@ -42,6 +42,7 @@ demo: $(VENV)/.runtime-stamp
 
 test: $(VENV)/.test-stamp
 	@tests/browser/install.sh
+	@tests/defence/install_nginx.sh
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: check-format check-lint check-mypy check-pyright check-planted

@@ -85,8 +85,7 @@ class Collector:
     def collect(self) -> None:
         """Walk; afterwards the attributes hold what was found."""
         self.raw_layers, inner = self._split_head()
-        first = self._layers(self._app.first_layers, self._app)
-        root = self._scope(self._app, "app", "", self._app, [*first, *inner])
+        root = self._scope(self._app, "app", "", self._app, self._first(self._app, self._app, inner))
         self.prefixes[""] = (root,)
         self._walk(self._app, (root,), "", None)
 
@@ -110,9 +109,18 @@ class Collector:
             layers.append(layer)
         return layers
 
+    def _first(self, group: Group, owner: Owner, layers: list[Layer]) -> list[Layer]:
+        """The layers of a group with its first ones in front, or behind those at the head that they stand inside of."""
+        first = self._layers(group.first_layers, owner)
+        outside = {name for layer in first for name in layer.after}
+        count = 0
+        while count < len(layers) and outside.intersection(layers[count].provides):
+            count += 1
+        return [*layers[:count], *first, *layers[count:]]
+
     def _scope(self, group: Group, label: str, prefix: str, owner: Any, layers: Sequence[Layer] | None = None) -> Scope:
         if layers is None:
-            layers = self._layers((*group.first_layers, *group.middlewares.entries), owner)
+            layers = self._first(group, owner, self._layers(group.middlewares.entries, owner))
         handlers = {key: self._error_handler(declaration, owner) for key, declaration in group.error_handlers.items()}
         return Scope(
             label,

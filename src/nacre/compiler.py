@@ -311,6 +311,7 @@ class Compiler:
 
     def _compile_fallback(self, scopes: tuple[Scope, ...], placement: Placement) -> Fallback:
         owner = scopes[-1].owner
+        mounted = "".join(scope.mount or "" for scope in scopes)
 
         def chain(method: str, label: str, answer: Callable[[Request], Response]) -> Chain:
             async def call(request: Request) -> Response:
@@ -338,7 +339,7 @@ class Compiler:
             chain("*", "no route (404)", _raise_not_found),
             chain("*", "no route for this method (405)", _raise_wrong_method),
             chain("OPTIONS", "automatic OPTIONS (204)", _answer_options),
-            chain("*", "other trailing slash (308)", _redirect_to_slash),
+            chain("*", "other trailing slash (308)", _redirect_to_slash(mounted)),
             chain("*", "refused request (400)", _raise_refusal),
         )
 
@@ -621,11 +622,17 @@ def _answer_options(request: Request) -> Response:
     return Response(status=204, headers=[("allow", ", ".join(request.allowed_methods))])
 
 
-def _redirect_to_slash(request: Request) -> Response:
-    # SECURITY: a location that begins with two slashes names another host.
-    location = "/" + encode_path(request.carrier.root_path(request.raw) + request.other_path).lstrip("/")
-    query = f"?{request.query_string}" if request.query_string else ""
-    return Response(status=308, headers=[("location", location + query)])
+def _redirect_to_slash(mounted: str) -> Callable[[Request], Response]:
+    """Answer with the path as it is written; `mounted` is what the mounts around have added to `root_path`."""
+
+    def answer(request: Request) -> Response:
+        root = request.root_path.removesuffix(mounted)
+        # SECURITY: a location that begins with two slashes names another host.
+        location = "/" + encode_path(root + request.other_path).lstrip("/")
+        query = f"?{request.query_string}" if request.query_string else ""
+        return Response(status=308, headers=[("location", location + query)])
+
+    return answer
 
 
 def _raise_refusal(request: Request) -> Response:

@@ -294,9 +294,11 @@ def describe_app(compiled: Compiled, name: str | None, *, debug: bool) -> AppDes
 def describe_chain(compiled: Compiled, chain: Chain) -> ChainDescription:
     """Draw the picture of one chain of a compiled application."""
     outcome: Outcome = "route"
-    for one, name in (pair for _, fallback in compiled.fallbacks for pair in _outcomes(fallback)):
-        if one is chain:
-            outcome = name
+    if chain.route is None:
+        # Those of a prefix, and those of the paths of routes.
+        fallbacks = [fallback for _, fallback in compiled.fallbacks]
+        fallbacks += [one.fallback for one in compiled.chains if one.fallback is not None]
+        outcome = next(name for fallback in fallbacks for one, name in _outcomes(fallback) if one is chain)
     layers = [_layer("app", layer, raw=True) for layer in compiled.raw_layers]
     layers += [_layer(scope.label, layer) for scope, layer in chain.layers]
     return ChainDescription(

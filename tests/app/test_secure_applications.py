@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nacre import ConfigurationError, Hooks, Nacre
-from nacre.security import SecureDefaults
+from nacre.security import ProxyHeaders, SecureDefaults
+from nacre.traffic import RequestId
 
 
 class Raw:
@@ -58,6 +59,15 @@ def test_they_stand_outside_of_the_list_and_inside_of_asgi_classes_at_its_head()
     assert names[0] == "Raw"
     assert names[1] == "SecurityHeaders"
     assert names[-1] == "<lambda>"
+
+
+def test_they_stand_inside_of_proxy_headers_at_its_head():
+    proxies = ProxyHeaders(["127.0.0.1"])
+    assert layers_of(with_route(Nacre(middlewares=[proxies, RequestId()], secure=True))) == [
+        *("ProxyHeaders", "SecurityHeaders", "HSTS", "CSRF", "RequestId")
+    ]
+    with pytest.raises(ConfigurationError, match="must stand"):
+        layers_of(with_route(Nacre(middlewares=[RequestId(), proxies], secure=True)))
 
 
 async def test_a_mounted_application_keeps_its_own(client_for):

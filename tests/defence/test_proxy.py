@@ -315,3 +315,17 @@ def test_so_many_proxies_are_walked_and_no_more(count, transport):
     with TestClient(telling(ProxyHeaders(["10.0.0.0/8"])), transport, client=(PROXY, 1)) as client:
         told = client.get("/", headers={"x-forwarded-for": ", ".join(walked)}).json()
     assert told["client"] == [walked[-min(count, 32)], None]
+
+
+@pytest.mark.parametrize("mounted", ["", "/in"], ids=["at the root", "mounted"])
+async def test_a_redirect_to_the_other_slash_has_the_forwarded_prefix(client_for, mounted):
+    inner = Nacre(slashes="redirect")
+    inner.get("/page/")(lambda request: "")
+    app = Nacre(middlewares=[ProxyHeaders(["*"], hops=1, fields=["prefix"])], slashes="redirect")
+    if mounted:
+        app.mount(mounted, inner)
+    else:
+        app.get("/page/")(lambda request: "")
+    async with client_for(app) as client:
+        answer = await client.get(f"{mounted}/page", headers={"x-forwarded-prefix": "/shop"}, follow_redirects=False)
+    assert (answer.status, answer.headers["location"]) == (308, f"/shop{mounted}/page/")
