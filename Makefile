@@ -21,7 +21,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check check-format check-lint check-mypy check-pyright check-planted format bench reliability soak fuzz mutants docs lock clean
+.PHONY: help demo test check check-format check-lint check-bandit check-mypy check-pyright check-planted format bench reliability soak fuzz mutants docs lock clean
 
 help:
 	@echo "make demo    a tour of the framework on http://127.0.0.1:$(PORT) (PORT=...)"
@@ -45,7 +45,7 @@ test: $(VENV)/.test-stamp
 	@tests/defence/install_nginx.sh
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: check-format check-lint check-mypy check-pyright check-planted
+check: check-format check-lint check-bandit check-mypy check-pyright check-planted
 
 check-format: $(VENV)/.check-stamp
 	@echo "ruff format --check"
@@ -54,6 +54,10 @@ check-format: $(VENV)/.check-stamp
 check-lint: $(VENV)/.check-stamp
 	@echo "ruff check"
 	@$(BIN)/ruff check --quiet .
+
+check-bandit: $(VENV)/.check-stamp
+	@echo "bandit"
+	@$(BIN)/bandit --recursive src --configfile pyproject.toml --quiet
 
 # The type checkers see what the code and its tests import: pytest for the plugin, the servers, the optional extras.
 check-mypy: $(VENV)/.check-stamp $(VENV)/.test-stamp

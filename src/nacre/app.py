@@ -40,10 +40,11 @@ from nacre.headers import Headers
 from nacre.lifespan import Lifespan, LifespanHook, LifespanTask, foreign_lifespan, lived, serve_lifespan
 from nacre.logline import printable
 from nacre.overrides import check_override
-from nacre.pages import debug_page, error_page, unknown_path_page
+from nacre.pages import debug_page, error_page, may_see_details, unknown_path_page
 from nacre.request import Request
 from nacre.response import Response
 from nacre.results import Results
+from nacre.risks import Risk
 from nacre.route import Route
 from nacre.routing import ANY_METHOD, Converters, Found, OtherSlash, Unknown, WrongMethod
 from nacre.state import State
@@ -77,8 +78,9 @@ class Nacre(Group):
     are given a 408 (30; None: no end); 500 bytes make up for a second, except in `request.stream()`, where each piece
     begins anew. WSGI servers have timeouts of their own. `form_limits` says what a form may hold. `threads` bounds the
     worker threads for plain `def` code. `results` holds the rules by which plain values become responses. `tasks`
-    bounds the background tasks. `debug` shows tracebacks to the client. `secure` puts `nacre.security.SecureDefaults`,
-    or what is given in its place, before all layers but ASGI classes at the head of the list.
+    bounds the background tasks. `debug` shows tracebacks to clients that ask under a name of this machine, or one that
+    `TrustedHosts` lists. `secure` puts `nacre.security.SecureDefaults`, or what is given in its place, before all
+    layers but ASGI classes at the head of the list.
     """
 
     def __init__(
@@ -204,6 +206,12 @@ class Nacre(Group):
         request.headers = Headers()
         chain = self._choose(compiled, request, host)
         return explain_request(compiled, chain, request, host)
+
+    def find_risks(self) -> tuple[Risk, ...]:
+        """What is unsafe about this application where it is deployed, the worst first: `nacre check --deploy`."""
+        from nacre.assessment import assess  # it imports all layers that it looks for
+
+        return assess(self, self._ready())
 
     def find_route(self, method: str, path: str) -> Route | None:
         """The route that answers this method and percent-decoded path, for any host; None if none does."""
@@ -570,7 +578,8 @@ class Nacre(Group):
 
     def error_page(self, request: Request, error: HTTPError) -> Response:
         """The response of an HTTP error that no handler takes: plain text, JSON or HTML, as the client accepts."""
-        if self.debug and isinstance(error, NotFound) and request.route is None:
+        is_unknown = isinstance(error, NotFound) and request.route is None
+        if self.debug and is_unknown and self._may_see_details(request, self._chain_of(request)):
             page = unknown_path_page(request, error, self._serving().describe().routes)
             if page is not None:
                 return page
@@ -578,6 +587,8 @@ class Nacre(Group):
 
     def report(self, request: Request, error: Exception) -> Response | None:
         """Log an exception nobody handled, once, with its route and layer; in debug mode answer with a page of it.
+
+        The page is for requests under a name of this machine, or one that a `TrustedHosts` lists.
 
         A client that leaves is no failure of the application: it gets one line at level INFO.
         """
@@ -601,6 +612,9 @@ class Nacre(Group):
         )
         if not self.debug:
             return None
+        if not self._may_see_details(request, chain):
+            _log.warning("no debug page for this Host: ask under localhost, or list the host in TrustedHosts([…])")
+            return None
         failure = describe_failure(self._serving()._ready(), chain, error) if chain is not None else None
         return debug_page(request, error, failure)
 
@@ -613,6 +627,9 @@ class Nacre(Group):
                 await request.body()
             elif source is not None and "content-encoding" not in request.headers:
                 await request.form()
+
+    def _may_see_details(self, request: Request, chain: Chain | None) -> bool:
+        return may_see_details(request, () if chain is None else [layer.target for _, layer in chain.layers])
 
     def _chain_of(self, request: Request) -> Chain | None:
         """The chain a request is in; None when that can't be told."""

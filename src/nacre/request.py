@@ -17,7 +17,7 @@ from nacre.lazy import lazy, reserve
 from nacre.media import MediaType, best_match, is_json, parse_media_type
 from nacre.response import Response
 from nacre.route import Route
-from nacre.session import Session
+from nacre.session import Session, Unopened
 from nacre.state import State
 from nacre.tasks import RequestTasks, Tasks
 from nacre.threads import Threads
@@ -123,7 +123,10 @@ class Request:
     _json: Any = _MISSING
     _form: FormData | None = None
     _form_refusal: HTTPError | None = None
-    _session: Session | None = None
+    _session: Session | Unopened | None = None
+    sessions: list[Session] | None = None
+    """The sessions that were opened for this request, for the layers that keep them."""
+
     _user: Any = None
     provided: dict[Any, Any] | None = None
     """What providers gave for this request, by their functions and what those take."""
@@ -460,11 +463,14 @@ class Request:
     @property
     def session(self) -> Session:
         """What is kept for this client from request to request. Raises LookupError without a layer for sessions."""
-        if self._session is None:
+        session = self._session
+        if session is None:
             raise LookupError(
                 "request.session needs a layer for sessions around the handler, such as `nacre.sessions.Sessions`"
             )
-        return self._session
+        if isinstance(session, Unopened):
+            session = self._session = session.open(self)
+        return session
 
     @session.setter
     def session(self, session: Session) -> None:
@@ -508,14 +514,18 @@ class Request:
     def __copy__(self) -> Request:
         """The same request for those further in, whose attributes may be set without those outside seeing it.
 
-        What there is once per request is shared: the body, the state, the streams to close, and what follows the
-        response.
+        What there is once per request is shared: the body, the state, the sessions, the streams to close, and what
+        follows the response.
         """
         shared = self.body_reader, self.state
         if self.streams is None:
             self.streams = []
         if self.after_callbacks is None:
             self.after_callbacks = []
+        if self._session is not None:
+            self._session = self.session
+        if self.sessions is None:
+            self.sessions = []
         twin = type(self).__new__(type(self))
         vars(twin).update(vars(self))
         twin.body_reader, twin.state = shared
@@ -529,7 +539,10 @@ _NO_CARRIER: Any = None
 
 reserve(
     Request(_NO_CARRIER, None, None, "", ""),
-    ("app", "provided", "visit", "state", "_json", "body_reader", "_body_fields", "content_type", "content_length"),
+    (
+        *("app", "provided", "visit", "state", "_session", "_json", "body_reader"),
+        *("_body_fields", "content_type", "content_length"),
+    ),
 )
 
 

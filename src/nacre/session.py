@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from nacre.codecs import decode_json, encode_json
@@ -42,19 +42,25 @@ class Session(MutableMapping[str, Any]):
     begin with `_` are for layers.
     """
 
-    def __init__(self, load: Callable[[], bytes | None] | None = None) -> None:
+    loaded: bytes | None = None
+    """The JSON that was kept; None for a session that is new or hasn't been read."""
+
+    renewed = False
+    """Whether what it holds is to get a new id."""
+
+    ended = False
+    """Whether what was kept before is to be forgotten."""
+
+    _items: dict[str, Any] | None = None
+    _flashed: Sequence[Flash] = ()
+    _saved: bytes | None = None
+    _is_closed = False
+    _is_unreadable = False
+
+    def __init__(self, load: Callable[[], bytes | None] | None = None, held: Any = None) -> None:
         self._load = load
-        self._items: dict[str, Any] | None = None
-        self._flashed: list[Flash] = []
-        self._saved: bytes | None = None
-        self._is_closed = False
-        self._is_unreadable = False
-        self.loaded: bytes | None = None
-        """The JSON that was kept; None for a session that is new or hasn't been read."""
-        self.renewed = False
-        """Whether what it holds is to get a new id."""
-        self.ended = False
-        """Whether what was kept before is to be forgotten."""
+        self.held = held
+        """What the layer that keeps it knows of it; nobody else looks at that."""
 
     # As a mapping.
 
@@ -104,7 +110,7 @@ class Session(MutableMapping[str, Any]):
         expires.
         """
         self._changeable().clear()
-        self._flashed.clear()
+        self._flashed = ()
         self.renewed = self.ended = True
 
     def destroy(self) -> None:
@@ -119,8 +125,8 @@ class Session(MutableMapping[str, Any]):
     def flashes(self) -> list[Flash]:
         """Take the messages that were left; within one request each call gives the same and those left since."""
         if _FLASHES in self._read():
-            self._flashed += [Flash(category, message) for category, message in self._changeable().pop(_FLASHES)]
-        return self._flashed.copy()
+            self._flashed = [*self._flashed, *(Flash(*flash) for flash in self._changeable().pop(_FLASHES))]
+        return list(self._flashed)
 
     # For the layer that keeps it.
 
@@ -173,6 +179,17 @@ class Session(MutableMapping[str, Any]):
                 "handler, before the first piece of a stream, or before `accept` of a WebSocket"
             )
         return self._read()
+
+
+class Unopened:
+    """Stands on a request for a session that nobody has asked for; `open(request)` makes it.
+
+    PERF: one for all requests of a layer, so that a request that needs no session pays for setting an attribute only
+    (docs/guide/sessions.md).
+    """
+
+    def __init__(self, open_: Callable[[Any], Session]) -> None:
+        self.open = open_
 
 
 def _decode(data: bytes) -> dict[str, Any] | None:

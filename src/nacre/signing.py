@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -53,10 +53,11 @@ class Signer:
             from itsdangerous import Signer as TextSigner
         except ImportError:
             raise MissingExtra("signing", "sessions") from None
+        # PERF: it would derive them anew for each text.
+        derived = [hmac.digest(key, b"nacre sign " + purpose.encode(), "sha256") for key in keys]
         self._signer = TextSigner(
-            keys[::-1],  # there the last one signs
-            salt=b"nacre sign " + purpose.encode(),
-            key_derivation="hmac",
+            derived[::-1],  # there the last one signs
+            key_derivation="none",
             digest_method=hashlib.sha256,
         )
         self._purpose = purpose
@@ -75,16 +76,12 @@ class Signer:
         Raises BadSignature for any other text, SignatureExpired for one that is too old. Takes time in proportion to
         the length of the text.
         """
-        from itsdangerous import BadSignature as Refused
-
         value, _, signature = text.rpartition(".")
-        try:
-            # SECURITY: base64 has several texts for the same bytes, by bits of the last letter that don't count.
-            _decode(signature)
-            self._signer.unsign(text.encode("ascii"))
-            return _unstamped(_decode(value), max_age, self._clock())
-        except (Refused, UnicodeError):
-            raise BadSignature("the signature doesn't match") from None
+        # SECURITY: base64 has several texts for the same bytes, by bits of the last letter that don't count.
+        _decode(signature)
+        if not value.isascii() or not self._signer.verify_signature(value.encode(), signature.encode()):
+            raise BadSignature("the signature doesn't match")
+        return _unstamped(_decode(value), max_age, self._clock())
 
 
 class Sealer:
@@ -198,16 +195,20 @@ def _unstamped(data: bytes, max_age: float | None, now: float) -> bytes:
     return data[_STAMP:]
 
 
+# PERF: the functions of `base64` do the same in three times the time.
+_TO_URLS, _FROM_URLS = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
+
+
 def _encode(data: bytes) -> bytes:
     """base64 with the alphabet of URLs, without padding (RFC 4648 §5)."""
-    return urlsafe_b64encode(data).rstrip(b"=")
+    return b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URLS)
 
 
 def _decode(text: str) -> bytes:
     """The bytes that `_encode` gives this very text for; raises BadSignature if there are none."""
     try:
         encoded = text.encode("ascii")
-        data = urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4))
+        data = a2b_base64(encoded.translate(_FROM_URLS) + b"=" * (-len(encoded) % 4))
     except ValueError:  # UnicodeEncodeError and binascii.Error are such
         raise BadSignature("it isn't in the alphabet of signed data") from None
     # SECURITY: Python skips letters outside the alphabet, and bits of the last letter that don't count.

@@ -218,7 +218,8 @@ def check_redirect(value: str, schemes: Collection[str]) -> str:
     """Return the text of a `Location` field, as `check_location` does, for a URL of one of `schemes` or without one.
 
     What begins with several slashes names another host (RFC 3986 §4.2), which is written with its scheme here: it is
-    made a path of this one (CVE-2024-42353). Raises ValueError for other schemes too: browsers run what `javascript:` and `data:` hold (CVE-2012-3442).
+    made a path of this one (CVE-2024-42353). Raises ValueError for other schemes too: browsers run what `javascript:`
+    and `data:` hold (CVE-2012-3442).
     """
     location = check_location(value)
     scheme, colon, _ = location.partition(":")

@@ -245,7 +245,7 @@ def test_a_realm_is_quoted_and_holds_nothing_that_could_end_the_field():
 
 @pytest.mark.parametrize(
     ("path", "fields"),
-    [("/open", {"Authorization", "X-API-Key", "Cookie"}), ("/known", {"X-API-Key", "Cookie"})],
+    [("/open", {"Authorization", "X-API-Key", "Cookie"}), ("/known", {"Authorization", "X-API-Key", "Cookie"})],
 )
 async def test_vary_names_the_fields_that_the_answer_depends_on(client_for, path, fields):
     schemes = [BearerAuth(USERS), APIKey(USERS, name="key"), APIKey(USERS, cookie="key", name="cookie")]

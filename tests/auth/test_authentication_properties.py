@@ -19,7 +19,8 @@ JWT = JWTAuth(SECRET, algorithms=["HS256"], clock=lambda: NOW)
 SCHEMES = [
     BasicAuth({"ada": "pearl"}),
     BearerAuth({"t-1": "ada"}),
-    APIKey({"k-1": "ada"}, header="X-Key", query="key", cookie="key"),
+    APIKey({"k-1": "ada"}, header="X-Key", query="key"),
+    APIKey({"k-1": "ada"}, cookie="key"),
     JWT,
 ]
 

@@ -9,7 +9,7 @@ from nacre import ConfigurationError, Group, Middleware, Nacre, Request
 from nacre.security import CORS, CSRF, CSRFToken, csrf, csrf_token
 from nacre.sessions import Sessions
 from nacre.templates import Jinja, MiniJinja
-from nacre.testing import TestClient
+from nacre.testing import HandshakeDenied, TestClient
 from nacre.websocket import WebSocket
 
 SECRET = "mIeW4XqZ0t7yVn2cJr8sKp5uLh3gDf6b"
@@ -190,6 +190,45 @@ async def test_a_mounted_application_is_protected(client_for):
     async with client_for(app) as client:
         assert (await client.post("/inner/x", headers=FOREIGN)).status == 403
         assert (await client.get("/inner/x", headers=FOREIGN)).text == "inner"
+
+
+async def _accepts(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": "inner"})
+    await send({"type": "websocket.close"})
+
+
+OPENERS = {
+    "no page": ({}, True),
+    "a page of the site": ({"origin": "https://shop.example"}, True),
+    "a page of another site": ({"origin": "https://evil.example"}, False),
+    "a page of another site, told twice": (FOREIGN, False),
+    "the same host without TLS": ({"origin": "http://shop.example"}, False),
+    "a trusted page": ({"origin": "https://partner.example", "sec-fetch-site": "cross-site"}, True),
+}
+
+
+@pytest.mark.parametrize(("headers", "is_let_in"), OPENERS.values(), ids=OPENERS)
+@pytest.mark.parametrize(
+    "layer",
+    [
+        pytest.param(lambda: CSRF(origins=["https://partner.example"]), id="CSRF"),
+        pytest.param(lambda: CORS(["https://partner.example"], strict=True), id="strict CORS"),
+    ],
+)
+async def test_pages_of_other_sites_open_no_websocket_of_a_mounted_application(client_for, layer, headers, is_let_in):
+    app = Nacre(middlewares=[layer()])
+    app.mount("/inner", _accepts)
+    async with client_for(app, host="shop.example", scheme="https") as client:
+        if is_let_in:
+            async with client.websocket("/inner/ws", headers=headers) as session:
+                assert await session.receive() == "inner"
+            return
+        with pytest.raises(HandshakeDenied) as denied:
+            async with client.websocket("/inner/ws", headers=headers):
+                pass
+    assert denied.value.response.status == 403
 
 
 def test_two_origins_are_nobodys(transport):

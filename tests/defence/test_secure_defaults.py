@@ -2,13 +2,13 @@
 
 import json
 import sys
+from typing import ClassVar
 
 import pytest
 from click.testing import CliRunner
 
-from nacre import ConfigurationError, Group, Nacre, wait
+from nacre import ConfigurationError, Group, Middleware, Nacre, wait
 from nacre.cli import main
-from nacre.cli.deploy import find_risks
 from nacre.security import (
     CORS,
     CSRF,
@@ -102,11 +102,11 @@ def bare(**options):
 
 
 def told(app, severity=None):
-    return "\n".join(risk.what for risk in find_risks(app) if severity in (None, risk.severity))
+    return "\n".join(risk.what for risk in app.find_risks() if severity in (None, risk.severity))
 
 
 def test_a_safe_application_has_no_risks():
-    assert find_risks(safe()) == []
+    assert safe().find_risks() == ()
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_safe_application_has_no_risks():
         pytest.param(lambda: bare(debug=True), "high", "debug is on", id="debug"),
         pytest.param(lambda: bare(max_body=None), "medium", "no limit for request bodies", id="no limit"),
         pytest.param(lambda: bare(body_timeout=None), "medium", "take for ever", id="no timeout"),
-        pytest.param(bare, "high", "with the user's session: POST /", id="forged requests"),
+        pytest.param(bare, "high", "with the user's session or password: POST /", id="forged requests"),
         pytest.param(bare, "medium", "any Host is served", id="hosts"),
         pytest.param(bare, "medium", "browsers aren't told", id="header fields"),
         pytest.param(bare, "medium", "come back by plain HTTP", id="HSTS"),
@@ -153,6 +153,48 @@ def test_a_protection_of_one_route_is_none_of_another():
     app.get("/a", middlewares=[TrustedHosts(["a.example"]), HTTPSRedirect(), HSTS(), SecurityHeaders()])(lambda: "x")
     app.get("/b")(lambda: "x")
     assert "any Host is served, so links and caches can be poisoned by one: GET /b" in told(app)
+
+
+def test_debug_of_a_mounted_application_is_told():
+    inner = Nacre(debug=True)
+    inner.get("/")(lambda: "x")
+    app = safe()
+    app.mount("/inner", inner)
+    assert told(app, "high") == "debug is on in the mounted app /inner: errors show source code"
+
+
+class Basic:
+    provides = ("user",)
+    security: ClassVar = {"basic": {"type": "http", "scheme": "basic"}}
+
+    async def __call__(self, request, call_next):
+        return await call_next(request)
+
+
+class Bearer(Basic):
+    security: ClassVar = {"bearer": {"type": "http", "scheme": "bearer"}}
+
+
+@pytest.mark.parametrize(
+    ("layer", "is_told"), [pytest.param(Basic, True, id="passwords"), pytest.param(Bearer, False, id="tokens")]
+)
+def test_users_that_browsers_tell_of_by_themselves_can_be_forged(layer, is_told):
+    app = Nacre(middlewares=[layer()])
+    app.post("/")(lambda: "x")
+    assert ("make a user's browser send these" in told(app, "high")) == is_told
+
+
+@pytest.mark.parametrize(("method", "is_told"), [("POST", True), ("PUT", False), ("DELETE", False)])
+def test_methods_that_need_a_preflight_cannot_be_forged(method, is_told):
+    app = Nacre(middlewares=[Sessions(SECRET)])
+    app.route("/", methods=[method])(lambda: "x")
+    assert ("make a user's browser send these" in told(app, "high")) == is_told
+
+
+def test_a_layer_under_another_name_is_known():
+    app = Nacre(middlewares=[Middleware(TrustedHosts(["a.example"]), name="hosts")])
+    app.get("/")(lambda: "x")
+    assert "any Host" not in told(app)
 
 
 @pytest.fixture
@@ -199,15 +241,15 @@ def test_advice_is_no_failure(deployed):
     assert "low     requests over plain HTTP are answered: POST /\n" in result.output
 
 
-def test_the_command_prints_json(deployed):
+def test_the_command_prints_json(deployed, tmp_path):
     result = deployed(UNSAFE, "--deploy", "--json")
     data = json.loads(result.output)
     assert (result.exit_code, data["ok"]) == (1, True)
     assert data["risks"][0] == {
-        "what": "debug is on: errors show source code to everyone",
+        "what": "debug is on: errors show source code",
         "fix": "leave out debug=True",
         "severity": "high",
-        "where": None,
+        "where": {"file": str(tmp_path / "deployed.py"), "line": 4},
     }
     assert "risks" not in json.loads(deployed(UNSAFE, "--json").output)
 

@@ -34,7 +34,7 @@ LEVELS: dict[str, list[str]] = {
     ],
     "app": [
         "app groups declare collector compiler sites mounts placement ordering overrides lifespan describe server"
-        " pages",
+        " pages assessment",
         "static",
     ],
     "package": ["__init__"],

@@ -8,6 +8,7 @@ import types
 import pytest
 
 from nacre import Hooks, Nacre
+from nacre.security import TrustedHosts
 
 HTML = {"accept": "text/html,*/*;q=0.8"}
 
@@ -358,3 +359,50 @@ async def test_head_gets_a_500_without_a_body(client_for):
     async with client_for(app_raising(ValueError())) as client:
         response = await client.head("/fail", headers=HTML)
     assert (response.status, response.text) == (500, "")
+
+
+HOSTS = {
+    "localhost": ("localhost:8000", True),
+    "below localhost": ("shop.localhost:8000", True),
+    "with a dot at its end": ("localhost.:8000", True),
+    "an address": ("127.0.0.1:8000", True),
+    "another address": ("192.168.1.7", True),
+    "IPv6": ("[::1]:8000", True),
+    "a name without a dot": ("web:8000", True),
+    "a rebound name": ("127.0.0.1.evil.example", False),
+    "a name like localhost": ("localhost.evil.example:8000", False),
+    "at the end of another": ("evillocalhost.example", False),
+    "a listed one": ("shop.example", True),
+}
+
+
+@pytest.mark.parametrize(("host", "is_shown"), HOSTS.values(), ids=HOSTS)
+async def test_only_names_of_this_machine_are_shown_details(client_for, host, is_shown):
+    """CVE-2024-34069, CVE-2016-9014, CVE-2025-66416: what DNS rebinding leads here."""
+
+    async def inside(request, call_next):
+        raise ValueError("a detail")
+
+    app = app_raising(ValueError("never raised"), middlewares=[inside, TrustedHosts(["shop.example"])])
+    async with client_for(app) as client:
+        failed = await client.get("/fail", headers={"host": host, **HTML})
+        plain = await client.get("/fail", headers={"host": host, "accept": "text/plain"})
+    assert (failed.status, plain.status) == (500, 500)
+    assert ("a detail" in failed.text, "a detail" in plain.text) == (is_shown, is_shown)
+
+
+@pytest.mark.parametrize(("host", "is_shown"), HOSTS.values(), ids=HOSTS)
+async def test_only_names_of_this_machine_are_shown_the_routes(client_for, host, is_shown):
+    app = app_raising(ValueError(), middlewares=[TrustedHosts([host])] if host == "shop.example" else [])
+    async with client_for(app) as client:
+        unknown = await client.get("/unknown", headers={"host": host, **HTML})
+    assert unknown.status == 404
+    assert ("/fail" in unknown.text) == is_shown
+
+
+async def test_a_page_that_is_not_shown_is_told_in_the_log(client_for, caplog):
+    caplog.set_level(logging.WARNING, "nacre.error")
+    async with client_for(app_raising(ValueError())) as client:
+        await client.get("/fail", headers={"host": "evil.example"})
+    assert "no debug page for this Host" in caplog.text
+    assert "evil" not in "".join(record.getMessage() for record in caplog.records)

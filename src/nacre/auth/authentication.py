@@ -153,10 +153,9 @@ class _OnRoute(Hooks):
         self._schemes = layer.schemes
         self._failures = layer.failures
         self._requirements = requirements
-        # RFC 9111 §3.5 keeps answers to requests with `Authorization` out of shared caches; one to an anonymous request
-        # may be stored, and must not be given to who is known.
-        fields = dict.fromkeys(field for scheme in layer.schemes for field in scheme.varies_on)
-        self._vary = tuple(field for field in fields if field != "Authorization" or not requirements)
+        # SECURITY: RFC 9111 §3.5 lets shared caches store answers to requests with `Authorization` if they say
+        # `public`, `s-maxage` or `must-revalidate`, and `Vary` keeps those from other users.
+        self._vary = _fields_of(layer.schemes)
         self.responses = self._documented()
         self.security = self._schemes_documented()
 
@@ -209,8 +208,9 @@ class _OnRoute(Hooks):
             identity, description = await scheme.verify(request, credentials), ""
         except InvalidCredentials as error:
             identity, description = None, error.description
-        except Exception:
-            if attempt is not None:
+        except Exception as error:
+            # SECURITY: a `verify` that raises a 401 or 403 has refused, and that counts; what it couldn't find out not.
+            if attempt is not None and not (isinstance(error, HTTPError) and error.status < 500):
                 await attempt.withdraw()
             raise
         if identity is None and not scheme.is_ambient:
@@ -300,7 +300,7 @@ class _OnNoRoute(Hooks):
         super().__init__(before=before, finalize=self._finish, inline=True)
         self._layer = layer
         self._schemes = schemes
-        self._vary = tuple(dict.fromkeys(field for scheme in schemes for field in scheme.varies_on))
+        self._vary = _fields_of(schemes)
 
     def __repr__(self) -> str:
         return repr(self._layer)
@@ -321,14 +321,19 @@ class _OnNoRoute(Hooks):
         _vary(response, self._vary)
 
 
-def _vary(response: Response, fields: tuple[str, ...]) -> None:
+def _fields_of(schemes: Sequence[Scheme]) -> str:
+    """The header fields that schemes read, as `Vary` lists them."""
+    return ", ".join(dict.fromkeys(field for scheme in schemes for field in scheme.varies_on))
+
+
+def _vary(response: Response, fields: str) -> None:
     """Add to `Vary`. PERF: most responses have none yet, and merging takes ten times as long."""
     if not fields:
         return
     if "vary" in response.headers:
-        response.headers.add_vary(*fields)
+        response.headers.add_vary(*fields.split(", "))
     else:
-        response.headers.add("vary", ", ".join(fields))
+        response.headers.add("vary", fields)
 
 
 def _scheme_problems(schemes: Sequence[Any]) -> Iterable[Problem]:

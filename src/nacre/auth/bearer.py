@@ -19,9 +19,9 @@ _MAX = 8192
 class BearerAuth(Scheme):
     """A token by `Authorization: Bearer`, RFC 6750.
 
-    `verify(token)` returns the user or None; in place of a function there may be a mapping of tokens to users. A wrong
-    token is a 401 with `error="invalid_token"`, one that is malformed a 400 with `invalid_request`. Tokens of more than
-    8,192 characters are refused unseen. Look tokens up by a digest of them, as they are as good as passwords:
+    `verify(token)` returns the user or None; in place of a function there may be a mapping of tokens to users, which is
+    read once. A wrong token is a 401 with `error="invalid_token"`, one that is malformed a 400 with `invalid_request`.
+    Tokens of more than 8,192 characters are refused unseen. Look tokens up by a digest of them, as they are as good as passwords:
     `sha256(token)` is enough for random ones.
     """
 
@@ -56,12 +56,12 @@ class BearerAuth(Scheme):
 
 
 class APIKey(Scheme):
-    """A key in a header field, a query field or a cookie, whichever are named.
+    """A key in a header field, a query field or both, or in a cookie.
 
-    `verify(key)` returns the user or None; in place of a function there may be a mapping of keys to users. Two keys in
-    one request are refused with 400. A key in the query stands in logs and histories; it is for clients that can set no
-    header, such as WebSockets of browsers. A cookie is sent by browsers on their own, so protect such routes from
-    cross-site requests.
+    `verify(key)` returns the user or None; in place of a function there may be a mapping of keys to users, which is
+    read once. Two keys in one request are refused with 400. A key in the query stands in logs and histories; it is for
+    clients that can set no header, such as WebSockets of browsers. A cookie is sent by browsers on their own, so a
+    wrong one counts as none, by no `FailureLimit` either; protect such routes from cross-site requests.
     """
 
     kind = "ApiKey"
@@ -79,31 +79,31 @@ class APIKey(Scheme):
     ) -> None:
         if header is query is cookie is None:
             header = "X-API-Key"
-        for one in (header, cookie):
-            if one is not None and (not one or one.rstrip(TOKEN)):
-                what = f"APIKey reads {one!r}, which is no name of a header field or cookie"
-                raise ConfigurationError(Problem(what, Location.of_caller(), 'write header="X-API-Key" or the like'))
+        problems = _place_problems(header, query, cookie)
+        if problems:
+            raise ConfigurationError(problems)
         if isinstance(verify, Mapping):
             verify, inline = Known(verify, "the keys of APIKey"), True
         super().__init__(verify, 1, name=name, realm=realm, inline=inline)
         self._header, self._query, self._cookie = header, query, cookie
-        self.is_ambient = cookie is not None and header is query is None
+        self.is_ambient = cookie is not None
         self.varies_on = tuple(field for field in (header, cookie and "Cookie") if field)
 
     @property
     def security(self) -> Mapping[str, Any]:
-        """The scheme as OpenAPI describes it: of several places, the first of header, query and cookie."""
+        """The scheme as OpenAPI describes it: of header and query, the header."""
         places = (("header", self._header), ("query", self._query), ("cookie", self._cookie))
         place, key = next((place, key) for place, key in places if key is not None)
         return {"type": "apiKey", "in": place, "name": key}
 
     def credentials(self, request: Request) -> Credentials | None:
         """The key."""
-        keys = [*request.headers.getlist(self._header)] if self._header else []
-        if self._query:
-            keys.extend(request.query.getlist(self._query))
-        if self._cookie and self._cookie in request.cookies:
-            keys.append(request.cookies[self._cookie])
+        if self._cookie is not None:
+            key = request.cookies.get(self._cookie, "")
+            return (key,) if 0 < len(key) <= _MAX else None
+        keys = [] if self._header is None else request.headers.getlist(self._header)
+        if self._query is not None:
+            keys += request.query.getlist(self._query)
         if len(keys) > 1:
             raise self.malformed("the request has more than one API key")
         if not keys or not keys[0]:
@@ -111,3 +111,19 @@ class APIKey(Scheme):
         if len(keys[0]) > _MAX:
             raise self.malformed("the API key is too long")
         return (keys[0],)
+
+
+def _place_problems(header: Any, query: Any, cookie: Any) -> list[Problem]:
+    where, fix = Location.of_caller(), 'write header="X-API-Key" or the like'
+    problems = [
+        Problem(f"APIKey reads {one!r}, which is no name of a header field or cookie", where, fix)
+        for one in (header, cookie)
+        if one is not None and (not isinstance(one, str) or not one or one.rstrip(TOKEN))
+    ]
+    if query is not None and not (isinstance(query, str) and query):
+        problems.append(Problem(f"APIKey reads {query!r}, which is no name of a query field", where, 'query="key"'))
+    if cookie is not None and (header, query) != (None, None):
+        what = "APIKey reads a cookie, which browsers send by themselves, and what clients send on purpose"
+        fix = f"give Authentication one for each: APIKey(…), APIKey(…, cookie={cookie!r}, name='cookie')"
+        problems.append(Problem(what, where, fix))
+    return problems

@@ -50,10 +50,10 @@ def words_of(value: Any) -> frozenset[str]:
 
     Raises TypeError for what holds anything but text.
     """
-    words: frozenset[Any] = frozenset(value.split() if isinstance(value, str) else () if value is None else value)
+    words: frozenset[Any] = frozenset(value.split(" ") if isinstance(value, str) else () if value is None else value)
     if not all(isinstance(word, str) for word in words):
         raise TypeError("roles and scopes are texts, and a user has others among its own")
-    return words
+    return words - {""}
 
 
 def attribute(user: Any, name: str) -> Any:

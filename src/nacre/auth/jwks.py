@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -29,9 +30,10 @@ Fetch = Callable[[str], bytes] | Callable[[str], Awaitable[bytes]]
 class JWKS:
     """The key set of an issuer, kept for `lifetime` seconds and then fetched again beside the requests.
 
-    A token whose key isn't known has the set fetched at once, but at most once in `cooldown` seconds, whatever the
-    tokens say. One fetch runs at a time and all who need it wait for it, for `timeout` seconds at most. If it fails,
-    the keys that there are stay; without any the answer is 503. `fetch` is what fetches; by default an https request
+    A token that no known key has signed has the set fetched at once, but at most once in `cooldown` seconds, whatever
+    the tokens say; and so has any token after twice the lifetime without a fetch, so that a key that was withdrawn isn't
+    taken after a quiet night. One fetch runs at a time and all who need it wait for it, for `timeout`
+    seconds at most. If it fails, the keys that there are stay; without any the answer is 503. `fetch` is what fetches; by default an https request
     that follows no redirects, takes `timeout` seconds and `max_size` bytes at most. Plain http is for localhost only.
     """
 
@@ -46,9 +48,16 @@ class JWKS:
         max_size: int = 256 * 1024,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        where = Location.of_caller()
+        problems: list[Problem] = []
         if not _is_acceptable(url):
             what = "the URL of a key set must begin with https://, or lead to localhost, and hold no password"
-            raise ConfigurationError(Problem(what, Location.of_caller(), "who can change the keys can make any token"))
+            problems.append(Problem(what, where, "who can change the keys can make any token"))
+        for name, value, least in (("lifetime", lifetime, 1), ("cooldown", cooldown, 0), ("timeout", timeout, 0.01)):
+            if not _is_duration(value, least):
+                problems.append(Problem(f"JWKS has `{name}` {value!r}", where, f"it is in seconds, {least} or more"))
+        if problems:
+            raise ConfigurationError(problems)
         self.url = url
         self._shown = url.partition("?")[0]
         self._fetch: Callable[[str], Any] = fetch or (lambda url: _download(url, timeout, max_size))
@@ -59,7 +68,7 @@ class JWKS:
         self._running: Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._keys: list[VerifyingKey] = []
-        self._tried_at = self._fetched_at = -float("inf")
+        self._tried_at = self._fetched_at = self._ended_at = -math.inf
 
     def __repr__(self) -> str:
         return f"JWKS({self._shown!r})"
@@ -68,10 +77,14 @@ class JWKS:
         """The keys that a token may have been signed with. Raises ServiceUnavailable if there are none to be had."""
         found = candidates(self._keys, algorithm, kid)
         now = self._clock()
-        if found:
+        if found and now - self._ended_at < 2 * self._lifetime:
             if now - self._fetched_at >= self._lifetime:
                 self._start()  # for those who come later
             return found
+        return await self.find_anew(algorithm, kid)
+
+    async def find_anew(self, algorithm: str, kid: str | None) -> list[VerifyingKey]:
+        """As `find`, of the set as it is now, if the last fetch isn't too recent for another one."""
         running = self._start()
         if running is not None:
             await self._wait(running)
@@ -94,11 +107,15 @@ class JWKS:
             self._tried_at = now
             running: Future[None] = Future()
             self._running = running
-        if self.needs_loop:
-            # Not within the request's own task: others wait for it too, and that one may be cancelled.
-            self._task = asyncio.get_running_loop().create_task(self._await_fetch(running))
-        else:
-            threading.Thread(target=self._call_fetch, args=(running,), name="nacre-jwks", daemon=True).start()
+        try:
+            if self.needs_loop:
+                # Not within the request's own task: others wait for it too, and that one may be cancelled.
+                self._task = asyncio.get_running_loop().create_task(self._await_fetch(running))
+            else:
+                threading.Thread(target=self._call_fetch, args=(running,), name="nacre-jwks", daemon=True).start()
+        except RuntimeError as error:  # there is no loop, or no thread to be had, and nobody would end it
+            self._report(error)
+            self._end(running)
         return running
 
     async def _wait(self, running: Future[None]) -> None:
@@ -140,14 +157,21 @@ class JWKS:
     def _end(self, running: Future[None]) -> None:
         with self._lock:
             self._running = None
+            self._ended_at = self._clock()
         running.set_result(None)
 
 
-def _is_acceptable(url: str) -> bool:
+def _is_duration(value: Any, least: float) -> bool:
+    return isinstance(value, (int, float)) and least <= value < math.inf
+
+
+def _is_acceptable(url: Any) -> bool:
+    if not isinstance(url, str) or not url.isprintable() or " " in url:
+        return False
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except (ValueError, AttributeError):
+    except ValueError:
         return False
     is_local = parts.scheme == "http" and host in ("localhost", "127.0.0.1", "::1")
     return bool(host) and "@" not in parts.netloc and (parts.scheme == "https" or is_local)

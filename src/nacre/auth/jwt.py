@@ -8,19 +8,20 @@ that kind is. Encrypted tokens aren't taken: there is nothing to decompress, and
 from __future__ import annotations
 
 import json
+import math
 import re
 import string
 import time
 from base64 import urlsafe_b64encode
 from binascii import a2b_base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from nacre.auth.bearer import BearerAuth
 from nacre.auth.identity import Identity
 from nacre.auth.jwks import JWKS
 from nacre.auth.jwt_claims import ClaimRules, Claims
-from nacre.auth.jwt_keys import KeySource, candidates, check_algorithms, import_keys, require_joserfc
+from nacre.auth.jwt_keys import KeySource, VerifyingKey, candidates, check_algorithms, import_keys, require_joserfc
 from nacre.auth.schemes import Credentials, InvalidCredentials
 from nacre.auth.strict_json import strict_object
 from nacre.errors import ConfigurationError, Location, Problem
@@ -44,8 +45,8 @@ class JWTAuth(BearerAuth):
 
     A token must hold the claims of `required`, and `exp`, `nbf` and `iat` must hold now, give or take `leeway` seconds.
     `iss` must be (one of) `issuer`, and `aud` name (one of) `audience`; a token that names an audience is refused if
-    none is configured (RFC 7519 §4.1.3). `max_age` bounds the seconds since `iat`. `types` are what `typ` may be, if it
-    is there. Tokens of more than 8,192 letters are refused unread.
+    none is configured (RFC 7519 §4.1.3). `max_age` bounds the seconds since `iat`. `types` are what `typ` may be; a
+    token without it counts as "JWT". Tokens of more than 8,192 letters are refused unread.
 
     `to_user(claims)`, plain or async, gives the user of the `Claims`, or None to refuse the token; without it the
     claims are the user. The scopes of the token count, if it has some, else those of the user; the roles are the
@@ -76,8 +77,7 @@ class JWTAuth(BearerAuth):
         if (keys is None) == (jwks is None):
             fix = "give it one of the two: JWTAuth(secret, …) or JWTAuth(jwks='https://…', …)"
             problems.append(Problem("JWTAuth has both keys and a key set to fetch, or neither", where, fix))
-        if not 0 <= leeway <= 300:
-            problems.append(Problem("the leeway of JWTAuth is 0 to 300 seconds", where, "clocks differ by seconds"))
+        problems += _duration_problems(leeway, max_age, where)
         if problems:
             raise ConfigurationError(problems)
         super().__init__(to_user or _as_it_is, realm=realm, name=name, inline=inline or to_user is None)
@@ -141,20 +141,26 @@ class JWTAuth(BearerAuth):
         if len(token) > _MAX or (parts := _PARTS.fullmatch(token)) is None:
             raise InvalidCredentials
         algorithm, kid = self._read_header(parts[1])
-        if self._jwks is not None:
-            keys = await self._jwks.find(algorithm, kid)
-        else:
-            keys = candidates(self._keys, algorithm, kid)
         try:
-            signature = _decoded(parts[3])
-            signed = f"{parts[1]}.{parts[2]}".encode()
-            if not any(key.verifies(signed, signature, algorithm) for key in keys[:_TRIED]):
+            signed, signature = f"{parts[1]}.{parts[2]}".encode(), _decoded(parts[3])
+            if not await self._is_signed(signed, signature, algorithm, kid):
                 raise InvalidCredentials
             claims = strict_object(_decoded(parts[2]))
         except ValueError:
             raise InvalidCredentials from None
         self._rules.check(claims, self._clock())
         return claims
+
+    async def _is_signed(self, signed: bytes, signature: bytes, algorithm: str, kid: str | None) -> bool:
+        """Whether one of the keys has signed; published ones are fetched again before the answer is no."""
+        if self._jwks is None:
+            return _is_signed_by(candidates(self._keys, algorithm, kid), signed, signature, algorithm)
+        keys = await self._jwks.find(algorithm, kid)
+        if _is_signed_by(keys, signed, signature, algorithm):
+            return True
+        # A new key may have no name, or the name of the old one.
+        anew = await self._jwks.find_anew(algorithm, kid)
+        return _is_signed_by([key for key in anew if key not in keys], signed, signature, algorithm)
 
     def _read_header(self, text: str) -> tuple[str, str | None]:
         """The algorithm and the key's name of a header. PERF: an issuer has a few headers, and they are remembered."""
@@ -172,17 +178,21 @@ class JWTAuth(BearerAuth):
 
     def _checked_header(self, header: Mapping[str, Any]) -> tuple[str, str | None]:
         """The algorithm and the key's name. SECURITY: `jwk`, `jku`, `x5u` and `x5c`, which bring a key, aren't read."""
-        algorithm, kid, kind = header.get("alg"), header.get("kid"), header.get("typ")
+        algorithm, kid, kind = header.get("alg"), header.get("kid"), header.get("typ", "JWT")
         if not isinstance(algorithm, str) or algorithm not in self.algorithms:
             raise InvalidCredentials
         if "crit" in header or "b64" in header or "zip" in header or "enc" in header:
             raise InvalidCredentials
         # RFC 7515 §4.1.9: `application/` may be left out.
-        if kind is not None and str(kind).lower().removeprefix("application/") not in self._types:
+        if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in self._types:
             raise InvalidCredentials
         if kid is not None and not isinstance(kid, str):
             raise InvalidCredentials
         return algorithm, kid
+
+
+def _is_signed_by(keys: Sequence[VerifyingKey], signed: bytes, signature: bytes, algorithm: str) -> bool:
+    return any(key.verifies(signed, signature, algorithm) for key in keys[:_TRIED])
 
 
 def _as_it_is(claims: Claims) -> Claims:
@@ -220,11 +230,27 @@ def _listed(words: Words | None) -> tuple[str, ...]:
 def _rule_problems(issuer: Any, audience: Any, required: Any, types: Any, where: Location) -> list[Problem]:
     problems: list[Problem] = []
     for name, words in (("issuer", issuer), ("audience", audience)):
-        listed: tuple[Any, ...] = _listed(words)
-        if words is not None and not (listed and all(one and isinstance(one, str) for one in listed)):
+        if words is not None and not (_are_texts([words] if isinstance(words, str) else words) and words):
             fix = f"name one or several, or leave {name} out"
             problems.append(Problem(f"the {name} of JWTAuth is empty, or no text", where, fix))
     for name, words in (("required", required), ("types", types)):
-        if isinstance(words, str) or not all(isinstance(one, str) for one in words):
+        if not _are_texts(words):
             problems.append(Problem(f"`{name}` of JWTAuth is a list of texts", where, f"write {name}=[…]"))
+    if not types:
+        fix = "a token without `typ` is a JWT; leave `types` out for those and access tokens"
+        problems.append(Problem("JWTAuth allows no type, so no token could be valid", where, fix))
     return problems
+
+
+def _are_texts(words: Any) -> bool:
+    if isinstance(words, str) or not isinstance(words, Collection):
+        return False
+    return all(isinstance(one, str) and one for one in words)
+
+
+def _duration_problems(leeway: Any, max_age: Any, where: Location) -> Iterator[Problem]:
+    if not isinstance(leeway, (int, float)) or not 0 <= leeway <= 300:
+        yield Problem("the leeway of JWTAuth is 0 to 300 seconds", where, "clocks differ by seconds")
+    if max_age is not None and not (isinstance(max_age, (int, float)) and 0 < max_age < math.inf):
+        fix = "leave it out for tokens that are good until `exp`"
+        yield Problem("the max_age of JWTAuth is no positive number of seconds", where, fix)

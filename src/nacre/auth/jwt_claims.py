@@ -35,12 +35,17 @@ class Claims:
     @property
     def scopes(self) -> frozenset[str] | None:
         """The words of the claim `scope` (RFC 8693 §4.2), or `scp`; None if the token has neither."""
-        return _words(self.values.get("scope", self.values.get("scp")))
+        return self._words("scope", "scp")
 
     @property
     def roles(self) -> frozenset[str] | None:
         """The claim `roles`, RFC 9068 §2.2.3.1; None if the token has none."""
-        return _words(self.values.get("roles"))
+        return self._words("roles")
+
+    def _words(self, *names: str) -> frozenset[str] | None:
+        """The words of the first of these claims that isn't null; none at all if all that are there are null."""
+        given = [self.values[name] for name in names if name in self.values]
+        return _words(next((one for one in given if one is not None), "")) if given else None
 
 
 @dataclass(frozen=True)
@@ -101,10 +106,8 @@ def _time(claims: Mapping[str, Any], name: str) -> float | None:
     return seconds
 
 
-def _words(value: Any) -> frozenset[str] | None:
+def _words(value: Any) -> frozenset[str]:
     """Words of a claim. SECURITY: what isn't made of text grants nothing."""
-    if value is None:
-        return None
     try:
         return words_of(value) if isinstance(value, (str, list)) else frozenset()
     except TypeError:

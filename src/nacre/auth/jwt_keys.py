@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -78,13 +79,13 @@ def check_algorithms(algorithms: Any, where: Location) -> list[Problem]:
         return [Problem("JWTAuth allows no algorithm, so no token could be valid", where, fix)]
     problems: list[Problem] = []
     for name in algorithms:
-        if name not in _FAMILIES:
+        if not isinstance(name, str) or name not in _FAMILIES:
             near = difflib.get_close_matches(str(name), _FAMILIES, n=1)
             known = f"there are {', '.join(_FAMILIES)}"
             problems.append(
                 Problem(f"JWTAuth knows no algorithm {name!r}", where, f"did you mean {near[0]!r}?" if near else known)
             )
-    kinds = {_FAMILIES[name][0] == "oct" for name in algorithms if name in _FAMILIES}
+    kinds = {_FAMILIES[name][0] == "oct" for name in algorithms if isinstance(name, str) and name in _FAMILIES}
     if len(kinds) > 1:
         # SECURITY: the list would let a token choose between a secret and a public key (CVE-2022-39174).
         what = "JWTAuth allows algorithms with a shared secret and with public keys at once"
@@ -95,8 +96,8 @@ def check_algorithms(algorithms: Any, where: Location) -> list[Problem]:
 def import_keys(sources: Any, algorithms: Sequence[str], where: Location) -> list[VerifyingKey]:
     """The keys that are configured. Raises ConfigurationError with all that is wrong with them; no key is quoted."""
     given: list[Any] = list(sources) if isinstance(sources, (list, tuple)) else [sources]
-    if len(given) == 1 and isinstance(given[0], Mapping) and "keys" in given[0]:
-        given = list(given[0]["keys"])
+    if len(given) == 1 and isinstance(given[0], Mapping) and isinstance(given[0].get("keys"), list):
+        given = given[0]["keys"]
     problems: list[Problem] = []
     keys: list[VerifyingKey] = []
     for number, source in enumerate(given, start=1):
@@ -182,9 +183,7 @@ def _import_any(source: Any, kinds: set[str]) -> Any:
                 return source
             raise TypeError
         if kinds == {"oct"}:
-            # SECURITY: a public key in PEM, as OpenSSH or a certificate is refused (CVE-2017-11424, CVE-2022-29217,
-            # CVE-2024-33663): everybody knows it.
-            if any(sign in source for sign in (b"-----BEGIN", b"---- BEGIN", b"ssh-", b"ecdsa-sha2-", b'"kty"')):
+            if _may_be_public(source):
                 raise ValueError
             return jwk.OctKey.import_key(source)
         for kind in (jwk.RSAKey, jwk.ECKey, jwk.OKPKey):
@@ -196,6 +195,30 @@ def _import_any(source: Any, kinds: set[str]) -> Any:
         raise ValueError
     except errors.JoseError as error:
         raise ValueError(type(error).__name__) from None
+
+
+def _may_be_public(secret: bytes) -> bool:
+    """Whether a secret looks like a key or a certificate of some format.
+
+    SECURITY: everybody knows a public key, so whoever signs with it must not be believed (CVE-2017-11424,
+    CVE-2022-29217, CVE-2024-33663). Some issuers show theirs as bare base64, without the lines around.
+    """
+    if any(sign in secret for sign in (b"-----BEGIN", b"---- BEGIN", b"ssh-", b"ecdsa-sha2-", b'"kty"')):
+        return True
+    try:
+        decoded = b64decode(b"".join(secret.split()), validate=True)
+    except ValueError:
+        decoded = b""
+    return _is_der(secret) or _is_der(decoded)
+
+
+def _is_der(data: bytes) -> bool:
+    """Whether these are the bytes of one ASN.1 sequence, as all keys and certificates in DER are (X.690 §8.1.3)."""
+    if len(data) < 4 or data[0] != 0x30:
+        return False
+    more = data[1] & 0x7F if data[1] & 0x80 else 0
+    length = int.from_bytes(data[2 : 2 + more], "big") if more else data[1]
+    return len(data) == 2 + more + length
 
 
 def _fits(key: Any, algorithm: str) -> bool:

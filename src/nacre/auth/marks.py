@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
@@ -9,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from nacre.chain.hooks import Hooks
 from nacre.chain.place import Place
 from nacre.errors import ConfigurationError, Location, Problem
-from nacre.marks import mark, marks_of
+from nacre.marks import mark, own_marks_of
 from nacre.route import Route
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -148,15 +149,19 @@ def _list_problems(name: str, words: Any, what: str, where: Location) -> Iterabl
         yield Problem(f"the {name} of {what} are a list, not a {type(words).__name__}", where, fix)
     elif not words:
         yield Problem(f"{what} lists no {name}, which nobody has, so that nobody would pass", where, fix)
-    elif not all(isinstance(word, str) and word and word.isprintable() and " " not in word for word in words):
+    elif not all(isinstance(word, str) and _WORDS[name].fullmatch(word) for word in words):
         yield Problem(f"the {name} of {what} hold what is no word", where, fix)
+
+
+_WORDS = {"scopes": re.compile(r"[!#-\[\]-~]+"), "roles": re.compile(r"[^\s\x00-\x1f\x7f-\x9f]+")}
+"""What one word is. That of a scope is RFC 6749 §3.3, since challenges name scopes."""
 
 
 def _marks_of(route: Route) -> tuple[list[Any], list[Any]]:
     """The marks of this module on a route's handler, and those that it has of its class."""
     kinds = (Requirement, Public)
     every = route.marks
-    own = marks_of(getattr(route.endpoint, "__func__", route.endpoint))
+    own = own_marks_of(route.endpoint)
     return (
         [one for one in own.values() if isinstance(one, kinds)],
         [one for name, one in every.items() if isinstance(one, kinds) and name not in own],

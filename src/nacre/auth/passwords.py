@@ -7,6 +7,7 @@ import os
 import secrets
 import threading
 import unicodedata
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
@@ -74,9 +75,8 @@ class Passwords:
         self._hashers = hashers or (_argon2(),)
         self._max_length = max_length
         self._at_once, self._waiting = at_once, waiting
-        self._taken = 0
-        self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
+        self._begin()
+        _call_in_forks(weakref.WeakMethod(self._begin))
         self._dummy = self._hashers[0].hash(secrets.token_urlsafe())
 
     def __repr__(self) -> str:
@@ -84,8 +84,7 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """The hash of a new password, to be stored. Raises InvalidPassword, ServiceUnavailable."""
-        encoded = self._checked(password)
-        return await self._run(lambda: self._hashers[0].hash(encoded))
+        return await self._run(lambda: self._hash(password))
 
     async def verify(self, password: str, hash: str | None) -> bool:
         """Whether a password is the one that a stored hash was made of. Raises ServiceUnavailable."""
@@ -93,8 +92,7 @@ class Passwords:
 
     def hash_sync(self, password: str) -> str:
         """`hash` for plain code. Raises RuntimeError on the event loop, which it would block."""
-        encoded = self._checked(password)
-        return self._run_sync(lambda: self._hashers[0].hash(encoded))
+        return self._run_sync(lambda: self._hash(password))
 
     def verify_sync(self, password: str, hash: str | None) -> bool:
         """`verify` for plain code. Raises RuntimeError on the event loop, which it would block."""
@@ -115,6 +113,18 @@ class Passwords:
         if pool is not None:
             pool.shutdown(wait=False)
 
+    def _begin(self) -> None:
+        """Begin with no thread, in a process of its own too: a fork takes the pool along, and none of its threads."""
+        self._taken = 0
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def _hash(self, password: str) -> str:
+        encoded = self._encoded(password)
+        if encoded is None:
+            raise InvalidPassword(f"a password is text of 1 to {self._max_length} bytes")
+        return self._hashers[0].hash(encoded)
+
     def _verify(self, password: str, hash: str | None) -> bool:
         encoded = self._encoded(password)
         hasher = None if hash is None or encoded is None else self._hasher_of(hash)
@@ -126,26 +136,23 @@ class Passwords:
 
     def _hasher_of(self, hash: str) -> Hasher | None:
         """Who can verify a hash; None if nobody can, as for accounts that have no password ("!" and the like)."""
-        for hasher in self._hashers:
-            if hasher.identify(hash) and _reads(hasher, hash):
-                return hasher
-        return None
+        if not hash.isascii():
+            return None
+        return next((one for one in self._hashers if one.identify(hash) and _reads(one, hash)), None)
 
-    def _encoded(self, password: str) -> bytes | None:
-        """A password as bytes; None if it can't be one. SECURITY: what is too long is looked at no further."""
-        if not password or len(password) > self._max_length:
+    def _encoded(self, password: Any) -> bytes | None:
+        """A password as bytes; None if it can't be one, as a number in JSON or a file in a form can't.
+
+        SECURITY: what is too long is looked at no further. What isn't is looked at in a thread: to put many accents in
+        order takes milliseconds.
+        """
+        if not isinstance(password, str) or not 0 < len(password) <= self._max_length:
             return None
         try:
             encoded = unicodedata.normalize("NFKC", password).encode()
         except UnicodeEncodeError:
             return None
         return encoded if len(encoded) <= self._max_length else None
-
-    def _checked(self, password: str) -> bytes:
-        encoded = self._encoded(password)
-        if encoded is None:
-            raise InvalidPassword(f"a password is text of 1 to {self._max_length} bytes")
-        return encoded
 
     async def _run(self, compute: Callable[[], T]) -> T:
         if not runs_event_loop():
@@ -161,16 +168,28 @@ class Passwords:
         with self._lock:
             if self._taken >= self._at_once + self._waiting:
                 raise ServiceUnavailable("too many logins at once", headers={"retry-after": "1"})
-            self._taken += 1
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="nacre-passwords")
             future = self._pool.submit(compute)
+            self._taken += 1
         future.add_done_callback(self._release)
         return future
 
     def _release(self, _: Future[Any]) -> None:
         with self._lock:
             self._taken -= 1
+
+
+def _call_in_forks(method: weakref.WeakMethod[Callable[[], None]]) -> None:
+    """Call a method in each process that is forked of this one, as long as its object is there."""
+
+    def call() -> None:
+        found = method()
+        if found is not None:
+            found()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=call)
 
 
 def _reads(hasher: Hasher, hash: str) -> bool:

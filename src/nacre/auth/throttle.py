@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from nacre.errors import ConfigurationError, Location, Problem, TooManyRequests
+from nacre.errors import BadRequest, ConfigurationError, Location, Problem, TooManyRequests
 from nacre.request import Request
 
 
@@ -44,6 +44,9 @@ class MemoryFailures:
     in_memory = True
 
     def __init__(self, size: int = 20_000, *, clock: Callable[[], float] = time.monotonic) -> None:
+        if size < 1:
+            what = f"MemoryFailures keeps {size!r} counts, so that nothing would be limited"
+            raise ConfigurationError(Problem(what, Location.of_caller(), "write MemoryFailures(20_000)"))
         self._size = size
         self._clock = clock
         self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
@@ -110,7 +113,7 @@ class FailureLimit:
                 ("address_attempts", address_attempts, "write FailureLimit(address_attempts=100)"),
                 ("per", per, "it is in seconds: FailureLimit(per=300)"),
             )
-            if isinstance(value, bool) or not 0 < value < math.inf
+            if not _is_positive(value)
         ]
         if problems:
             raise ConfigurationError(problems)
@@ -130,8 +133,13 @@ class FailureLimit:
     async def begin(self, request: Request, account: str | None = None) -> Attempt:
         """Count an attempt to log in, before anything of it is verified. Raises TooManyRequests with `Retry-After`.
 
-        Names of accounts that differ in case or by compatible letters count as one.
+        Names of accounts count as one that a database may take for one: those that differ in case, in accents, in
+        spaces around or by characters that aren't seen. Raises BadRequest for a name that is no text, as a file in the
+        form.
         """
+        given: Any = account
+        if given is not None and not isinstance(given, str):
+            raise BadRequest("the name of the account is no text")
         address = _address_of(request)
         address = None if address is None else self._digest("address", address)
         # SECURITY: an address that is locked can't add to the count of an account, to lock its owner out.
@@ -150,8 +158,7 @@ class FailureLimit:
             raise TooManyRequests("too many failed logins", headers={"retry-after": str(seconds)})
 
     def _digest(self, kind: str, text: str) -> str:
-        folded = unicodedata.normalize("NFKC", text[:512]).casefold()
-        return kind + hmac.digest(self._key, folded.encode("utf-8", "surrogatepass"), "sha256")[:16].hex()
+        return kind + hmac.digest(self._key, _folded(text).encode("utf-8", "surrogatepass"), "sha256")[:16].hex()
 
 
 class Attempt:
@@ -176,6 +183,23 @@ class Attempt:
             await self._store.forget(self.account)
         if self.address is not None:
             await self._store.take_back(self.address)
+
+
+def _folded(text: str) -> str:
+    """What all spellings of a name have in common.
+
+    SECURITY: the usual collations of databases skip accents and what isn't seen, so that a name has any number of
+    spellings, each of which would be good for as many guesses. PERF: names in ASCII have none but these two.
+    """
+    text = text[:512].strip().casefold()
+    if text.isascii() and text.isprintable():
+        return text
+    letters = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(letter for letter in letters if unicodedata.category(letter)[0] not in "CM").strip()
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def _address_of(request: Request) -> str | None:

@@ -117,7 +117,7 @@ def scope_of(request: Request) -> Scope:
     scope["path"] = request.root_path + request.path
     scope["headers"] = list(scope["headers"])
     if request._session is not None:
-        scope["session"] = request._session
+        scope["session"] = request.session
     if request._user is not None:
         scope["user"] = request._user
     scope["extensions"] = {}  # pathsend, trailers and the like are the server's; here messages are just the core ones

@@ -12,7 +12,7 @@ import click
 
 from nacre import __version__
 from nacre.cli.chains import echo_all_chains, echo_explanation
-from nacre.cli.deploy import as_data, echo_risks, find_risks, is_unsafe
+from nacre.cli.deploy import as_data, echo_risks, is_unsafe
 from nacre.cli.discovery import Misconfigured, compile_app, find_target
 from nacre.cli.served import serve_from_here
 from nacre.cli.tables import echo_json, echo_table
@@ -252,7 +252,7 @@ def check(target: str | None, app: str | None, *, deploy: bool, as_json: bool) -
         echo_json({"ok": False, "routes": None, "layers": None, "problems": plain(error.problems)})
         raise click.exceptions.Exit(error.exit_code) from None
     counts = {"routes": len(description.routes), "layers": _count_layers(description)}
-    risks = find_risks(nacre) if deploy else []
+    risks = nacre.find_risks() if deploy else ()
     if as_json:
         echo_json(
             {"ok": True, **counts, "problems": [], **({"risks": [as_data(risk) for risk in risks]} if deploy else {})}

@@ -56,8 +56,8 @@ class CSRF(Hooks):
     (`Sec-Fetch-Site: same-site`), and the origins below each listed one. `Origin: null` is never trusted.
 
     The request's own origin is `request.scheme` and its `Host`: stand inside of `ProxyHeaders`, and of `TrustedHosts`.
-    Routes that aren't checked don't pass the layer at all. A WebSocket checks the origin itself. Of several such layers
-    around a route the innermost alone stands.
+    Routes that aren't checked don't pass the layer at all. A WebSocket's route checks the origin itself; handshakes for
+    mounted ASGI applications are checked here. Of several such layers around a route the innermost alone stands.
 
     Raises ConfigurationError for what is no origin.
     """
@@ -148,7 +148,8 @@ class _Check(Hooks):
         self._always = is_always_checked(place)
 
     def _before(self, request: Request) -> None:
-        if not self._always and request.method in SAFE_METHODS:
+        # SECURITY: handshakes are GETs, and a mounted application may leave their origin to those around it.
+        if not self._always and request.method in SAFE_METHODS and request.websocket is None:
             return
         if not self._is_trusted(request):
             raise Forbidden("the request was sent by a page of another site")

@@ -125,10 +125,17 @@ def _is_address(host: str) -> bool:
     return host[:1] == "[" or host.replace(".", "").isdigit()
 
 
+_PAGE_SCHEMES = {"ws": "http", "wss": "https"}
+
+
 def own_origin(request: Request) -> str | None:
-    """The origin that a request was sent to, as browsers write it; None if it doesn't tell."""
+    """The origin that a request was sent to, as browsers write it; None if it doesn't tell.
+
+    That of a WebSocket's handshake is the one of the pages which open it (RFC 6455 §4.1).
+    """
+    scheme = _PAGE_SCHEMES.get(request.scheme, request.scheme)
     try:
-        return normal_origin(f"{request.scheme}://{request.headers.get('host', '')}")
+        return normal_origin(f"{scheme}://{request.headers.get('host', '')}")
     except ValueError:
         return None
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nacre.session import EMPTY
-from nacre.sessions.keeping import CookieChange, Found, Held, Work
+from nacre.session import EMPTY, Session
+from nacre.sessions.keeping import CookieChange, Held, Work
 from nacre.sessions.records import Lifetime, Record
 from nacre.signing import BadSignature, Sealer, Signer
 
@@ -17,32 +17,33 @@ class InCookie:
         self._signer = signer
         self._lifetime = lifetime
 
-    def find(self, found: Found) -> Work[None] | None:
+    def find(self, held: Held) -> Work[None] | None:
         return None  # the signature is looked at when the session is
 
-    def load(self, found: Found) -> bytes | None:
-        if found.text is None:
+    def load(self, held: Held) -> bytes | None:
+        if held.text is None:
             return None
         try:
-            content = self._signer.unsign(found.text)
+            content = self._signer.unsign(held.text)
         except BadSignature:
             return None
         created, expires = (int.from_bytes(content[at : at + _STAMP], "big") / 1000 for at in (0, _STAMP))
         record = Record(content[2 * _STAMP :], created, expires)
         if self._lifetime.is_over(record):
             return None
-        found.record = record
+        held.record = record
         return record.data
 
-    def sends_cookie(self, held: Held) -> bool:
+    def sends_cookie(self, session: Session) -> bool:
         return True
 
-    async def save(self, held: Held, data: bytes) -> CookieChange | None:
+    async def save(self, session: Session, data: bytes) -> CookieChange | None:
+        held: Held = session.held
         if data == EMPTY:
-            return None if held.found.text is None else CookieChange(None)
-        if held.found.record is None or held.session.renewed:
+            return None if held.text is None else CookieChange(None)
+        if held.record is None or session.renewed:
             record = self._lifetime.begin(data)
         else:
-            record = self._lifetime.extend(held.found.record, data)
+            record = self._lifetime.extend(held.record, data)
         times = b"".join(int(time * 1000).to_bytes(_STAMP, "big") for time in (record.created, record.expires))
         return CookieChange(self._signer.sign(times + data), record.expires)

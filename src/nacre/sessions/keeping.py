@@ -16,21 +16,14 @@ Work = Callable[[], Coroutine[Any, Any, T]]
 
 
 @dataclass(slots=True)
-class Found:
-    """What came with a request, which its session is loaded from."""
-
-    text: str | None
-    """The value of the cookie."""
-    record: Record | None = None
-    """What was kept; None for a new session, and for one in a cookie that nobody has read."""
-
-
-@dataclass(slots=True)
 class Held:
-    """The session of one request, with what is known of it besides its content."""
+    """What is known of the session of one request besides its content."""
 
-    found: Found
-    session: Session
+    keeper: Keeper
+    text: str | None
+    """The value of the cookie that came."""
+    record: Record | None = None
+    """What was kept; None for a new session, and for one that nobody has read."""
     is_settled: bool = False
     change: CookieChange | None = None
     """What the response says to the client, once that is settled."""
@@ -47,18 +40,18 @@ class CookieChange:
 class Keeper(Protocol):
     """One of the two ways to keep sessions."""
 
-    def find(self, found: Found) -> Work[None] | None:
-        """What is to be waited for before the handler runs, and completes what was found; None for nothing."""
+    def find(self, held: Held) -> Work[None] | None:
+        """What is to be waited for before the handler runs, and finds the record; None for nothing."""
         ...
 
-    def load(self, found: Found) -> bytes | None:
+    def load(self, held: Held) -> bytes | None:
         """The content that was kept, as JSON; None if the client has no session."""
         ...
 
-    def sends_cookie(self, held: Held) -> bool:
+    def sends_cookie(self, session: Session) -> bool:
         """Whether a change reaches the client only if a cookie does."""
         ...
 
-    async def save(self, held: Held, data: bytes) -> CookieChange | None:
+    async def save(self, session: Session, data: bytes) -> CookieChange | None:
         """Keep the new content; what the client is to be told, if anything."""
         ...

@@ -12,13 +12,17 @@ from nacre.session import Session
 _log = logging.getLogger("nacre.error")
 
 
-def watch(request: Request, response: Response, session: Session) -> None:
-    """See to it that changes in place that come too late don't vanish silently, if code runs after this at all."""
+def may_run_on(request: Request, response: Response) -> bool:
+    """Whether code may run after this response has begun."""
     later = (response.stream, response.background, response.sent_callbacks, request.after_callbacks)
-    if any(part is not None for part in later):
-        request.after_response(_LateChanges(request, session))
-        assert request.after_callbacks is not None
-        request.after_callbacks.insert(0, request.after_callbacks.pop())  # the first one is called last
+    return any(part is not None for part in later)
+
+
+def watch(request: Request, session: Session) -> None:
+    """See to it that changes in place that come too late don't vanish silently."""
+    request.after_response(_LateChanges(request, session))
+    assert request.after_callbacks is not None
+    request.after_callbacks.insert(0, request.after_callbacks.pop())  # the first one is called last
 
 
 class _LateChanges:

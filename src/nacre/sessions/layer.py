@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import partial
@@ -10,27 +9,24 @@ from typing import Any, Literal, TypeVar
 
 from nacre.callables import Call, is_async
 from nacre.chain.hooks import Hooks
+from nacre.chain.place import Place
 from nacre.cookies import SameSite
-from nacre.errors import ConfigurationError, Location
+from nacre.errors import ConfigurationError, Location, Problem
 from nacre.request import Request
 from nacre.response import Response
 from nacre.risks import Risk
-from nacre.session import EMPTY, Session
+from nacre.session import EMPTY, Session, Unopened
 from nacre.sessions.checks import keeping_problems, lifetime_problems, risks_of
 from nacre.sessions.cookie import SessionCookie
-from nacre.sessions.flashes import flashed_messages
 from nacre.sessions.in_cookie import InCookie
 from nacre.sessions.in_store import InStore
-from nacre.sessions.keeping import Found, Held, Keeper, Work
-from nacre.sessions.late import watch
-from nacre.sessions.records import Lifetime, Store
+from nacre.sessions.keeping import CookieChange, Held, Keeper, Work
+from nacre.sessions.late import may_run_on, watch
+from nacre.sessions.records import Lifetime, Record, Store, is_inline
 from nacre.signing import Sealer, Secrets, Signer
-from nacre.state import give_templates
 from nacre.threads import run_at_once
 
 T = TypeVar("T")
-
-_numbers = itertools.count(1)
 
 _DAY = 24 * 3600.0
 
@@ -78,7 +74,7 @@ class Sessions(Hooks):
         max_size: int = 64 * 1024,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        where = Location.of_caller()
+        self._where = where = Location.of_caller()
         self._cookie = SessionCookie(cookie, path, domain, secure, samesite)
         problems = [
             *keeping_problems(secret, encrypt, store, where),
@@ -89,7 +85,6 @@ class Sessions(Hooks):
             raise ConfigurationError(problems)
         self._lifetime = Lifetime(max_age, idle, clock)
         self._persistent = persistent
-        self._key = f"nacre.sessions.{next(_numbers)}"
         name = self._cookie.plain_name
         self._keeper: Keeper
         if store is not None:
@@ -101,70 +96,139 @@ class Sessions(Hooks):
             self._keeper = InCookie(signer, self._lifetime)
             self._kept = "in a sealed cookie" if encrypt else "in a signed cookie"
         self._risks = tuple(risks_of(secure, store, where))
-        super().__init__(before=_forms(self._begin, store), finalize=_forms(self._finish, store))
+        self._unopened = Unopened(self._open)
+        self._closed = Unopened(partial(self._open_late, unread=False))
+        self._unreadable = Unopened(partial(self._open_late, unread=True))
+        if store is None or is_inline(store):
+            super().__init__(before=self._enter, finalize=self._leave, inline=True)
+        else:
+            super().__init__(before=_forms(self._read, store), finalize=_forms(self._leave_by, store))
 
     def __repr__(self) -> str:
         return f"Sessions({self._kept})"
+
+    def for_route(self, place: Place) -> Hooks:
+        """This layer. Raises ConfigurationError if another one outside of it uses the same cookie."""
+        name = self._cookie.plain_name
+        if any(isinstance(other, Sessions) and other._cookie.plain_name == name for other in place.outside):
+            what = f"a layer Sessions outside of this one has the cookie {name!r} too, so neither would keep anything"
+            raise ConfigurationError(Problem(what, self._where, f'call one differently: cookie="{name}2"'))
+        return self
 
     def find_risks(self) -> Iterable[Risk]:
         """A cookie that goes through the network in the open, and sessions that other processes don't know."""
         return self._risks
 
-    async def _begin(self, run: Run, request: Request) -> None:
-        found = Found(self._cookie.find(request))
-        if (work := self._keeper.find(found)) is not None:
-            await run(request, work)
-        request.session = session = Session(partial(self._keeper.load, found))
-        # Not on the request: a layer may hand on another one, and the response is finished with the first.
-        request.state[self._key] = Held(found, session)
-        give_templates(request.state, get_flashed_messages=flashed_messages(session))
+    # On the way in.
 
-    async def _finish(self, run: Run, request: Request, response: Response) -> None:
-        held: Held | None = request.state.get(self._key)
-        if held is None:
-            return  # a layer further out has answered
-        if held.session.accessed:
+    def _enter(self, request: Request) -> None:
+        """Give the request a session that is opened when it is asked for."""
+        if request._session is None and request.sessions is None:
+            request._session = self._unopened
+        else:  # inside of another such layer, or of one that hands on a copy of the request
+            self._give(request, self._open(request))
+
+    async def _read(self, run: Run, request: Request) -> None:
+        """Give the request a session, and read that first if the client brings the id of one."""
+        held = self._held(request)
+        work = self._keeper.find(held)
+        if work is None:
+            self._enter(request)
+        else:
+            await run(request, work)
+            self._give(request, self._opened(request, held))
+
+    def _give(self, request: Request, session: Session) -> None:
+        if isinstance(request._session, Unopened):
+            request._session.open(request)  # for its own layer, which goes by the list of those that are open
+        request._session = session
+
+    def _held(self, request: Request) -> Held:
+        return Held(self._keeper, self._cookie.find(request))
+
+    def _open(self, request: Request) -> Session:
+        return self._opened(request, self._held(request))
+
+    def _opened(self, request: Request, held: Held) -> Session:
+        session = Session(partial(self._keeper.load, held), held)
+        if request.sessions is None:
+            request.sessions = []
+        request.sessions.append(session)
+        return session
+
+    def _open_late(self, request: Request, *, unread: bool) -> Session:
+        """Open the session when the response has begun: to be read at most."""
+        session = self._open(request)
+        session.held.is_settled = True
+        session.close(None, unread=unread)
+        watch(request, session)
+        return session
+
+    # On the way out.
+
+    def _leave(self, request: Request, response: Response) -> None:
+        session = self._asked_for(request, response)
+        if session is not None:
+            run_at_once(self._finish(_here, request, response, session))
+
+    async def _leave_by(self, run: Run, request: Request, response: Response) -> None:
+        session = self._asked_for(request, response)
+        if session is not None:
+            await self._finish(run, request, response, session)
+
+    def _asked_for(self, request: Request, response: Response) -> Session | None:
+        """The session of this layer; None, and nothing can be changed any more, if nobody has asked for it."""
+        if request._session is self._unopened:
+            request._session = self._unreadable if _is_streamed(request, response) else self._closed
+            return None
+        opened = [one for one in request.sessions or () if one.held.keeper is self._keeper]
+        return opened[-1] if opened else None
+
+    async def _finish(self, run: Run, request: Request, response: Response, session: Session) -> None:
+        held: Held = session.held
+        if session.accessed:
             response.headers.add_vary("Cookie")
         if not held.is_settled:  # it is if the response takes the place of one that was finished already
             held.is_settled = True
-            await self._settle(run, request, response, held)
+            await self._settle(run, request, response, session)
         if held.change is not None and not _loses_cookies(request):
-            self._tell(request, response, held)
+            self._tell(request, response, held.change)
 
-    async def _settle(self, run: Run, request: Request, response: Response, held: Held) -> None:
+    async def _settle(self, run: Run, request: Request, response: Response, session: Session) -> None:
         """Save the session if need be, and close it."""
-        session, data = held.session, None
+        data = None
         try:
             if session.accessed and response.status < 500:
                 data = session.encode()
-                is_changed = session.renewed or data != (session.loaded or EMPTY)
-                if is_changed and _loses_cookies(request) and self._keeper.sends_cookie(held):
-                    raise RuntimeError(
-                        "the session was changed in a WebSocket handshake over RSGI, whose servers send no cookie with "
-                        "their answer; change it in a request before, or serve over ASGI"
-                    )
-                is_due = held.found.record is not None and self._lifetime.is_due(held.found.record)
-                if is_changed or (is_due and not _loses_cookies(request)):
-                    held.change = await run(request, partial(self._keeper.save, held, data))
+                if self._is_to_be_saved(request, session, data):
+                    session.held.change = await run(request, partial(self._keeper.save, session, data))
         finally:
-            session.close(data, unread=response.stream is not None and request.websocket is None)
-        if response.status < 500:
-            watch(request, response, session)
+            session.close(data, unread=_is_streamed(request, response))
+        if response.status < 500 and may_run_on(request, response):
+            watch(request, session)
 
-    def _tell(self, request: Request, response: Response, held: Held) -> None:
-        assert held.change is not None
-        value, expires = held.change.value, held.change.expires
-        if value is None:
+    def _is_to_be_saved(self, request: Request, session: Session, data: bytes) -> bool:
+        """Whether it has changed, or is to live on. Raises RuntimeError for a change that couldn't reach the client."""
+        if not session.renewed and data == (session.loaded or EMPTY):
+            record: Record | None = session.held.record
+            return record is not None and not _loses_cookies(request) and self._lifetime.is_due(record)
+        if _loses_cookies(request) and self._keeper.sends_cookie(session):
+            raise RuntimeError(
+                "the session was changed in a WebSocket handshake over RSGI, whose servers send no cookie with "
+                "their answer; change it in a request before, or serve over ASGI"
+            )
+        return True
+
+    def _tell(self, request: Request, response: Response, change: CookieChange) -> None:
+        if change.value is None:
             self._cookie.delete(request, response)
         else:
-            left = int(expires - self._lifetime.clock())
-            self._cookie.set(request, response, value, left if self._persistent else None)
+            left = int(change.expires - self._lifetime.clock())
+            self._cookie.set(request, response, change.value, left if self._persistent else None)
 
 
-def _forms(function: Callable[..., Coroutine[Any, Any, None]], store: Store | None) -> Call:
-    """How a chain calls a hook, by how its store is to be called."""
-    if store is None or getattr(store, "inline", False):
-        return Call(partial(function, _here), partial(function, _here))
+def _forms(function: Callable[..., Coroutine[Any, Any, None]], store: Store) -> Call:
+    """How a chain calls a hook whose store is awaited, or may block."""
     if is_async(store.read):
         return Call(partial(function, _here), None)
     return Call(partial(function, _in_worker), partial(function, _here))
@@ -177,6 +241,10 @@ async def _here(request: Request, work: Work[T]) -> T:
 async def _in_worker(request: Request, work: Work[T]) -> T:
     # The methods of a store that is called there don't suspend, and so the work as a whole doesn't either.
     return await request.app.workers.run(request, lambda: run_at_once(work()))
+
+
+def _is_streamed(request: Request, response: Response) -> bool:
+    return response.stream is not None and request.websocket is None
 
 
 def _loses_cookies(request: Request) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from nacre.callables import is_async
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -46,6 +48,11 @@ class Store(Protocol):
     def delete(self, key: str, version: int | None = None) -> bool | Awaitable[bool]:
         """Delete a record; with `version`, only if it has that one. Returns whether it was deleted."""
         ...
+
+
+def is_inline(store: Store) -> bool:
+    """Whether a store is plain code that says that it never blocks."""
+    return bool(getattr(store, "inline", False)) and not is_async(store.read)
 
 
 @dataclass(frozen=True, slots=True)

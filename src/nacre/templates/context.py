@@ -8,14 +8,16 @@ without the layer a call says which one is missing, where an undefined variable 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextvars import ContextVar
+from functools import partial
 from html import escape
 from typing import Any, Final
 
 from nacre.callables import describe, is_async
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.request import Request
+from nacre.session import Flash, Session
 from nacre.state import given_to_templates
 
 ContextProcessor = Callable[[Request], Mapping[str, Any]]
@@ -47,14 +49,17 @@ class FromLayer:
         request = rendered_for.get()
         if request is None:
             raise LookupError(f"`{self._name}` needs the request, and the template is rendered without one: pass it")
-        given = given_to_templates(request.state)
-        if self._name not in given:
+        value = self._given(request)
+        if value is None:
             raise LookupError(
                 f"`{self._name}` comes from a layer for {self._feature}, and the request has passed none: "
                 "add one to the application, the group or the route"
             )
-        value: Any = given[self._name]
         return value(*args, **kwargs) if callable(value) else value
+
+    def _given(self, request: Request) -> Any:
+        """What the layer gives; None without the layer."""
+        return given_to_templates(request.state).get(self._name)
 
     # Written without parentheses it is the same.
 
@@ -66,11 +71,30 @@ class FromLayer:
         return str(self())
 
 
+class FlashedMessages(FromLayer):
+    """The messages of the session, unless a layer gives templates a function of this name."""
+
+    def _given(self, request: Request) -> Any:
+        given = super()._given(request)
+        return partial(_take_messages, request.session) if given is None and request._session is not None else given
+
+
+def _take_messages(
+    session: Session, with_categories: bool = False, category_filter: Collection[str] = ()
+) -> list[str] | list[Flash]:
+    """Take the messages of the session: their texts, or pairs of category and text.
+
+    All are taken, whatever is asked for; `category_filter` names the categories to be given.
+    """
+    flashes = [one for one in session.flashes() if not category_filter or one.category in category_filter]
+    return flashes if with_categories else [one.message for one in flashes]
+
+
 GLOBALS: Final[Mapping[str, Any]] = {
     "url_for": url_for,
     "csrf_token": FromLayer("csrf_token", "protection against cross-site request forgery"),
     "csrf_input": FromLayer("csrf_input", "protection against cross-site request forgery"),
-    "get_flashed_messages": FromLayer("get_flashed_messages", "flash messages"),
+    "get_flashed_messages": FlashedMessages("get_flashed_messages", "flash messages"),
 }
 
 

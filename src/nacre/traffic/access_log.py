@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import logging
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from nacre.chain.hooks import Hooks
@@ -17,9 +17,12 @@ from nacre.request import Request
 from nacre.response import Response
 from nacre.state import Key
 from nacre.streams import is_async_stream
+from nacre.traffic.functions import not_plain
 from nacre.traffic.identity import user_id
-from nacre.traffic.log_lines import as_json, as_text, one_line, redacted, shortened
+from nacre.traffic.log_lines import Redaction, as_json, as_text, loggable, one_line
 from nacre.traffic.request_id import REQUEST_ID
+
+_errors = logging.getLogger("nacre.error")
 
 Field = Literal[
     "time",
@@ -61,8 +64,7 @@ DEFAULT_FIELDS: tuple[Field, ...] = (
 
 SECRET_WORDS = (
     "token",
-    "password",
-    "passwd",
+    "pass",
     "pwd",
     "secret",
     "key",
@@ -74,6 +76,8 @@ SECRET_WORDS = (
     "jwt",
     "otp",
     "assertion",
+    "saml",
+    "ticket",
 )
 """A field of the query whose name holds one of these is logged without its value."""
 
@@ -89,15 +93,17 @@ class AccessLog(Hooks):
     "complete", "disconnected" where the client left before the end, "cancelled" where the server stopped the request,
     or "failed" for a stream that broke off. A WebSocket's line comes at its end, with its close code.
 
-    Requests for which `skip(request, status)` is true aren't logged. `user(user)` gives what is logged of
-    `request.user`; by default it is its `id`. It stands outside of all whose work is to be timed; a layer outside of it
-    that answers by itself is logged without it.
+    Requests for which `skip(request, status)` is True aren't logged. `user(user)` gives what is logged of
+    `request.user`; by default it is its `id`. It is asked when the response is ready, while what providers gave is
+    open; if it raises, the line has no user. The layer stands outside of all whose work is to be timed; a layer outside
+    of it that answers by itself is logged without it.
 
     SECURITY: lines are ASCII without control characters and at most 2 KiB long, whatever clients send; what records
     hold is short and printable. Header fields with credentials aren't logged at all, and values in the query are `***`
-    where the name holds one of the words in `secrets`.
+    where the name, or that of a field within the value, holds one of the words in `secrets`.
 
-    Raises ConfigurationError for fields and formats that don't exist.
+    All functions are plain ones. Raises ConfigurationError for those that aren't, and for fields and formats that don't
+    exist.
     """
 
     def __init__(
@@ -112,67 +118,84 @@ class AccessLog(Hooks):
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__(before=self._before, finalize=self._finalize, inline=True)
-        if problems := _mistakes(format, fields, secrets):
+        problems = _mistakes(format, fields, secrets)
+        problems += not_plain("AccessLog", Location.of_caller(), skip=skip, user=user)
+        if problems:
             raise ConfigurationError(problems)
-        self._format = {"json": as_json, "text": as_text}[format] if isinstance(format, str) else format
+        self._format = _FORMATS[format] if isinstance(format, str) else _in_one_line(format)
         self._logger = logging.getLogger(logger) if isinstance(logger, str) else logger
         self._reads = tuple((field, _READ[field]) for field in fields)
         self._skip = skip
         self._user = user
-        self._secrets = tuple(word.lower() for word in secrets)
+        self._redaction = Redaction(secrets)
         self._clock = clock
+        self._key: Key[_Visit] = Key(f"nacre.access.{next(_numbers)}")
 
     def __repr__(self) -> str:
         return f"AccessLog({self._logger.name})"
 
     def _before(self, request: Request) -> None:
-        self._visit(request)
+        if self._key not in request.state:
+            self._begin(request)
 
     def _finalize(self, request: Request, response: Response) -> None:
-        self._visit(request).answered(response)
+        visit = request.state.get(self._key) or self._begin(request)
+        visit.answered(response)
 
-    def _visit(self, request: Request) -> _Visit:
-        visits = request.state.get(_VISITS)
-        if visits is None:
-            visits = request.state[_VISITS] = {}
-        visit = visits.get(id(self))
-        if visit is None:
-            visit = visits[id(self)] = _Visit(self, request, self._clock())
-            request.after_response(visit)
+    def _begin(self, request: Request) -> _Visit:
+        visit = request.state[self._key] = _Visit(self, request, self._clock())
+        request.after_response(visit)
         return visit
 
     def write(self, visit: _Visit) -> None:
         """Write the line of a request that is over."""
-        if not self._logger.isEnabledFor(logging.INFO):
+        logger = self._logger
+        if not logger.isEnabledFor(logging.INFO):
             return
-        status = visit.status
-        if self._skip is not None and self._skip(visit.request, status):
+        if self._skip is not None and self._skip(visit.request, visit.status) is True:
             return
         visit.seconds = self._clock() - visit.began
         fields: dict[str, Any] = {}
         for name, read in self._reads:
-            value = read(self, visit)
+            value = read(visit)
             if value is not None:
-                fields[name] = shortened(value) if isinstance(value, str) else value
-        self._logger.info("%s", one_line(self._format(fields)), extra={"access": fields})
+                fields[name] = loggable(value)
+        # PERF: what `logger.info` does, without looking for its caller, which is always here (2 µs).
+        line = self._format(fields)
+        record = logger.makeRecord(
+            logger.name, logging.INFO, __file__, 0, "%s", (line,), None, "write", extra={"access": fields}
+        )
+        logger.handle(record)
 
-    def user_of(self, request: Request) -> str | int | None:
+    def forget(self, visit: _Visit) -> None:
+        """Take a visit out of its request's state. PERF: each would hold the other until the garbage is collected."""
+        visit.request.state.pop(self._key, None)
+
+    def user_of(self, request: Request) -> Any:
         """What is logged of the user."""
-        return None if request.user is None else self._user(request.user)
+        if request.user is None:
+            return None
+        try:
+            return self._user(request.user)
+        except Exception:
+            _errors.exception("AccessLog could not tell who the user is")
+            return None
 
     def query_of(self, request: Request) -> str | None:
         """The query, without secrets."""
         text = request.query_string
-        return redacted(text, self._secrets) if text else None
+        return self._redaction.of_query(text) if text else None
 
 
 class _Visit:
     """One request on its way; called at its end."""
 
+    __slots__ = ("began", "ended", "failed", "layer", "request", "seconds", "sent", "status", "user")
+
     inline = True
 
     def __init__(self, layer: AccessLog, request: Request, began: float) -> None:
-        self._layer = layer
+        self.layer = layer
         self.request = request
         self.began = began
         self.seconds = 0.0
@@ -180,11 +203,11 @@ class _Visit:
         self.sent = 0
         self.ended = False
         self.failed = False
-        self.response: Response | None = None
+        self.user: Any = None
 
     def answered(self, response: Response) -> None:
         """Take the response that is about to be sent, and count the bytes of its stream."""
-        self.response = response
+        self.user = self.layer.user_of(self.request)
         self.status = response.status
         self.ended = False
         stream = response.stream
@@ -218,11 +241,15 @@ class _Visit:
         return None if websocket is None or self.status != 101 else websocket.close_code
 
     def __call__(self) -> None:
-        self._layer.write(self)
+        if not self.status:
+            self.user = self.layer.user_of(self.request)
+        try:
+            self.layer.write(self)
+        finally:
+            self.layer.forget(self)
 
 
-_VISITS: Key[dict[int, _Visit]] = Key("nacre.access")
-"""The request as each layer of this kind sees it, by the layer's number."""
+_numbers = itertools.count(1)
 
 
 class _Counted:
@@ -289,41 +316,80 @@ def _size(piece: Any) -> int:
     return len(piece.encode()) if isinstance(piece, str) else memoryview(piece).nbytes
 
 
-def _time(layer: AccessLog, visit: _Visit) -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+_second: tuple[int, str] = (-1, "")
+"""A time in whole seconds, and its text."""
 
 
-def _referer(layer: AccessLog, visit: _Visit) -> str | None:
+def _time(visit: _Visit) -> str:
+    """The time of day in UTC. PERF: its seconds are written once for all requests of a second."""
+    global _second  # noqa: PLW0603 - one assignment of a tuple, which threads may do at once
+    second, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+    known, text = _second
+    if known != second:
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        _second = second, text
+    return f"{text}.{milliseconds:03}Z"
+
+
+def _client(visit: _Visit) -> str | None:
+    address = visit.request.client
+    return None if address is None else address[0]
+
+
+def _path(visit: _Visit) -> str:
+    return visit.request.root_path + visit.request.path
+
+
+def _route(visit: _Visit) -> str | None:
+    route = visit.request.route
+    return None if route is None else route.path
+
+
+_USER_INFO = re.compile(r"(?<=//)[^/@]*@")
+
+
+def _referer(visit: _Visit) -> str | None:
     given = visit.request.headers.get("referer")
-    return None if given is None else re.split("[?#]", given, maxsplit=1)[0]  # the rest may hold secrets
+    if given is None:
+        return None
+    # SECURITY: what stands before `@` and after `?` may be secrets; with `\\` for `/` too.
+    return _USER_INFO.sub("", re.split("[?#]", given, maxsplit=1)[0].replace("\\", "/"))
 
 
-_READ: Mapping[str, Callable[[AccessLog, _Visit], Any]] = {
+_READ: Mapping[str, Callable[[_Visit], Any]] = {
     "time": _time,
-    "request_id": lambda layer, visit: visit.request.state.get(REQUEST_ID),
-    "client": lambda layer, visit: visit.request.client[0] if visit.request.client else None,
-    "user": lambda layer, visit: layer.user_of(visit.request),
-    "method": lambda layer, visit: visit.request.method,
-    "path": lambda layer, visit: visit.request.root_path + visit.request.path,
-    "query": lambda layer, visit: layer.query_of(visit.request),
-    "route": lambda layer, visit: visit.request.route.path if visit.request.route else None,
-    "protocol": lambda layer, visit: f"HTTP/{visit.request.http_version}",
-    "scheme": lambda layer, visit: visit.request.scheme,
-    "host": lambda layer, visit: visit.request.headers.get("host"),
+    "request_id": lambda visit: visit.request.state.get(REQUEST_ID),
+    "client": _client,
+    "user": lambda visit: visit.user,
+    "method": lambda visit: visit.request.method,
+    "path": _path,
+    "query": lambda visit: visit.layer.query_of(visit.request),
+    "route": _route,
+    "protocol": lambda visit: f"HTTP/{visit.request.http_version}",
+    "scheme": lambda visit: visit.request.scheme,
+    "host": lambda visit: visit.request.headers.get("host"),
     "referer": _referer,
-    "agent": lambda layer, visit: visit.request.headers.get("user-agent"),
-    "status": lambda layer, visit: visit.status or None,
-    "bytes": lambda layer, visit: visit.sent,
-    "duration": lambda layer, visit: round(visit.seconds, 6),
-    "outcome": lambda layer, visit: visit.outcome,
-    "close_code": lambda layer, visit: visit.close_code,
+    "agent": lambda visit: visit.request.headers.get("user-agent"),
+    "status": lambda visit: visit.status or None,
+    "bytes": lambda visit: visit.sent,
+    "duration": lambda visit: round(visit.seconds, 6),
+    "outcome": lambda visit: visit.outcome,
+    "close_code": lambda visit: visit.close_code,
 }
+
+_FORMATS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"json": as_json, "text": as_text}
+
+
+def _in_one_line(write: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
+    return lambda fields: one_line(write(fields))
 
 
 def _mistakes(format: object, fields: Sequence[str], secrets: Sequence[str]) -> list[Problem]:
     where = Location.of_caller()
     problems: list[Problem] = []
-    if not callable(format) and format not in get_args(Format):
+    if callable(format):
+        problems += not_plain("AccessLog", where, format=format)
+    elif format not in get_args(Format):
         fix = f"there are {', '.join(get_args(Format))}, or give a function of the fields"
         problems.append(Problem(f"AccessLog has the format {format!r}", where, fix))
     for name, value in (("fields", fields), ("secrets", secrets)):

@@ -20,15 +20,15 @@ class BodyLimit(Hooks):
     a client that waits for `100 Continue` sends nothing. Of several limits the lowest counts; `max_body` holds besides.
 
     Outside of `Decompression` the bytes of the wire are counted, inside of it the decoded ones. Raises
-    ConfigurationError for a negative limit.
+    ConfigurationError for anything but an int from 0 on.
     """
 
     responses: ClassVar = {413: "The body is larger than is allowed"}
 
     def __init__(self, limit: int) -> None:
         super().__init__(before=self._before, inline=True)
-        if limit < 0:
-            what = f"the limit of BodyLimit is a number of bytes from 0 on, not {limit}"
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+            what = f"the limit of BodyLimit is a number of bytes from 0 on, not {limit!r}"
             raise ConfigurationError(Problem(what, Location.of_caller(), "for no limit leave the layer out"))
         self.limit = limit
 

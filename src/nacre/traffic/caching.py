@@ -142,10 +142,14 @@ class CacheControl(Hooks):
                 headers.set("cache-control", kept)
             return
         if "expires" in headers:
+            if sets_cookie:
+                headers.set("cache-control", "private")
             return
         if not self._policy.restricts and (request.method not in _CACHED_METHODS or response.status >= 400):
             if self._text_everywhere is not None:
                 headers.set("cache-control", self._text_everywhere)
+            elif sets_cookie:  # caches may store a 404 that says nothing (RFC 9111 §4.2.2)
+                headers.set("cache-control", "private")
             return
         private = sets_cookie or (not self._is_marked and _is_personal(request, response))
         headers.set("cache-control", self._private_text if private else self._text)
@@ -195,12 +199,16 @@ def _without_sharing(values: list[str]) -> str | None:
     said = parse_cache_control(values)
     if "no-store" in said or ("private" in said and said["private"] is None and not said.keys() & _OF_SHARED_CACHES):
         return None
-    kept = [
-        name if argument is None else f'{name}="{argument}"' if name == "no-cache" else f"{name}={argument}"
-        for name, argument in said.items()
-        if name not in (*_OF_SHARED_CACHES, "private")
-    ]
+    kept = [_directive(*one) for one in said.items() if one[0] not in (*_OF_SHARED_CACHES, "private")]
     return ", ".join(["private", *kept])
+
+
+def _directive(name: str, argument: str | None) -> str:
+    if argument is None:
+        return name
+    # RFC 9111 §5.2.2.4: `no-cache` is quoted in any case; a comma in another one's argument must not begin a directive.
+    is_token = argument != "" and not argument.strip(TOKEN)
+    return f"{name}={argument}" if is_token and name != "no-cache" else f'{name}="{argument}"'
 
 
 def _policy(name: str, given: Directives) -> _Policy:
@@ -209,8 +217,9 @@ def _policy(name: str, given: Directives) -> _Policy:
     problems = [Problem(f"{name} {what}", where, fix) for what, fix in _contradictions(values)]
     for key, value in values.items():
         seconds = value.total_seconds() if isinstance(value, timedelta) else value
-        if key in _AGES and (isinstance(value, bool) or not isinstance(seconds, int | float) or seconds < 0):
-            problems.append(Problem(f"{name} has {key}={value!r}", where, "an age is a number of seconds from 0 on"))
+        if key in _AGES and (isinstance(value, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < _AGE_MAX):
+            fix = "an age is a number of seconds from 0 on, and below 2^31"
+            problems.append(Problem(f"{name} has {key}={value!r}", where, fix))
         elif key in _AGES:
             values[key] = int(seconds)
         elif not isinstance(value, bool):
@@ -220,6 +229,7 @@ def _policy(name: str, given: Directives) -> _Policy:
     return _Policy(**values)
 
 
+_AGE_MAX = 2**31  # what caches take larger ones for (RFC 9111 §1.2.2)
 _AGES = ("max_age", "s_maxage", "stale_while_revalidate", "stale_if_error")
 
 

@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import Any, ClassVar, TypeVar
 
@@ -21,6 +22,7 @@ from nacre.response import Response
 from nacre.state import Key
 from nacre.streams import to_the_end
 from nacre.threads import run_at_once
+from nacre.traffic.functions import not_plain
 from nacre.traffic.idempotency_stores import Attempt, IdempotencyStore, KeptResponse, MemoryResponses
 from nacre.traffic.identity import address_of, user_key
 
@@ -41,10 +43,11 @@ _FOR_THE_MOMENT = frozenset({401, 403, 408, 425, 429})
 
 
 _RESPONSES = {
+    400: "The Idempotency-Key is malformed",
     409: "The request with this Idempotency-Key is still being processed, or its response wasn't kept",
     422: "The Idempotency-Key was used for another request",
 }
-_WITHOUT_KEY = {400: "There is no Idempotency-Key, or a malformed one"}
+_RESPONSES_WHERE_REQUIRED = {**_RESPONSES, 400: "There is no Idempotency-Key, or a malformed one"}
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,13 @@ class IdempotencyKey(Hooks):
     cancelled: the key is free then, and the request may be tried again. Of a stream, and of a response of more than
     `max_response` bytes, only that it was is kept: repetitions get a 409 and aren't run. `Set-Cookie` is never kept.
 
-    SECURITY: a key counts for one client only: the user (`request.user`) or, where nobody is logged in, who sends the
-    same `Authorization` and `Cookie` from the same address. `scope(request)` may say another text for that. The layer
-    stands inside of what finds out who the user is, which is checked at startup.
+    SECURITY: a key counts for one client only: the user (`request.user`, told by class, issuer and id) or, where nobody
+    is logged in, who sends the same `Authorization` and `Cookie` from the same address. `scope(request)`, a plain
+    function, may say another text for that. The layer stands inside of what finds out who the user is, which is checked
+    at startup.
 
-    The body is read, so `max_body` bounds it. Raises ConfigurationError for numbers below 0, no methods and a malformed
-    header name.
+    The body is read, so `max_body` bounds it. Raises ConfigurationError for numbers below 0, no methods, a malformed
+    header name and an async `scope`.
     """
 
     provides: ClassVar = (_MARK,)
@@ -109,6 +113,7 @@ class IdempotencyKey(Hooks):
             self.header = check_name(header)
         except ValueError as error:
             problems.append(Problem(f"the header of IdempotencyKey: {error}", where))
+        problems += not_plain("IdempotencyKey", where, scope=scope)
         if problems:
             raise ConfigurationError(problems)
         self.methods = tuple(method.upper() for method in methods)
@@ -128,9 +133,7 @@ class IdempotencyKey(Hooks):
             finalize=Call(self._finalize, self._finalize if blocking else None),
         )
         self.required = required
-        self.responses = (
-            {**_RESPONSES, 400: "There is no Idempotency-Key, or a malformed one"} if required else _RESPONSES
-        )
+        self.responses = _RESPONSES_WHERE_REQUIRED if required else _RESPONSES
 
     def __repr__(self) -> str:
         return f"IdempotencyKey({', '.join(self.methods)})"
@@ -160,10 +163,9 @@ class IdempotencyKey(Hooks):
             return None  # a layer outside tries again what has failed
         key = _digest(self._scope(request), request.headers.get("host", ""), _key_in(given, self.header))
         attempt = Attempt(secrets.token_hex(16), await _fingerprint(request))
-        held = _Held(key, attempt)
         # Before it is asked for: a cancellation may come while the store answers.
-        request.after_response(_Release(self, request) if not self.store.needs_loop else self._releasing(request, held))
-        request.state[self._held] = held
+        request.after_response(partial(self.release, request) if self.store.needs_loop else _Release(self, request))
+        request.state[self._held] = _Held(key, attempt)
         known = await self.store.begin(key, attempt)
         if known is None:
             return None
@@ -176,16 +178,14 @@ class IdempotencyKey(Hooks):
         held = request.state.get(self._held)
         if held is None or response.status >= 500 or response.status in _FOR_THE_MOMENT:
             return
-        request.state[self._held] = None
         kept = None
         if response.stream is None and len(response.body) <= self.max_response:
             headers = tuple(pair for pair in response.headers.pairs() if pair[0] != "set-cookie")
             kept = KeptResponse(response.status, headers, response.body)
         attempt = Attempt(held.attempt.token, held.attempt.fingerprint, is_over=True, response=kept)
-        if self.store.needs_loop:
-            await to_the_end(self.store.finish(held.key, attempt, self.ttl))
-        else:
-            await self.store.finish(held.key, attempt, self.ttl)
+        finishing = self.store.finish(held.key, attempt, self.ttl)
+        await (to_the_end(finishing) if self.store.needs_loop else finishing)
+        request.state[self._held] = None
 
     async def _finalize(self, request: Request, response: Response) -> None:
         if request.after_callbacks is not None:
@@ -195,18 +195,12 @@ class IdempotencyKey(Hooks):
         """Free the key of a request whose response isn't kept."""
         held = request.state.get(self._held)
         if held is not None:
+            await self.store.release(held.key, held.attempt.token)
             request.state[self._held] = None
-            await self.store.release(held.key, held.attempt.token)
-
-    def _releasing(self, request: Request, held: _Held) -> Callable[[], Any]:
-        async def release() -> None:
-            await self.store.release(held.key, held.attempt.token)
-
-        return release
 
 
 class _Release:
-    """Frees a key at the end of a request that never came to have a response."""
+    """Frees a key at the end of a request that never came to have a response, where no event loop is needed."""
 
     inline = True
 

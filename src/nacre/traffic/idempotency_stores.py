@@ -44,6 +44,7 @@ class IdempotencyStore(Protocol):
     """Keeps keys, for one process or for many. Keys are digests of 64 letters and digits.
 
     `needs_loop` says whether a method ever waits for an event loop; a store that doesn't may be used in any thread.
+    One that outlives the process bounds how long an attempt may be in flight, as nobody frees the keys of one that died.
     """
 
     needs_loop: bool
@@ -91,11 +92,17 @@ class MemoryResponses:
         with self._lock:
             self._forget()
             known = self._in_flight.get(key)
-            if known is None and key in self._over:
-                known = self._over[key][2]
-            if known is None:
-                self._in_flight[key] = attempt
-            return known
+            if known is not None:
+                return known
+            if key in self._over:
+                ends, size, over = self._over[key]
+                if ends > self._clock():
+                    return over
+                # Not the first one: a layer with a longer `ttl` shares the store.
+                del self._over[key]
+                self._size -= size
+            self._in_flight[key] = attempt
+            return None
 
     async def finish(self, key: str, attempt: Attempt, ttl: float) -> None:
         with self._lock:
@@ -115,7 +122,7 @@ class MemoryResponses:
                 del self._in_flight[key]
 
     def _forget(self) -> None:
-        # All are kept equally long, so the first ones are over first.
+        # Of one layer all are kept equally long, so the first ones are over first.
         now = self._clock()
         while self._over:
             ends, size, _ = next(iter(self._over.values()))

@@ -19,13 +19,20 @@ def user_id(user: Any) -> str | int | None:
     It is the user itself if it is text or a number, else the first of `id`, `identity`, `pk`, `sub` and `username` that
     is one, or a UUID, as an attribute or, for a mapping, an item. None if there is none.
     """
+    return _named_id(user)[1]
+
+
+def _named_id(user: Any) -> tuple[str, str | int | None]:
     if (known := _plain(user)) is not None:
-        return known
+        return "", known
     for name in _NAMES:
-        value: Any = user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
-        if (known := _plain(value)) is not None:
-            return known
-    return None
+        if (known := _plain(_attribute(user, name))) is not None:
+            return name, known
+    return "", None
+
+
+def _attribute(user: Any, name: str) -> Any:
+    return user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
 
 
 def _plain(value: Any) -> str | int | None:
@@ -35,10 +42,19 @@ def _plain(value: Any) -> str | int | None:
 
 
 def user_key(request: Request) -> str | None:
-    """The user of a request as a part of a key; None if there is none, or none that can be told from others."""
-    known = None if request.user is None else user_id(request.user)
-    # The user 1 isn't the user "1".
-    return None if known is None else f"user {type(known).__name__} {known}"
+    """The user of a request as a part of a key; None if there is none, or none that can be told from others.
+
+    SECURITY: the user 1 isn't the user "1", nor are the customer 1 and the administrator 1, whose classes differ, or
+    two subjects of one name, whose tokens were issued by different parties.
+    """
+    user = request.user
+    if user is None:
+        return None
+    name, known = _named_id(user)
+    if known is None:
+        return None
+    kind, issuer = type(user), "" if name == "" else str(_attribute(user, "iss") or "")
+    return f"user {kind.__module__}.{kind.__qualname__} {name} {len(issuer)}:{issuer} {type(known).__name__} {known}"
 
 
 def address_of(request: Request) -> str:

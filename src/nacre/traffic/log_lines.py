@@ -18,7 +18,10 @@ LINE_MAX = 1920
 """The most characters of a line; 2 KiB with what a formatter of the log puts in front."""
 
 _TEXT_MAX = 512
+_TEXT_MIN = 4  # at which all fields fit, even if each character is escaped as two surrogates
 _CUT = "..."
+_DEPTH = 3
+"""How many times a URL may be encoded within others and still be looked into."""
 
 _SIMPLE = re.compile(r"[!#-<>-\[\]-~]+")
 
@@ -31,6 +34,17 @@ def shortened(text: str, limit: int = _TEXT_MAX) -> str:
         return text
     escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
     return escaped if len(escaped) <= limit else escaped[: limit - len(_CUT)] + _CUT
+
+
+def loggable(value: Any) -> Any:
+    """A value of a field: short printable text, or a number of at most 64 bits."""
+    if value.__class__ is str:
+        # PERF: most are so, and need no call.
+        return value if len(value) <= _TEXT_MAX and value.isprintable() else shortened(value)
+    if isinstance(value, float) or (isinstance(value, int) and value.bit_length() < 64):
+        return value
+    # In decimal a number of more than 4,300 digits is an error.
+    return shortened(hex(value) if isinstance(value, int) else str(value))
 
 
 def one_line(text: str) -> str:
@@ -72,26 +86,47 @@ def _fitting(values: Mapping[str, Any], write: Callable[[Mapping[str, Any]], str
     """The line, with all texts cut to one length at which it fits."""
     limit = _TEXT_MAX
     line = write(values)
-    while len(line) > LINE_MAX:
+    while len(line) > LINE_MAX and limit > _TEXT_MIN:
         limit //= 2
         cut = {name: shortened(value, limit) if isinstance(value, str) else value for name, value in values.items()}
         line = write(cut)
     return line
 
 
-def redacted(query: str, words: Sequence[str]) -> str:
-    """A query with `***` for the values of fields whose name holds one of the words.
+class Redaction:
+    """Takes the values of secret fields out of queries: those whose name holds one of some words, in any case."""
 
-    Names are compared as they are decoded. A semicolon separates too: what one program takes for data is a field to
-    another.
-    """
-    parts = re.split(r"([&;])", query[: 4 * _TEXT_MAX])
-    return "".join(_redacted_field(part, words) for part in parts)
+    def __init__(self, words: Sequence[str]) -> None:
+        known = "|".join(re.escape(word.lower()) for word in words) or "(?!)"
+        self._word = re.compile(known)
+        # A URL within a value may have such a field too, and so may JSON.
+        self._field = re.compile(rf'(?:{known})[^=&;?]{{0,64}}?(?:=|"\s*:)')
 
+    def of_query(self, query: str) -> str:
+        """A query, cut to 2 KiB, with `***` for the values of such fields.
 
-def _redacted_field(part: str, words: Sequence[str]) -> str:
-    name, equals, _ = part.partition("=")
-    if not equals:
-        return part
-    known = unquote_plus(name).lower()
-    return f"{name}=***" if any(word in known for word in words) else part
+        Names and values are compared as they are decoded. A semicolon separates too: what one program takes for data is
+        a field to another.
+        """
+        query = query[: 4 * _TEXT_MAX]
+        # PERF: most queries have neither an escape nor such a word.
+        if "%" not in query and "+" not in query and self._word.search(query.lower()) is None:
+            return query
+        return "".join(map(self._of_field, re.split(r"([&;])", query)))
+
+    def _of_field(self, field: str) -> str:
+        name, equals, value = field.partition("=")
+        if not equals:
+            return field
+        if self._word.search(unquote_plus(name).lower()) is not None or self._holds_field(value):
+            return f"{name}=***"
+        return field
+
+    def _holds_field(self, value: str) -> bool:
+        for _ in range(_DEPTH):
+            value = unquote_plus(value)
+            if self._field.search(value.lower()) is not None:
+                return True
+            if "%" not in value:
+                break
+        return False

@@ -9,6 +9,7 @@ seconds `t` until there is more. COMPAT: the three fields of revisions before 7 
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ from nacre.request import Request
 from nacre.response import Response
 from nacre.route import Route
 from nacre.state import Key
+from nacre.traffic.functions import not_plain
 from nacre.traffic.identity import address_of, user_key
 from nacre.traffic.ratelimit_stores import Bucket, MemoryCounts, Rate, RateLimitStore, Standing, Strategy
 
@@ -44,18 +46,21 @@ _MOVING_MAX = 10_000
 
 
 class _Said(NamedTuple):
-    """What the header fields of a response say."""
+    """What became of a request in one group of rates. It is counted once, however often it passes.
 
-    policy: str
-    left: str
+    SECURITY: one that was refused is refused each time, as a layer outside may catch the 429 and try again.
+    """
+
+    standings: Sequence[Standing]
     wait: float
+    by: _Counter
 
 
-_SAID: Key[dict[int, _Said]] = Key("rate limits")
-"""What each layer has counted for this request, by its number: once, however often it is passed.
+_numbers = itertools.count(1)
 
-SECURITY: one that was refused is refused each time, as a layer outside may catch the 429 and try again.
-"""
+
+def _new_key() -> Key[_Said]:
+    return Key(f"nacre.ratelimit.{next(_numbers)}")
 
 
 @dataclass(frozen=True)
@@ -87,17 +92,19 @@ class RateLimit(Hooks):
     Each of `rates` is like "100/minute", "5/10 seconds" or "1000 per day"; a request must fit in all of them, and is
     counted in all or, if it is refused, in none. `key` says who is counted: "address", "user" (the address where nobody
     is logged in), "route", "all" (everybody together), a function of the request that returns text, or None for a
-    request that isn't counted, or a sequence of these for their combination.
+    request that isn't counted, or a sequence of these for their combination. Users of two classes, or of two issuers of
+    tokens, are two users.
 
     `strategy` is "sliding" (the last two windows, weighted), "fixed" (a window from the first request on), or "moving"
     (the time of every request: exact, and as large as the limit). `cost` is what a request counts, a number or a
-    function of the request. Requests for which `exempt(request)` is true aren't counted. `name` is what the header
-    fields call the rates, and tells apart layers that share a `store`.
+    function of the request; 0 or less counts nothing. Requests for which `exempt(request)` is True aren't counted.
+    `name` is what the header fields call the rates, and tells apart layers that share a `store`.
 
     Handshakes of WebSockets count as requests. `@limit("5/minute")` gives a handler rates of its own, `@exempt` takes
     it out. Every response says in `RateLimit-Policy` and `RateLimit` what is allowed and what is left.
 
-    Raises ConfigurationError for rates, keys and strategies that don't exist.
+    All functions are plain ones. Raises ConfigurationError for those that aren't, and for rates, keys and strategies
+    that don't exist.
 
     SECURITY: the address is `request.client`, never a header field; IPv6 addresses count by their /64.
     """
@@ -117,12 +124,13 @@ class RateLimit(Hooks):
         name: str | None = None,
     ) -> None:
         super().__init__()
-        self._group = _group("RateLimit", rates, key, strategy, cost, name)
+        self._group = _group("RateLimit", rates, key, strategy, cost, name, exempt=exempt)
         # The keys of layers that share a store differ by this.
         self._scope = name or ""
         self.requires: tuple[str, ...] = tuple(one for one in self._group.requires if one != _MARK)
         self.store: RateLimitStore = MemoryCounts() if store is None else store
         self._exempt = exempt
+        self._said = _new_key()
 
     def __repr__(self) -> str:
         return f"RateLimit({', '.join(f'{rate.amount}/{rate.window}s' for rate in self._group.rates)})"
@@ -134,24 +142,28 @@ class RateLimit(Hooks):
         if any(layer is self for layer in place.outside):
             return "the same layer stands further out"
         label = "" if place.route is None else _label(place.route)
-        groups = [_Counted(self._group, label, self._scope)]
-        if marked is not None and not any(isinstance(layer, RateLimit) for layer in place.inside):
-            of_route = _Counted(marked.like(self._group), label, f"{self._scope} {label}")
+        groups = [_Counted(self._group, label, self._scope, self._said)]
+        if marked is not None and self._is_innermost(place):
+            of_route = _Counted(marked.like(self._group), label, f"{self._scope} {label}", _new_key())
             groups = [of_route] if marked.replaces else [*groups, of_route]
-        return _Counter(self, groups)
+        return _Counter(groups, self.store, self._exempt)
 
-    def exempts(self, request: Request) -> bool:
-        """Whether the option `exempt` takes a request out."""
-        return self._exempt is not None and self._exempt(request)
+    def _is_innermost(self, place: Place) -> bool:
+        """Whether no other layer of this kind counts further in; one that stands twice counts at its first place."""
+        around = (*place.outside, self, *place.inside)
+        layers = {id(layer): layer for layer in around if isinstance(layer, RateLimit)}
+        return [*layers.values()][-1] is self
 
 
 class _Counted:
-    """A group of rates as it is counted on one route."""
+    """A group of rates as it is counted on one route. `said` is where the state of a request has what became of it."""
 
-    def __init__(self, group: _Group, label: str, scope: str) -> None:
+    def __init__(self, group: _Group, label: str, scope: str, said: Key[_Said]) -> None:
+        self.said = said
         self.cost = group.cost
         self.policy = ", ".join(f'"{rate.name}";q={rate.amount};w={rate.window}' for rate in group.rates)
-        self._rates = group.rates
+        self.rates = group.rates
+        self._names = [f'"{rate.name}";r=' for rate in group.rates]
         self._keys = [_key_of(kind, label) for kind in group.kinds]
         self._scope = scope
 
@@ -164,82 +176,84 @@ class _Counted:
                 return []
             parts.append(part)
         key = _joined(parts)
-        return [Bucket(rate, key) for rate in self._rates]
+        return [Bucket(rate, key) for rate in self.rates]
+
+    def left(self, standings: Sequence[Standing]) -> str:
+        """What remains, as the field `RateLimit` has it."""
+        together = zip(self._names, standings, strict=True)
+        return ", ".join([f"{name}{remaining};t={math.ceil(reset)}" for name, (remaining, reset, _) in together])
 
 
 class _Counter(Hooks):
     """A `RateLimit` as it stands in one chain."""
 
-    def __init__(self, layer: RateLimit, groups: Sequence[_Counted]) -> None:
-        store = layer.store
+    def __init__(
+        self, groups: Sequence[_Counted], store: RateLimitStore, exempt: Callable[[Request], bool] | None
+    ) -> None:
         if isinstance(store, MemoryCounts):
             before: Any = self._count_now
         else:
             before = Call(self._count, None if store.needs_loop else self._count)
         super().__init__(before=before, finalize=self._finalize, inline=True)
-        self._layer = layer
         self._groups = groups
-        self._number = id(layer)
         self._store = store
+        self._exempt = exempt
+        self._cost = next((group.cost for group in reversed(groups) if group.cost is not None), 1)
 
     def _count_now(self, request: Request) -> None:
-        if self._is_counted(request):
-            return
-        counted, buckets = self._buckets(request)
+        counted, buckets = self._uncounted(request)
         if buckets:
             assert isinstance(self._store, MemoryCounts)
-            self._settle(request, counted, buckets, self._store.hit_now(buckets, self._cost(request)))
+            self._settle(request, counted, self._store.hit_now(buckets, self._cost_of(request)))
 
     async def _count(self, request: Request) -> None:
-        if self._is_counted(request):
-            return
-        counted, buckets = self._buckets(request)
+        counted, buckets = self._uncounted(request)
         if buckets:
-            self._settle(request, counted, buckets, await self._store.hit(buckets, self._cost(request)))
+            self._settle(request, counted, await self._store.hit(buckets, self._cost_of(request)))
 
-    def _is_counted(self, request: Request) -> bool:
-        """Whether it was counted before, or isn't to be. Raises TooManyRequests if it was refused before."""
-        said = (request.state.get(_SAID) or _NOTHING_SAID).get(self._number)
-        if said is not None and said.wait > 0:
-            raise _refusal(said.wait)
-        return said is not None or self._layer.exempts(request)
+    def _uncounted(self, request: Request) -> tuple[list[_Counted], list[Bucket]]:
+        """The groups that haven't counted the request yet, and all its counts in them.
 
-    def _buckets(self, request: Request) -> tuple[list[_Counted], list[Bucket]]:
-        """The groups of rates that count a request, and all its counts."""
+        Raises TooManyRequests if one has refused it before.
+        """
         counted: list[_Counted] = []
         buckets: list[Bucket] = []
+        if self._exempt is not None and self._exempt(request) is True:
+            return counted, buckets
+        state = request.state
         for group in self._groups:
-            if found := group.buckets(request):
-                counted.append(group)
-                buckets += found
+            said = state.get(group.said)
+            if said is None:
+                if found := group.buckets(request):
+                    counted.append(group)
+                    buckets += found
+            elif said.wait > 0:
+                raise _refusal(said.wait)
         return counted, buckets
 
-    def _cost(self, request: Request) -> int:
-        cost = next((group.cost for group in reversed(self._groups) if group.cost is not None), 1)
-        return cost(request) if callable(cost) else cost
+    def _cost_of(self, request: Request) -> int:
+        cost = self._cost
+        return max(cost(request), 0) if callable(cost) else cost
 
-    def _settle(
-        self, request: Request, counted: Sequence[_Counted], buckets: Sequence[Bucket], standings: Sequence[Standing]
-    ) -> None:
-        left = [
-            f'"{bucket.rate.name}";r={standing.remaining};t={math.ceil(standing.reset)}'
-            for bucket, standing in zip(buckets, standings, strict=True)
-        ]
-        wait = max([standing.wait for standing in standings])
-        said = _Said(", ".join([group.policy for group in counted]), ", ".join(left), wait)
-        before = request.state.get(_SAID)
-        request.state[_SAID] = {self._number: said} if before is None else {**before, self._number: said}
+    def _settle(self, request: Request, counted: Sequence[_Counted], standings: Sequence[Standing]) -> None:
+        state, wait, at = request.state, 0.0, 0
+        for standing in standings:
+            wait = max(wait, standing.wait)
+        for group in counted:
+            end = at + len(group.rates)
+            state[group.said] = _Said(standings[at:end], wait, self)
+            at = end
         if wait > 0:
             raise _refusal(wait)
 
     def _finalize(self, request: Request, response: Response) -> None:
-        said = (request.state.get(_SAID) or _NOTHING_SAID).get(self._number)
-        if said is not None:
-            # Names and numbers that were checked at startup.
-            response.raw_headers += [("ratelimit-policy", said.policy), ("ratelimit", said.left)]
-
-
-_NOTHING_SAID: dict[int, _Said] = {}
+        state = request.state
+        for group in self._groups:
+            said = state.get(group.said)
+            if said is not None and said.by is self:
+                # Names and numbers that were checked at startup.
+                fields = ("ratelimit-policy", group.policy), ("ratelimit", group.left(said.standings))
+                response.raw_headers += fields
 
 
 def _refusal(wait: float) -> TooManyRequests:
@@ -289,10 +303,13 @@ def _user_of(request: Request) -> str:
 
 def _joined(parts: Sequence[str]) -> str:
     """One text of several, of bounded length; different parts never give the same."""
-    if all(len(part) <= 64 for part in parts):
-        return "".join(f"{len(part)}:{part}" for part in parts)
-    whole = "".join(f"{len(part)}:{part}" for part in parts).encode("utf-8", "surrogatepass")
-    return blake2b(whole, digest_size=16).hexdigest()  # begins with no number and colon
+    text = "".join([f"{len(part)}:{part}" for part in parts])
+    if len(text) <= _KEY_MAX:
+        return text
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()  # begins with no number and colon
+
+
+_KEY_MAX = 256
 
 
 # Reading what was declared.
@@ -307,10 +324,12 @@ def _group(
     name: str | None,
     *,
     replaces: bool = False,
+    exempt: Callable[[Request], bool] | None = None,
 ) -> _Group:
     where = Location.of_caller()
     kinds: tuple[Any, ...] = (key,) if isinstance(key, str) or callable(key) else tuple(key)
     problems = [Problem(f"{subject} {what}", where, fix) for what, fix in _mistakes(rates, kinds, strategy, cost, name)]
+    problems += not_plain(subject, where, exempt=exempt, cost=cost if callable(cost) else None)
     if problems:
         raise ConfigurationError(problems)
     found = tuple(_rate(text, strategy or "sliding", name, len(rates) > 1) for text in rates)
@@ -339,6 +358,8 @@ def _mistakes(
             yield f"has the rate {text!r}", 'a rate is like "100/minute", "5/10 seconds" or "1000 per day"'
         elif strategy == "moving" and int(match[1]) > _MOVING_MAX:
             yield f"has the rate {text!r}, which `moving` would remember each request of", "use the strategy `sliding`"
+    if len({*map(str, rates)}) < len(rates):
+        yield "has a rate twice", "leave one of them out"
     if not kinds:
         yield "has no key", f"name one of {', '.join(_KINDS)}, or give a function of the request"
     for kind in kinds:

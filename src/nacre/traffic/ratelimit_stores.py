@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Literal, NamedTuple, Protocol
 
 from nacre.errors import ConfigurationError, Location, MissingExtra, Problem
@@ -84,38 +85,47 @@ class MemoryCounts:
         """The same as `hit`, without a coroutine."""
         with self._lock:
             now = self._clock()
-            counts = [self._count(bucket, now) for bucket in buckets]
+            if len(buckets) == 1:  # PERF: the usual case, without four lists
+                count = self._count(*buckets[0], now)
+                wait = count.wait(now, cost)
+                if not wait:
+                    count.take(now, cost)
+                return (count.standing(now, wait),)
+            counts = [self._count(rate, key, now) for rate, key in buckets]
             waits = [count.wait(now, cost) for count in counts]
             if not any(waits):
                 for count in counts:
                     count.take(now, cost)
-            return [Standing(*count.left(now), wait) for count, wait in zip(counts, waits, strict=True)]
+            return [count.standing(now, wait) for count, wait in zip(counts, waits, strict=True)]
 
-    def _count(self, bucket: Bucket, now: float) -> _Count:
-        table = self._tables.setdefault(bucket.rate, OrderedDict())
-        count = table.get(bucket.key)
+    def _count(self, rate: Rate, key: str, now: float) -> _Count:
+        table = self._tables.get(rate)
+        if table is None:
+            table = self._tables[rate] = OrderedDict()
+        count = table.get(key)
         if count is None:
-            count = table[bucket.key] = _COUNTS[bucket.rate.strategy](bucket.rate)
+            count = table[key] = _COUNTS[rate.strategy](rate)
             if len(table) > self.max_keys:
                 table.popitem(last=False)
-        table.move_to_end(bucket.key)
+        else:
+            table.move_to_end(key)
         # All of a table last equally long after their last request, so the first ones are over first.
         for _ in range(2):
             oldest = next(iter(table))
-            if oldest == bucket.key or not table[oldest].is_over(now):
+            if oldest == key or not table[oldest].is_over(now):
                 break
             del table[oldest]
         return count
 
 
 class _Count(Protocol):
-    """One key's count of one rate."""
+    """One key's count of one rate. `wait` comes first: it brings the count to the time that the others go by."""
 
     def wait(self, now: float, cost: int) -> float: ...
 
     def take(self, now: float, cost: int) -> None: ...
 
-    def left(self, now: float) -> tuple[int, float]: ...
+    def standing(self, now: float, wait: float) -> Standing: ...
 
     def is_over(self, now: float) -> bool: ...
 
@@ -138,8 +148,8 @@ class _Fixed:
     def take(self, now: float, cost: int) -> None:
         self._used += cost
 
-    def left(self, now: float) -> tuple[int, float]:
-        return self._rate.amount - self._used, self._began + self._rate.window - now
+    def standing(self, now: float, wait: float) -> Standing:
+        return Standing(self._rate.amount - self._used, self._began + self._rate.window - now, wait)
 
     def is_over(self, now: float) -> bool:
         return now >= self._began + self._rate.window
@@ -148,26 +158,26 @@ class _Fixed:
 class _Sliding:
     """Two neighbouring windows: the one before counts by the part of it that is within the last `window` seconds."""
 
-    __slots__ = ("_before", "_index", "_rate", "_used")
+    __slots__ = ("_amount", "_before", "_index", "_passed", "_used", "_window")
 
     def __init__(self, rate: Rate) -> None:
-        self._rate = rate
+        self._amount = rate.amount
+        self._window = rate.window
         self._index = 0
+        self._passed = 0.0
+        """How much of the window that runs is over, from 0 to 1."""
         self._before = self._used = 0
 
-    def _advance(self, now: float) -> float:
-        """Go to the window of `now`; how much of it has passed, from 0 to 1."""
-        index, passed = divmod(now, self._rate.window)
+    def wait(self, now: float, cost: int) -> float:
+        window = self._window
+        index = now // window
         if index != self._index:
             self._before = self._used if index == self._index + 1 else 0
             self._index, self._used = int(index), 0
-        return passed / self._rate.window
-
-    def wait(self, now: float, cost: int) -> float:
-        passed, free = self._advance(now), self._rate.amount - cost
+        passed = self._passed = now / window - index
+        free = self._amount - cost
         if self._before * (1 - passed) + self._used <= free:
             return 0.0
-        window = self._rate.window
         if self._used <= free:  # enough of the window before goes out of sight while this one lasts
             return max((1 - (free - self._used) / self._before - passed) * window, 0.001)
         rest = max(1 - free / self._used, 0.0) if free >= 0 else 1.0
@@ -176,13 +186,12 @@ class _Sliding:
     def take(self, now: float, cost: int) -> None:
         self._used += cost
 
-    def left(self, now: float) -> tuple[int, float]:
-        passed = self._advance(now)
-        used = self._before * (1 - passed) + self._used
-        return max(int(self._rate.amount - used), 0), (1 - passed) * self._rate.window
+    def standing(self, now: float, wait: float) -> Standing:
+        left = 1 - self._passed
+        return Standing(max(int(self._amount - self._before * left - self._used), 0), left * self._window, wait)
 
     def is_over(self, now: float) -> bool:
-        return now // self._rate.window > self._index + 1
+        return now // self._window > self._index + 1
 
 
 class _Moving:
@@ -196,7 +205,8 @@ class _Moving:
 
     def wait(self, now: float, cost: int) -> float:
         times, window = self._times, self._rate.window
-        while times and times[0] <= now - window:
+        # As the wait is reckoned below: `times[0] <= now - window` is rounded otherwise.
+        while times and times[0] + window <= now:
             times.popleft()
         missing = len(times) + cost - self._rate.amount
         if missing <= 0:
@@ -206,12 +216,12 @@ class _Moving:
     def take(self, now: float, cost: int) -> None:
         self._times.extend([now] * cost)
 
-    def left(self, now: float) -> tuple[int, float]:
+    def standing(self, now: float, wait: float) -> Standing:
         oldest = self._times[0] if self._times else now
-        return self._rate.amount - len(self._times), oldest + self._rate.window - now
+        return Standing(self._rate.amount - len(self._times), oldest + self._rate.window - now, wait)
 
     def is_over(self, now: float) -> bool:
-        return not self._times or self._times[-1] <= now - self._rate.window
+        return not self._times or self._times[-1] + self._rate.window <= now
 
 
 _COUNTS: dict[Strategy, Callable[[Rate], _Count]] = {"fixed": _Fixed, "sliding": _Sliding, "moving": _Moving}
@@ -222,7 +232,8 @@ class LimitsStore:
 
     `uri` is the library's (`redis://localhost:6379`), without `async+`; `options` go to its storage. The requests of
     many processes are counted one rate after the other, so under contention a request that one rate refuses may have
-    been counted by another. Raises MissingExtra without the library, and what its storage raises.
+    been counted by another. Storages see digests of the keys: addresses, users and what functions return stay here, and
+    no text breaks what a storage takes for a key. Raises MissingExtra without the library, and what its storage raises.
     """
 
     needs_loop = True
@@ -248,15 +259,19 @@ class LimitsStore:
 
     async def hit(self, buckets: Sequence[Bucket], cost: int) -> Sequence[Standing]:
         items = [
-            (self._limiters[bucket.rate.strategy], self._item(bucket.rate.amount, bucket.rate.window, "nacre"), bucket)
-            for bucket in buckets
+            (self._limiters[rate.strategy], self._item(rate.amount, rate.window, "nacre"), (rate.name, _digest(key)))
+            for rate, key in buckets
         ]
-        fits = [await limiter.test(item, bucket.rate.name, bucket.key, cost=cost) for limiter, item, bucket in items]
+        fits = [await limiter.test(item, *names, cost=cost) for limiter, item, names in items]
         if all(fits):
-            fits = [await limiter.hit(item, bucket.rate.name, bucket.key, cost=cost) for limiter, item, bucket in items]
+            fits = [await limiter.hit(item, *names, cost=cost) for limiter, item, names in items]
         standings: list[Standing] = []
-        for (limiter, item, bucket), fit in zip(items, fits, strict=True):
-            stats = await limiter.get_window_stats(item, bucket.rate.name, bucket.key)
+        for (limiter, item, names), fit in zip(items, fits, strict=True):
+            stats = await limiter.get_window_stats(item, *names)
             reset = max(stats.reset_time - time.time(), 0.0)
             standings.append(Standing(max(stats.remaining, 0), reset, 0.0 if fit else max(reset, 0.001)))
         return standings
+
+
+def _digest(key: str) -> str:
+    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
-import secrets
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import ClassVar
-from uuid import UUID
 
 from nacre.chain.hooks import Hooks
 from nacre.errors import ConfigurationError, Location, Problem
@@ -17,6 +16,7 @@ from nacre.headers import check_name
 from nacre.request import Request
 from nacre.response import Response
 from nacre.state import Key
+from nacre.traffic.functions import not_plain
 
 REQUEST_ID: Key[str] = Key("request id")
 """Where `RequestId` leaves the identifier: `request.state[REQUEST_ID]`."""
@@ -26,10 +26,21 @@ _VALID = re.compile(r"[A-Za-z0-9._:=+/@-]{1,128}")
 _current: ContextVar[str | None] = ContextVar("nacre_request_id", default=None)
 
 
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+"""A hexadecimal digit of random bits as the one that tells the variant, 2, in its upper two bits (RFC 9562 §4.1)."""
+
+
 def new_request_id() -> str:
-    """A new identifier: a UUID of version 7 (RFC 9562 §5.7), so that identifiers sort by time. It is no secret."""
-    milliseconds = time.time_ns() // 1_000_000 & (1 << 48) - 1
-    return str(UUID(int=milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)))
+    """A new identifier: a UUID of version 7 (RFC 9562 §5.7), so that identifiers sort by time. It is no secret.
+
+    PERF: a third of the time of a `UUID` made of a number (bench/parts.py).
+    """
+    clock = f"{time.time_ns() // 1_000_000 & _MILLISECONDS:012x}"
+    random = os.urandom(10).hex()
+    return f"{clock[:8]}-{clock[8:]}-7{random[:3]}-{_VARIANT[random[3]]}{random[4:7]}-{random[7:19]}"
+
+
+_MILLISECONDS = (1 << 48) - 1
 
 
 def current_request_id() -> str | None:
@@ -45,7 +56,8 @@ class RequestId(Hooks):
 
     An identifier that the client sends is taken only where `trust` is True, or is a function that returns True for the
     request, and only if it has 1 to 128 of the characters `A-Z a-z 0-9 . _ : = + / @ -`; a field that comes twice is
-    not. Else `make()` makes one, a UUID of version 7 by default. Raises ConfigurationError for a malformed header name.
+    not. Else `make()` makes one, a UUID of version 7 by default. Both functions are plain ones. Raises
+    ConfigurationError for those that aren't, and for a malformed header name.
     """
 
     provides: ClassVar = (REQUEST_ID,)
@@ -57,33 +69,34 @@ class RequestId(Hooks):
         trust: bool | Callable[[Request], bool] = False,
         make: Callable[[], str] = new_request_id,
     ) -> None:
-        super().__init__(before=self._before, finalize=self._finalize, inline=True)
+        super().__init__(before=self._give, finalize=self._finalize, inline=True)
+        where = Location.of_caller()
+        problems = not_plain("RequestId", where, trust=None if isinstance(trust, bool) else trust, make=make)
         try:
             self.header = check_name(header)
         except ValueError as error:
-            raise ConfigurationError(Problem(f"the header of RequestId: {error}", Location.of_caller())) from None
+            problems.append(Problem(f"the header of RequestId: {error}", where))
+        if problems:
+            raise ConfigurationError(problems)
         self._trust = trust
         self._make = make
 
     def __repr__(self) -> str:
         return f"RequestId({self.header})"
 
-    def _before(self, request: Request) -> None:
-        self._give(request)
+    def _give(self, request: Request) -> None:
+        state = request.state
+        known = state.get(REQUEST_ID)
+        if known is None:
+            known = state[REQUEST_ID] = self._trusted(request) or self._make()
+        _current.set(known)
 
     def _finalize(self, request: Request, response: Response) -> None:
-        # A layer outside may have answered, or have given the request a new context.
-        response.headers.set(self.header, self._give(request))
-
-    def _give(self, request: Request) -> str:
-        known = request.state.get(REQUEST_ID)
-        if known is None:
-            known = request.state[REQUEST_ID] = self._trusted(request) or self._make()
-        _current.set(known)
-        return known
+        self._give(request)  # a layer outside may have answered, or have given the request a new context
+        response.headers.set(self.header, request.state[REQUEST_ID])
 
     def _trusted(self, request: Request) -> str | None:
-        if self._trust is False or not (self._trust is True or self._trust(request)):
+        if self._trust is False or (self._trust is not True and self._trust(request) is not True):
             return None
         given = request.headers.getlist(self.header)
         return given[0] if len(given) == 1 and _VALID.fullmatch(given[0]) else None

@@ -85,7 +85,7 @@ def timeout(seconds: float | None) -> Callable[[F], F]:
 
 
 def _checked(seconds: float, name: str) -> float:
-    if not (seconds > 0 and math.isfinite(seconds)):
-        what = f"{name} takes a number of seconds above 0, not {seconds}"
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+        what = f"{name} takes a number of seconds above 0, not {seconds!r}"
         raise ConfigurationError(Problem(what, Location.of_caller(), "@timeout(None) lifts the limit for one handler"))
     return float(seconds)
