@@ -1,6 +1,8 @@
 """The layer for authentication: who is known, who is let in, and what those who aren't are told."""
 
+import functools
 import logging
+from dataclasses import dataclass
 from typing import Annotated
 
 import pytest
@@ -190,6 +192,45 @@ async def test_a_coroutine_is_no_user(client_for, caplog):
 
     async with client_for(application(BearerAuth(lambda token: verify(token)))) as client:
         assert (await client.get("/open", headers=bearer("x"))).status == 500
+
+
+async def test_an_identity_of_nobody_is_nobody(client_for):
+    async with client_for(application(BearerAuth(lambda token: Identity(USERS.get(token))))) as client:
+        assert (await client.get("/known", headers=bearer("t-ada"))).text == "ada"
+        assert (await client.get("/known", headers=bearer("x"))).status == 401
+
+
+@pytest.mark.parametrize("answer", ["True", "False", "coroutine"])
+async def test_an_identity_of_no_user_lets_nobody_in(client_for, answer, caplog):
+    caplog.set_level(logging.CRITICAL, "nacre.error")
+
+    async def verify(token):
+        return None
+
+    def found(token):
+        return Identity({"True": True, "False": False}[answer] if answer != "coroutine" else verify(token))
+
+    async with client_for(application(BearerAuth(found))) as client:
+        assert (await client.get("/open", headers=bearer("x"))).status == 500
+
+
+@pytest.mark.parametrize(
+    ("description", "told"),
+    [
+        pytest.param("na\u00efve \u20ac", "na?ve ?", id="not ASCII"),
+        pytest.param("a\r\nset-cookie: a=b", "a??set-cookie: a=b", id="a line break"),
+        pytest.param("x" * 9000, "x" * 256, id="long"),
+        pytest.param(ValueError("old"), "old", id="no text"),
+    ],
+)
+async def test_whatever_verify_says_the_answer_is_a_401(client_for, description, told):
+    def verify(token):
+        raise InvalidCredentials(description)
+
+    async with client_for(application(BearerAuth(verify))) as client:
+        answer = await client.get("/open", headers=bearer("x"))
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"].endswith(f'error_description="{told}"')
 
 
 async def test_a_false_user_is_a_user(client_for):
@@ -412,6 +453,105 @@ async def test_a_method_that_asks_for_something_isnt_public_by_its_class(client_
         assert (await client.get("/sell")).status == 401
 
 
+def passed_on(function):
+    @functools.wraps(function)
+    def wrapper(*arguments, **options):
+        return function(*arguments, **options)
+
+    return wrapper
+
+
+@requires(roles=["admin"])
+class Guarded:
+    def __call__(self):
+        return "in"
+
+    def method(self):
+        return "in"
+
+    @staticmethod
+    def static():
+        return "in"
+
+    @classmethod
+    def of_class(cls):
+        return "in"
+
+
+class Caller:
+    @requires(roles=["admin"])
+    def __call__(self):
+        return "in"
+
+
+@dataclass(frozen=True)
+class Frozen:
+    def __call__(self):
+        return "in"
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        pytest.param(lambda: Guarded(), id="an object of a marked class"),
+        pytest.param(lambda: Caller(), id="an object whose __call__ is marked"),
+        pytest.param(lambda: functools.partial(Guarded()), id="a partial of an object"),
+        pytest.param(lambda: Guarded().method, id="a method"),
+        pytest.param(lambda: functools.partial(Guarded().method), id="a partial of a method"),
+        pytest.param(lambda: passed_on(Guarded().method), id="a wrapped method"),
+        pytest.param(lambda: passed_on(functools.partial(passed_on(Guarded().method))), id="all of that"),
+        pytest.param(lambda: Guarded.static, id="a static method"),
+        pytest.param(lambda: Guarded().static, id="a static method by its object"),
+        pytest.param(lambda: Guarded.of_class, id="a class method"),
+        pytest.param(lambda: requires(roles=["admin"])(Frozen()), id="an object that can't be changed"),
+        pytest.param(lambda: requires(roles=["admin"])(functools.partial(lambda x: x, "in")), id="a partial"),
+    ],
+)
+async def test_what_a_handler_is_marked_with_holds_whatever_kind_of_handler_it_is(client_for, handler):
+    app = Nacre(middlewares=[Authentication(BearerAuth(USERS))])
+    app.get("/")(handler())
+    async with client_for(app) as client:
+        given = [{}, bearer("t-ada"), bearer("t-ben")]
+        assert [(await client.get("/", headers=one)).status for one in given] == [401, 403, 200]
+
+
+async def test_a_partial_that_is_public_opens_no_other_route_of_its_function(client_for):
+    def page(name):
+        return name
+
+    app = Nacre(middlewares=[Authentication(BearerAuth(USERS), default="required")])
+    app.get("/front")(public(functools.partial(page, "front")))
+    app.get("/accounts")(functools.partial(page, "accounts"))
+    async with client_for(app) as client:
+        assert (await client.get("/front")).text == "front"
+        assert (await client.get("/accounts")).status == 401
+
+
+class Slotted:
+    __slots__ = ()
+
+    def __call__(self):
+        return "in"
+
+
+@pytest.mark.parametrize("handler", [Slotted(), len], ids=["no attributes", "a builtin"])
+def test_a_mark_that_nothing_can_hold_is_an_error(handler):
+    with pytest.raises(ConfigurationError, match="can hold none"):
+        authenticated(handler)
+
+
+def test_a_class_that_is_marked_too_late_is_an_error():
+    class Pearls:
+        def listed(self):
+            return "list"
+
+    app = Nacre(middlewares=[Authentication(BearerAuth(USERS))])
+    app.get("/")(Pearls().listed)
+    app.compile()
+    with pytest.raises(ConfigurationError, match="served already"):
+        authenticated(Pearls)
+
+
 async def test_a_group_asks_for_all_its_routes(client_for):
     admin = Group("/admin", middlewares=[Authorization(roles=["admin"])])
     admin.get("/")(lambda: "in")
@@ -540,6 +680,12 @@ async def later(user):
     return ["admin"]
 
 
+class Kinds(BearerAuth):
+    def __init__(self, kind):
+        self.kind = kind
+        super().__init__(USERS)
+
+
 LAYER = Authentication(BearerAuth(USERS), policies={"owner": lambda user: True})
 
 
@@ -557,6 +703,10 @@ LAYER = Authentication(BearerAuth(USERS), policies={"owner": lambda user: True})
         pytest.param(lambda: requires(scopes=()), "lists no scopes", id="no scopes"),
         pytest.param(lambda: requires(roles="admin"), "are a list, not a str", id="a text for a list"),
         pytest.param(lambda: requires(roles=["a b"]), "no word", id="two words in one"),
+        pytest.param(lambda: requires(roles=["a\u00a0b"]), "no word", id="two words with another space"),
+        pytest.param(lambda: requires(scopes=["pearls:\u20ac"]), "no word", id="a scope that no challenge can name"),
+        pytest.param(lambda: requires(scopes=['a"b']), "no word", id="a scope with a quotation mark"),
+        pytest.param(lambda: requires(scopes=[""]), "no word", id="an empty scope"),
         pytest.param(lambda: requires(), "use @authenticated", id="nothing"),
         pytest.param(lambda: requires(policy=""), "not the name of one", id="a policy without name"),
         pytest.param(
@@ -580,6 +730,12 @@ LAYER = Authentication(BearerAuth(USERS), policies={"owner": lambda user: True})
         pytest.param(lambda: BearerAuth("secret"), "not by a str", id="no function"),
         pytest.param(lambda: BearerAuth({"": 1}), "aren't empty", id="an empty token"),
         pytest.param(lambda: BearerAuth({"t": None}), "None is nobody", id="nobody"),
+        pytest.param(lambda: BearerAuth({"t": True}), "nor is True", id="no user"),
+        pytest.param(lambda: BearerAuth(USERS, name=""), "name '' of Bearer", id="an empty name"),
+        pytest.param(lambda: BearerAuth(USERS, name="a b"), "name 'a b' of", id="a name that OpenAPI doesn't know"),
+        pytest.param(lambda: BearerAuth(USERS, name=None), "name None of", id="no name"),
+        pytest.param(lambda: Kinds(""), "the kind ''", id="no kind"),
+        pytest.param(lambda: Kinds("a b"), "the kind 'a b'", id="a kind that is no token"),
         pytest.param(lambda: Authorization(roles=[]), "lists no roles", id="a layer with an empty list"),
     ],
 )
@@ -632,6 +788,41 @@ def test_the_document_says_which_operations_need_which_scheme():
 def test_a_function_of_c_is_called_with_the_credentials():
     assert BearerAuth(max)
     assert BearerAuth(USERS.get)
+
+
+def test_a_scheme_that_reads_nothing_cant_be_made():
+    class Silent(Scheme):
+        kind = "Silent"
+
+    with pytest.raises(TypeError, match="credentials, security"):
+        Silent(USERS.get, 1, name="silent")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        pytest.param(lambda: Authentication(BearerAuth(USERS)), [], id="tokens"),
+        pytest.param(lambda: Authentication(BasicAuth({"a": "b"})), ["without end"], id="passwords"),
+        pytest.param(
+            lambda: Authentication(BasicAuth({"a": "b"}), failures=FailureLimit()), ["each process"], id="a limit"
+        ),
+        pytest.param(
+            lambda: Authentication(BasicAuth({"a": "b"}), failures=FailureLimit(store=Shared())), [], id="shared"
+        ),
+        pytest.param(lambda: Authentication(APIKey(USERS)), [], id="keys"),
+        pytest.param(lambda: Authentication(APIKey(USERS, query="key")), ["?key=\u2026"], id="keys in addresses"),
+    ],
+)
+def test_what_is_unsafe_where_it_is_deployed(make, said):
+    app = Nacre(middlewares=[make()])
+    app.get("/")(lambda: "in")
+    found = [risk for risk in assess(app, app.compile()) if risk.where and risk.where.file == __file__]
+    assert len(found) == len(said)
+    assert all(words in risk.what for risk, words in zip(found, said, strict=True))
+
+
+class Shared:
+    in_memory = False
 
 
 def test_nothing_secret_is_shown():

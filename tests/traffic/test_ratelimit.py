@@ -209,6 +209,39 @@ async def test_a_cost_above_the_limit_is_refused_and_counted_never(client_for):
             assert await statuses(client, 3, headers={"x-cost": "1"}) == [200, 200, 429]
 
 
+async def test_a_cost_below_0_gives_nothing_back(client_for):
+    layer = limit("1/minute", cost=lambda request: int(request.headers.get("x-cost", "1")))
+    async with client_for(application(layer)) as client:
+        assert await statuses(client, 2) == [200, 429]
+        assert await statuses(client, 3, headers={"x-cost": "-5"}) == [200, 200, 200]
+        assert await statuses(client, 1) == [429]
+
+
+class Customer(SimpleNamespace):
+    pass
+
+
+async def test_users_of_two_classes_or_issuers_are_two_users(client_for):
+    users = iter([SimpleNamespace(id=1), Customer(id=1), {"sub": "1", "iss": "a"}, {"sub": "1", "iss": "b"}, "1", 1])
+
+    class Next(Hooks):
+        provides = ("user",)
+
+        def __init__(self):
+            super().__init__(before=self.give, inline=True)
+
+        def give(self, request):
+            request.user = next(users)
+
+    async with client_for(application(Next(), limit("1/minute", key="user"))) as client:
+        assert await statuses(client, 6) == [200] * 6
+
+
+async def test_only_true_exempts(client_for):
+    async with client_for(application(limit("1/minute", exempt=lambda request: "yes"))) as client:
+        assert await statuses(client, 2) == [200, 429]
+
+
 # Marks.
 
 
@@ -309,6 +342,24 @@ async def test_a_layer_that_stands_twice_in_a_chain_counts_once(client_for):
     app.include(group)
     async with client_for(app) as client:
         assert await statuses(client, 3, "/g/") == [200, 200, 429]
+
+
+
+async def test_a_layer_that_stands_twice_counts_what_a_handler_says(client_for):
+    layer = limit("100/minute")
+    app, mounted = Nacre(middlewares=[layer]), Nacre(middlewares=[layer])
+    group = Group("/group", middlewares=[limit("50/minute", name="between"), layer])
+    for owner in (group, mounted):
+        owner.get("/login")(ratelimit.limit("1/minute")(lambda request: ""))
+    app.include(group)
+    app.mount("/mounted", mounted)
+    async with client_for(app) as client:
+        for path in ("/group/login", "/mounted/login"):
+            answers = [await client.get(path) for _ in range(3)]
+            assert [one.status for one in answers] == [200, 429, 429]
+            policies = ",".join(answers[0].headers.getlist("ratelimit-policy"))
+            assert policies.count("q=1;") == 1
+            assert policies.count("q=100;") == (path == "/mounted/login")
 
 
 async def test_a_layer_outside_that_tries_again_is_counted_once(client_for):
@@ -438,6 +489,16 @@ def test_no_strategy_lets_more_through_than_it_says(steps, strategy):
         assert sum(at <= one < at + 10 - 0.01 for one in allowed) <= most
 
 
+def test_a_rounded_time_lets_nothing_more_through():
+    counts = MemoryCounts(clock=(clock := Clock(2.2e-313)))
+    bucket = Bucket(Rate(5, 10, "five", "moving"), "key")
+    for _ in range(3):
+        counts.hit_now([bucket], 1)
+    clock.now = 10.0
+    [standing] = counts.hit_now([bucket], 3)
+    assert (standing.remaining, standing.wait) == (2, 0.0)
+
+
 # Other stores.
 
 
@@ -488,11 +549,37 @@ async def test_the_library_limits_keeps_counts_too(strategy):
         await asyncio.sleep(0.01)  # the library's own task that drops what is over
 
 
+async def test_a_store_may_derive_from_the_one_in_memory(client_for):
+    class Generous(MemoryCounts):
+        async def hit(self, buckets, cost):
+            return [Standing(9, 60.0) for _ in buckets]
+
+    async with client_for(application(RateLimit("1/minute", store=Generous()))) as client:
+        assert await statuses(client, 3) == [200] * 3
+
+
+async def test_the_library_sees_digests_of_keys(monkeypatch):
+    seen = []
+
+    async def hit(self, item, *names, cost=1):
+        seen.extend(names)
+        return True
+
+    monkeypatch.setattr("limits.aio.strategies.FixedWindowRateLimiter.hit", hit)
+    await LIMITS.hit([Bucket(Rate(2, 3600, "two", "fixed"), "8:ada\r\nset ")], 1)
+    [name, key] = seen
+    assert (name, len(key), key.isalnum()) == ("two", 32, True)
+
+
 def test_what_a_store_was_given_is_not_shown():
     assert repr(LimitsStore("memory://user:secret@host")) == "LimitsStore(memory)"
 
 
 # Configuration.
+
+
+async def asynchronous(request):
+    return True
 
 
 @pytest.mark.parametrize(
@@ -510,6 +597,11 @@ def test_what_a_store_was_given_is_not_shown():
         (lambda: RateLimit("5/minute", strategy="leaky"), "has the strategy 'leaky'"),
         (lambda: RateLimit("99999/minute", strategy="moving"), "would remember each request"),
         (lambda: RateLimit("5/minute", cost=0), "has the cost 0"),
+        (lambda: RateLimit("5/minute", "5/minute"), "has a rate twice"),
+        (lambda: RateLimit("5/minute", exempt=asynchronous), "the exempt of RateLimit, `asynchronous`, is async"),
+        (lambda: RateLimit("5/minute", exempt=True), "RateLimit has exempt=True"),
+        (lambda: RateLimit("5/minute", cost=asynchronous), "the cost of RateLimit"),
+        (lambda: RateLimit("5/minute", key=asynchronous), "has the key <function asynchronous"),
         (lambda: RateLimit("5/minute", name='a"b'), "has the name"),
         (lambda: ratelimit.limit("nonsense"), r"ratelimit.limit\(\) has the rate 'nonsense'"),
         (lambda: MemoryCounts(max_keys=0), "max_keys"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from nacre.auth.calling import UserFunction
@@ -19,6 +19,7 @@ from nacre.errors import ConfigurationError, Forbidden, HTTPError, Location, Pro
 from nacre.logline import printable
 from nacre.request import Request
 from nacre.response import Response
+from nacre.risks import Risk
 from nacre.state import Key
 
 _log = logging.getLogger("nacre.auth")
@@ -71,6 +72,7 @@ class Authentication(Hooks):
         if problems:
             raise ConfigurationError(problems)
         self.schemes = schemes
+        self._where = Location.of_caller()
         self.requires = tuple(dict.fromkeys(need for scheme in schemes for need in scheme.requires))
         self.default = default
         self.policies = {name: Policy(name, function) for name, function in policies.items()}
@@ -94,6 +96,18 @@ class Authentication(Hooks):
         if problems:
             raise ConfigurationError(problems)
         return _OnRoute(self, requirements)
+
+    def find_risks(self) -> Iterator[Risk]:
+        """Passwords that may be tried out, and what the schemes say of themselves."""
+        for scheme in self.schemes:
+            yield from scheme.find_risks()
+            if self.failures is None and type(scheme).account is not Scheme.account:
+                what = f"passwords can be tried out without end ({scheme!r})"
+                yield Risk(what, "write Authentication(…, failures=FailureLimit())", "medium", self._where)
+        if self.failures is not None and self.failures.is_in_memory:
+            what = "each process counts failed logins by itself, so as many more are let through"
+            fix = "run one process, or give FailureLimit a store that they share"
+            yield Risk(what, fix, "low", self._where)
 
     def words(self, identity: Identity, name: Literal["roles", "scopes"]) -> frozenset[str]:
         """The roles or scopes that count for an identity: what the credentials say, then the function, the user."""

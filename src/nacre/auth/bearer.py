@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nacre.auth.schemes import Credentials, Known, Scheme
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.headers import TOKEN
 from nacre.request import Request
+from nacre.risks import Risk
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 §2.1
 _MAX = 8192
@@ -86,6 +87,7 @@ class APIKey(Scheme):
             verify, inline = Known(verify, "the keys of APIKey"), True
         super().__init__(verify, 1, name=name, realm=realm, inline=inline)
         self._header, self._query, self._cookie = header, query, cookie
+        self._where = Location.of_caller()
         self.is_ambient = cookie is not None
         self.varies_on = tuple(field for field in (header, cookie and "Cookie") if field)
 
@@ -95,6 +97,12 @@ class APIKey(Scheme):
         places = (("header", self._header), ("query", self._query), ("cookie", self._cookie))
         place, key = next((place, key) for place, key in places if key is not None)
         return {"type": "apiKey", "in": place, "name": key}
+
+    def find_risks(self) -> Iterable[Risk]:
+        """Keys in addresses, which are written down in many places."""
+        if self._query is not None:
+            what = f"keys stand in addresses (?{self._query}=…), and so in logs, histories and `Referer` fields"
+            yield Risk(what, "take keys by a header field, and short-lived ones for WebSockets", "low", self._where)
 
     def credentials(self, request: Request) -> Credentials | None:
         """The key."""

@@ -14,7 +14,7 @@ import string
 import time
 from base64 import urlsafe_b64encode
 from binascii import a2b_base64
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nacre.auth.bearer import BearerAuth
@@ -26,6 +26,7 @@ from nacre.auth.schemes import Credentials, InvalidCredentials
 from nacre.auth.strict_json import strict_object
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.request import Request
+from nacre.risks import Risk
 
 _MAX = 8192  # letters of a token
 _PARTS = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")  # RFC 7515 §7.1
@@ -90,6 +91,7 @@ class JWTAuth(BearerAuth):
         self._rules = ClaimRules(_listed(issuer), _listed(audience), tuple(required), leeway, max_age)
         self._types = frozenset(one.lower() for one in types)
         self._has_to_user = to_user is not None
+        self._where = where
         self._clock = clock
         self._headers: dict[str, tuple[str, str | None]] = {}
 
@@ -105,6 +107,12 @@ class JWTAuth(BearerAuth):
     def needs_loop(self) -> bool:
         """Whether a token must be verified on an event loop."""
         return super().needs_loop or (self._jwks is not None and self._jwks.needs_loop)
+
+    def find_risks(self) -> Iterable[Risk]:
+        """Tokens that are good for ever."""
+        if "exp" not in self._rules.required and self._rules.max_age is None:
+            what = "JWTAuth takes tokens without `exp`, and one that is stolen is good for ever"
+            yield Risk(what, 'leave `exp` in `required`, or set `max_age` in seconds', "medium", self._where)
 
     async def verify(self, request: Request, credentials: Credentials) -> Identity | None:
         """Who the token is of; None for one that isn't valid. Raises InvalidCredentials to say why."""

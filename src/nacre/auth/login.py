@@ -24,6 +24,7 @@ from nacre.errors import ConfigurationError, Location, Problem, Unauthorized
 from nacre.request import Request
 from nacre.response import RedirectResponse, Response
 from nacre.sessions.cookie import keep_private
+from nacre.sessions.layer import Sessions
 from nacre.state import Key
 from nacre.urls import encode_path, parse_origin
 
@@ -94,6 +95,8 @@ class Login(Hooks, Generic[U]):
         if problems:
             raise ConfigurationError(problems)
         allowed_origins(allowed_hosts)
+        self._where = Location.of_caller()
+        self._given_load_user = load_user
         self._load_user = UserFunction(load_user)
         self._login_url = login_url
         self._all = required
@@ -115,7 +118,11 @@ class Login(Hooks, Generic[U]):
     # The layer.
 
     def for_route(self, place: Place) -> Hooks:
-        """The layer for one chain, which lets only some pass if the route is marked so."""
+        """The layer for one chain, which lets only some pass if the route is marked so.
+
+        Raises ConfigurationError for a route that leads to itself, and for another `Login` with the same sessions.
+        """
+        self._check_alone(place)
         rule = rule_for(place, required=self._all)
         if rule is None:
             return self
@@ -124,6 +131,14 @@ class Login(Hooks, Generic[U]):
             what = f"the route {route.path} is the login page and needs a login itself"
             raise ConfigurationError(Problem(what, route.where, "mark it with @login_optional"))
         return _Gate(self, rule)
+
+    def _check_alone(self, place: Place) -> None:
+        # SECURITY: a session holds an id and not whose: customer 1 would be employee 1.
+        nearest = next((layer for layer in reversed(place.outside) if isinstance(layer, Sessions)), None)
+        if nearest is not None and not nearest.claim(SESSION_USER, self._given_load_user):
+            what = "two Login layers keep their users in the same sessions, where an id of one counts for the other"
+            fix = 'give one of them sessions of its own: Sessions(…, cookie="staff")'
+            raise ConfigurationError(Problem(what, self._where, fix))
 
     async def _enter(self, request: Request) -> None:
         await self.identify(request)

@@ -232,16 +232,21 @@ class Passkeys:
         self._keep(request, "login", options.challenge, user_id)
         return self._in_json(options)
 
-    async def verify(self, request: Request) -> Passkey:
+    async def verify(self, request: Request, user_id: UserId | None = None) -> Passkey:
         """Verify what `navigator.credentials.get` gave; returns the passkey, so that its user is known.
 
-        Raises BadRequest.
+        With a user, as for a second factor, only what `login_options` has begun for that user counts. Raises
+        BadRequest.
         """
-        answer, challenge, user_id = await self._answer(request, "login")
+        answer, challenge, begun_for = await self._answer(request, "login")
+        # SECURITY: without this a challenge for anybody, answered with one's own passkey, would be a second factor of
+        # whoever's password is known.
+        if user_id not in (None, begun_for):
+            raise _refused("its challenge was for another user, or for anybody")
         passkey: Passkey | None = await self._get(request, _credential_id(answer))
-        if passkey is None or user_id not in (None, passkey.user_id):
+        if passkey is None or begun_for not in (None, passkey.user_id):
             raise _refused("its credential isn't known here, or is another user's")
-        count: int = await self._check_login(request, answer, challenge, passkey, user_id is not None)
+        count: int = await self._check_login(request, answer, challenge, passkey, begun_for is not None)
         if not await self._use(request, passkey.credential_id, passkey.sign_count, count):
             raise _refused("its credential was used by another request at the same time")
         return replace(passkey, sign_count=count)

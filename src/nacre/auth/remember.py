@@ -17,11 +17,9 @@ import json
 import logging
 import re
 import secrets
-import sqlite3
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Protocol
@@ -29,6 +27,7 @@ from typing import Protocol
 from nacre.auth.calling import UserFunction
 from nacre.auth.session_login import UserId
 from nacre.request import Request
+from nacre.sessions.database import Database
 
 GRACE = 10.0
 """Seconds for which a validator is good after its replacement: longer than the requests of one page load take."""
@@ -142,23 +141,24 @@ CREATE INDEX IF NOT EXISTS remembered_logins_expired ON remembered_logins (expir
 """
 _ADD = "INSERT INTO remembered_logins VALUES (?, ?, ?, ?, ?, ?, ?)"
 _GET = "SELECT * FROM remembered_logins WHERE series = ?"
+_ROTATE = "UPDATE remembered_logins SET validator = ?, previous = ?, rotated_at = ? WHERE series = ? AND validator = ?"
 
 
 class SQLiteRememberStore:
     """Remembered logins in a table of an SQLite database, which processes may share.
 
-    The file is opened, and the table made, when it is first needed. Logins that have expired are dropped when another
-    one is added.
+    The file may be that of the sessions, or the application's own; it is opened, and the table made, when it is first
+    needed, as `nacre.sessions.SQLiteStore` does. Logins that have expired are dropped when another one is added.
+
+    Raises ConfigurationError for a file in a directory that isn't there.
     """
 
     def __init__(self, path: str | PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
-        self._path = path
+        self._database = Database(path, _SCHEMA)
         self._clock = clock
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
 
     def __repr__(self) -> str:
-        return f"SQLiteRememberStore({str(self._path)!r})"
+        return f"SQLiteRememberStore({str(self._database.path)!r})"
 
     def add(self, login: RememberedLogin) -> None:
         """Keep a new login, and drop those that have expired."""
@@ -166,48 +166,29 @@ class SQLiteRememberStore:
             *(login.series, json.dumps(login.user_id), login.validator, login.expires_at),
             *(login.previous, login.rotated_at, login.stamp),
         )
-        self._write("DELETE FROM remembered_logins WHERE expires_at <= ?", self._clock())
-        self._write(_ADD, *row)
+        self._database.change("DELETE FROM remembered_logins WHERE expires_at <= ?", self._clock())
+        self._database.change(_ADD, *row)
 
     def get(self, series: str) -> RememberedLogin | None:
         """The login of a series; None if there is none."""
-        with self._lock, closing(self._connect().execute(_GET, (series,))) as cursor:
-            row = cursor.fetchone()
+        row = self._database.row(_GET, series)
         return None if row is None else RememberedLogin(row[0], json.loads(row[1]), *row[2:])
 
     def rotate(self, series: str, old: str, new: str, at: float) -> bool:
         """Replace the validator if it is still `old`."""
-        statement = (
-            "UPDATE remembered_logins SET validator = ?, previous = ?, rotated_at = ?"
-            " WHERE series = ? AND validator = ?"
-        )
-        return self._write(statement, new, old, at, series, old) == 1
+        return self._database.change(_ROTATE, new, old, at, series, old) == 1
 
     def revoke(self, series: str) -> None:
         """Drop the login of a series."""
-        self._write("DELETE FROM remembered_logins WHERE series = ?", series)
+        self._database.change("DELETE FROM remembered_logins WHERE series = ?", series)
 
     def revoke_user(self, user_id: UserId) -> None:
         """Drop all logins of a user."""
-        self._write("DELETE FROM remembered_logins WHERE user_id = ?", json.dumps(user_id))
+        self._database.change("DELETE FROM remembered_logins WHERE user_id = ?", json.dumps(user_id))
 
     def close(self) -> None:
         """Close the file. It is opened again if it is needed."""
-        with self._lock:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                connection.close()
-
-    def _write(self, statement: str, *values: object) -> int:
-        with self._lock, self._connect() as connection, closing(connection.execute(statement, values)) as cursor:
-            return cursor.rowcount
-
-    def _connect(self) -> sqlite3.Connection:
-        if self._connection is None:
-            # The lock lets one thread at a time use it.
-            self._connection = sqlite3.connect(self._path, timeout=5.0, check_same_thread=False)
-            self._connection.executescript(_SCHEMA)
-        return self._connection
+        self._database.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import inspect
 import re
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any, ClassVar
 
@@ -18,6 +18,7 @@ from nacre.errors import BadRequest, ConfigurationError, Location, Problem
 from nacre.headers import TOKEN
 from nacre.request import Request
 from nacre.response import Response
+from nacre.risks import Risk
 
 Credentials = tuple[Any, ...]
 """What a scheme reads of a request: the arguments of `verify`."""
@@ -81,6 +82,10 @@ class Scheme(ABC):
     @abstractmethod
     def credentials(self, request: Request) -> Credentials | None:
         """The credentials of this scheme in a request; None if it holds none. Raises BadRequest for malformed ones."""
+
+    def find_risks(self) -> Iterable[Risk]:
+        """What is unsafe about the options of this scheme where an application is deployed."""
+        return ()
 
     def account(self, credentials: Credentials) -> str | None:
         """The account that credentials claim to be for, which failures are counted by; None if they don't say."""

@@ -130,6 +130,11 @@ class FailureLimit:
         """Whether counting must be awaited on an event loop."""
         return not self._store.in_memory
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether each process has counts of its own."""
+        return isinstance(self._store, MemoryFailures)
+
     async def begin(self, request: Request, account: str | None = None) -> Attempt:
         """Count an attempt to log in, before anything of it is verified. Raises TooManyRequests with `Retry-After`.
 
@@ -217,5 +222,5 @@ def _address_of(request: Request) -> str | None:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((int(address), 64), strict=False))
+        return f"{int(address) >> 64:x}::/64"
     return str(address)

@@ -72,7 +72,10 @@ class CORS(Hooks):
         problems += self._contradictions(exposed, max_age)
         if problems:
             raise ConfigurationError(problems)
-        self._exposed = ", ".join(exposed)
+        self._granted_pairs = [("access-control-allow-credentials", "true")] if credentials else []
+        self._exposing_pairs = self._granted_pairs + (
+            [("access-control-expose-headers", ", ".join(exposed))] if exposed else []
+        )
         self._max_age = max_age
         self._private_network = private_network
         self._anyone = self.origins.everyone and not credentials
@@ -129,19 +132,19 @@ class CORS(Hooks):
         return None
 
     def _finalize(self, request: Request, response: Response) -> None:
-        headers = response.headers
+        pairs = response.raw_headers
+        present = {name for name, _ in pairs}
         if self.origins and not self._anyone:
-            headers.add_vary("Origin")
-        if _ALLOW_ORIGIN in headers:
+            if "vary" in present:
+                response.headers.add_vary("Origin")
+            else:
+                pairs.append(("vary", "Origin"))
+        if _ALLOW_ORIGIN in present:
             return  # the handler's own, which a second one would make invalid
         origin = self._granted(request)
-        if origin is None:
-            return
-        headers.add(_ALLOW_ORIGIN, origin)
-        if self.credentials:
-            headers.add("access-control-allow-credentials", "true")
-        if self._exposed and request.method != "OPTIONS":
-            headers.add("access-control-expose-headers", self._exposed)
+        if origin is not None:
+            response.headers.add(_ALLOW_ORIGIN, origin)
+            pairs += self._granted_pairs if request.method == "OPTIONS" else self._exposing_pairs
 
     def _granted(self, request: Request) -> str | None:
         """What `Access-Control-Allow-Origin` is to say."""

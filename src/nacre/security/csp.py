@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
@@ -30,6 +31,10 @@ _OTHERS = (
 _KEYWORDS = (
     *("self", "none", "unsafe-inline", "unsafe-eval", "unsafe-hashes", "strict-dynamic", "report-sample"),
     *("wasm-unsafe-eval", "inline-speculation-rules"),
+)
+_QUOTED = re.compile(
+    rf"'({'|'.join((*_KEYWORDS, 'nonce', 'script', 'allow-duplicates'))}|sha(256|384|512)-[A-Za-z0-9+/_-]+={{0,2}})'",
+    re.IGNORECASE,
 )
 
 
@@ -91,15 +96,21 @@ class CompiledPolicy:
     def _text(self, nonce: str | None) -> str:
         return "; ".join(" ".join([name, *_sources(given, nonce)]) for name, given in self.directives.items())
 
-    def _read(self, policy: Policy) -> dict[str, tuple[str, ...]]:
-        pairs: Iterable[tuple[Any, Any]]
+    def _read(self, policy: Any) -> dict[str, tuple[str, ...]]:
         if isinstance(policy, str):
             parts = [part.split() for part in policy.split(";") if part.strip(" \t")]
-            pairs = [(words[0], words[1:]) for words in parts if words]
+            pairs: list[tuple[Any, Any]] = [(words[0], words[1:]) for words in parts if words]
             if any(not char.isprintable() for char in policy):
                 self._problem("a policy has no control characters", "write it in one line")
+        elif isinstance(policy, Mapping):
+            pairs = list(policy.items())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
         else:
-            pairs = list(policy.items())
+            self._problem(
+                f"a policy is a dict, not of type {type(policy).__name__}", 'write {"default-src": ["\'self\'"]}'
+            )
+            return {}
+        if not pairs:
+            self._problem("a policy without directives protects nothing", "None leaves the field out")
         read: dict[str, tuple[str, ...]] = {}
         for name, sources in pairs:
             for problem in self._wrong(name, sources):
@@ -130,8 +141,16 @@ class CompiledPolicy:
             yield self._told(f"{source!a} in {name} is no source", "a source is text in ASCII")
         elif any(char in source for char in " ;,"):
             yield self._told(f"{source[:60]!a} in {name} is more than one source", "make it items of the list")
-        elif (keyword := source.strip("'")) in _KEYWORDS and source != f"'{keyword}'":
-            yield self._told(f"{source!a} in {name} is a host without its quotes", f"""write "'{keyword}'\"""")
+        elif (keyword := source.strip("'")) in (*_KEYWORDS, "nonce") and source != f"'{keyword}'":
+            fix = "write NONCE" if keyword == "nonce" else f"""write "'{keyword}'\""""
+            yield self._told(f"{source!a} in {name} is a host without its quotes", fix)
+        elif source.startswith("'nonce-"):
+            # SECURITY: who has seen one page could have scripts of their own run in every other.
+            yield self._told(f"{source[:60]!a} in {name} is the same in every page", "write NONCE")
+        elif "'" in source and _QUOTED.fullmatch(source) is None:
+            near = difflib.get_close_matches(source.lower(), [f"'{word}'" for word in _KEYWORDS], n=1)
+            fix = f'did you mean "{near[0]}"?' if near else "only keywords and hashes stand in quotes, two of them"
+            yield self._told(f"{source[:60]!a} in {name} is no source", fix)
         elif source == NONCE and name not in _FETCH:
             yield self._told(f"{name} takes no nonce", "put NONCE into script-src or style-src")
 

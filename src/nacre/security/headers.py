@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from nacre.chain.hooks import Hooks
@@ -13,6 +13,7 @@ from nacre.request import Request
 from nacre.response import Response
 from nacre.risks import Risk
 from nacre.security.csp import CSP_NONCE, CompiledPolicy, Nonce, Policy
+from nacre.security.names import texts_of
 from nacre.state import give_templates
 
 Frame = Literal["DENY", "SAMEORIGIN"]
@@ -85,8 +86,8 @@ class SecurityHeaders(Hooks):
         pairs = [(_FIELDS[option], value) for option, value in chosen.items() if value is not None]
         if nosniff:
             pairs.append(("x-content-type-options", "nosniff"))
-        if permissions is not None:
-            pairs.append(("permissions-policy", _permissions(permissions, where, problems)))
+        if permissions is not None and (allowed := _permissions(permissions, where, problems)):
+            pairs.append(("permissions-policy", allowed))
         policies: list[tuple[str, CompiledPolicy]] = []
         given = {"csp": _default_policy(frame) if csp is _DEFAULT else csp, "csp_report_only": csp_report_only}
         for option, policy in given.items():
@@ -153,9 +154,10 @@ _INSTEAD = ("'nonce", "'sha", "'strict-")
 _POLICY_FIELDS = {"csp": "content-security-policy", "csp_report_only": "content-security-policy-report-only"}
 
 
-def _default_policy(frame: str | None) -> Policy:
+def _default_policy(frame: Any) -> Policy:
     policy = {"base-uri": ["'self'"], "object-src": ["'none'"]}
-    return policy | ({"frame-ancestors": [_ANCESTORS[frame]]} if frame in _ANCESTORS else {})
+    ancestors = [source for name, source in _ANCESTORS.items() if name == frame]
+    return policy | ({"frame-ancestors": ancestors} if ancestors else {})
 
 
 def _check_choice(option: str, value: Any, where: Location) -> Iterator[Problem]:
@@ -168,23 +170,37 @@ def _check_choice(option: str, value: Any, where: Location) -> Iterator[Problem]
     yield Problem(f"SecurityHeaders: {str(value)[:60]!a} is no value of {option}", where, fix)
 
 
-def _permissions(given: Permissions, where: Location, problems: list[Problem]) -> str:
+def _permissions(given: Any, where: Location, problems: list[Problem]) -> str:
     """The value of `Permissions-Policy`; what is wrong goes to `problems`."""
+    if not isinstance(given, Mapping):
+        what = f"SecurityHeaders: permissions are a dict, not of type {type(given).__name__}"
+        problems.append(Problem(what, where, 'write {"camera": []}'))
+        return ""
+    items: list[tuple[Any, Any]] = list(given.items())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
     written: list[str] = []
-    for feature, allowed in given.items():
-        near = difflib.get_close_matches(feature, _FEATURES, n=1)
-        if feature not in _FEATURES and (near or not feature.replace("-", "").isalpha() or not feature.isascii()):
-            fix = f"did you mean {near[0]!r}?" if near else "a feature is called something like 'camera'"
-            problems.append(Problem(f"SecurityHeaders: permissions: {feature[:60]!a} is no feature", where, fix))
-        if isinstance(allowed, str):
-            what = f"SecurityHeaders: permissions: who may use {feature} is a list"
-            problems.append(Problem(what, where, f"write {{{feature!r}: [{allowed!a}]}}"))
-            continue
-        names = list(allowed)
-        for name in names:
-            if not name.isascii() or not name.isprintable() or any(char in name for char in ' "\\,;()'):
-                what = f"SecurityHeaders: permissions: {name[:60]!a} may use nothing"
-                problems.append(Problem(what, where, 'write "self", "*" or an origin'))
+    for feature, allowed in items:
+        problems += _check_feature(feature, where)
+        what = f"SecurityHeaders: permissions: those who may use {feature}"
+        names = texts_of(allowed, what, "self", where, problems)
+        problems += _check_users(names, where)
         listed = " ".join(name if name in ("self", "src") else f'"{name}"' for name in names)
-        written.append(f"{feature}=*" if names == ["*"] else f"{feature}=({listed})")
+        written.append(f"{feature}=*" if names == ("*",) else f"{feature}=({listed})")
     return ", ".join(written)
+
+
+def _check_feature(feature: Any, where: Location) -> Iterator[Problem]:
+    name = str(feature)
+    near = difflib.get_close_matches(name, _FEATURES, n=1)
+    if name not in _FEATURES and (near or not name.replace("-", "").isalpha() or not name.isascii()):
+        fix = f"did you mean {near[0]!r}?" if near else "a feature is called something like 'camera'"
+        yield Problem(f"SecurityHeaders: permissions: {name[:60]!a} is no feature", where, fix)
+
+
+def _check_users(names: Sequence[str], where: Location) -> Iterator[Problem]:
+    for name in names:
+        is_origin = (
+            "://" in name and name.isascii() and name.isprintable() and not any(char in name for char in ' "\\,;()')
+        )
+        if not is_origin and name not in ("self", "src") and names != ("*",):
+            what = f"SecurityHeaders: permissions: {name[:60]!a} may use nothing"
+            yield Problem(what, where, 'write "self", an origin, or "*" alone; an empty list is for nobody')

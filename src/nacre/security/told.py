@@ -14,9 +14,13 @@ _PREFIX = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/"
 
 
 class Told:
-    """What trusted proxies have told of one request, the outermost last."""
+    """What trusted proxies have told of a request, the outermost last.
 
-    def __init__(self) -> None:
+    One is kept for all requests that are told the same: once it is read, it changes no more.
+    """
+
+    def __init__(self, left_out: frozenset[str]) -> None:
+        self._left_out = left_out
         self._client: Address | None = None
         self._tells_client = False
         self._scheme: str | None = None
@@ -51,27 +55,27 @@ class Told:
             self._prefix = prefix if not {".", ".."} & set(segments) else None
 
     def apply(self, request: Request) -> None:
-        """Let all later readers see it, those of the ASGI scope too."""
+        """Let all later readers see it, those of the ASGI scope too, and the request without the fields left out."""
+        request.replace_headers(Headers([pair for pair in request.headers.pairs() if pair[0] not in self._left_out]))
         changed: dict[str, object] = {}
         if self._tells_client:
             request.client = self._client
             changed["client"] = self._client and (self._client[0], self._client[1] or 0)
         if self._scheme is not None:
             is_websocket = request.websocket is not None
-            request.scheme = _WEBSOCKET_SCHEMES[self._scheme] if is_websocket else self._scheme
-            changed["scheme"] = request.scheme
-        self._apply_host(request)
+            request.scheme = changed["scheme"] = _WEBSOCKET_SCHEMES[self._scheme] if is_websocket else self._scheme
+        if self._host is not None or self._port is not None:
+            self._apply_host(request)
         if self._prefix is not None:
             request.root_path = self._prefix + request.root_path
             changed["root_path"] = request.root_path
             changed["path"] = request.root_path + request.path
             changed["raw_path"] = encode_path(request.root_path + request.path).encode("ascii")
-        vars(request).pop("url", None)
-        change_scope(request, changed)
+        _change_scope(request, changed)
 
     def _apply_host(self, request: Request) -> None:
         named = self._host or request.headers.get("host")
-        if named is None or request.refusal is not None or (self._host is None and self._port is None):
+        if named is None or request.refusal is not None:
             return
         host, port = parse_host(named)
         if port is None and self._port not in (None, DEFAULT_PORTS.get(self._scheme or request.scheme)):
@@ -80,12 +84,7 @@ class Told:
         request.replace_headers(Headers([("host", named), *others]))
 
 
-def leave_out(names: set[str], request: Request) -> None:
-    """Let all later readers see the request without these header fields."""
-    request.replace_headers(Headers([pair for pair in request.headers.pairs() if pair[0] not in names]))
-
-
-def change_scope(request: Request, changed: dict[str, object]) -> None:
+def _change_scope(request: Request, changed: dict[str, object]) -> None:
     """Keep the ASGI scope in step; where there is none yet it is made of the request."""
     if request.carrier.protocol == "asgi" or "scope" in vars(request):
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.pairs()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 import time
@@ -13,10 +14,12 @@ from pathlib import Path
 
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.sessions.records import Record
+from nacre.sessions.sweeping import Sweep
 
 _SWEEP = 3600.0  # seconds
 _LOCK = "lock"
 _NEW = ".new-"
+_OWN = re.compile(r"session-[0-9a-f]{64}|\.new-[0-9a-f]{16}")
 
 
 class FileStore:
@@ -32,8 +35,7 @@ class FileStore:
 
     def __init__(self, path: str | Path, *, clock: Callable[[], float] = time.time) -> None:
         self._directory = Path(path).absolute()
-        self._clock = clock
-        self._next_sweep = 0.0
+        self._sweep = Sweep(_SWEEP, self._expire, clock)
         what = _prepare(self._directory)
         if what is not None:
             raise ConfigurationError(
@@ -56,9 +58,7 @@ class FileStore:
             if (None if present is None else present.version) != replaces:
                 return False
             self._put(key, record)
-        if self._clock() >= self._next_sweep:
-            self._next_sweep = self._clock() + _SWEEP
-            self._sweep()
+        self._sweep.run_if_due()
         return True
 
     def delete(self, key: str, version: int | None = None) -> bool:
@@ -86,11 +86,10 @@ class FileStore:
                 os.unlink(new)
             raise
 
-    def _sweep(self) -> None:
-        """Delete what has expired, and what a process that was killed has left half written."""
-        now = self._clock()
+    def _expire(self, now: float) -> None:
+        """Delete what has expired, and what a process that was killed has left half written; no file of others."""
         with os.scandir(self._directory) as entries:
-            names = [entry.name for entry in entries if entry.name != _LOCK]
+            names = [entry.name for entry in entries if _OWN.fullmatch(entry.name)]
         for name in names:
             with self._locked(), suppress(FileNotFoundError):
                 path = self._directory / name

@@ -96,6 +96,7 @@ class Sessions(Hooks):
             self._keeper = InCookie(signer, self._lifetime)
             self._kept = "in a sealed cookie" if encrypt else "in a signed cookie"
         self._risks = tuple(risks_of(secure, store, where))
+        self._owners: dict[str, object] = {}
         self._unopened = Unopened(self._open)
         self._closed = Unopened(partial(self._open_late, unread=False))
         self._unreadable = Unopened(partial(self._open_late, unread=True))
@@ -114,6 +115,10 @@ class Sessions(Hooks):
             what = f"a layer Sessions outside of this one has the cookie {name!r} too, so neither would keep anything"
             raise ConfigurationError(Problem(what, self._where, f'call one differently: cookie="{name}2"'))
         return self
+
+    def claim(self, name: str, owner: object) -> bool:
+        """Keep a name of all its sessions for one owner; False if another one has it."""
+        return bool(self._owners.setdefault(name, owner) == owner)
 
     def find_risks(self) -> Iterable[Risk]:
         """A cookie that goes through the network in the open, and sessions that other processes don't know."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 
 from nacre.sessions.records import Record
+from nacre.sessions.sweeping import Sweep
 
 _SWEEP = 60.0  # seconds; 100,000 records are looked through in 6 ms
 
@@ -21,11 +23,11 @@ class MemoryStore:
     inline = True
 
     def __init__(self, *, max_records: int = 100_000, clock: Callable[[], float] = time.time) -> None:
-        self._records: dict[str, Record] = {}  # what was written last comes last
+        # What was written last comes last. A dict would look for the first one among all that were deleted.
+        self._records: OrderedDict[str, Record] = OrderedDict()
         self._lock = threading.Lock()
         self._max_records = max_records
-        self._clock = clock
-        self._next_sweep = 0.0
+        self._sweep = Sweep(_SWEEP, self._expire, clock)
 
     def __repr__(self) -> str:
         return "MemoryStore()"
@@ -41,9 +43,11 @@ class MemoryStore:
             present = self._records.get(key)
             if (None if present is None else present.version) != replaces:
                 return False
-            self._records.pop(key, None)
             self._records[key] = record
-            self._make_room()
+            self._records.move_to_end(key)
+            self._sweep.run_if_due()
+            while len(self._records) > self._max_records:
+                self._records.popitem(last=False)
             return True
 
     def delete(self, key: str, version: int | None = None) -> bool:
@@ -54,10 +58,6 @@ class MemoryStore:
             del self._records[key]
             return True
 
-    def _make_room(self) -> None:
-        now = self._clock()
-        if now >= self._next_sweep:
-            self._next_sweep = now + _SWEEP
-            self._records = {key: record for key, record in self._records.items() if record.expires > now}
-        while len(self._records) > self._max_records:
-            del self._records[next(iter(self._records))]
+    def _expire(self, now: float) -> None:
+        for key in [key for key, record in self._records.items() if record.expires <= now]:
+            del self._records[key]

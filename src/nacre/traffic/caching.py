@@ -134,25 +134,28 @@ class CacheControl(Hooks):
         self._text_everywhere = everywhere.text if everywhere is not None and everywhere.restricts else None
 
     def _finalize(self, request: Request, response: Response) -> None:
-        headers = response.headers
-        own = headers.getlist("cache-control")
-        sets_cookie = "set-cookie" in headers
-        if own:
-            if sets_cookie and (kept := _without_sharing(own)) is not None:
-                headers.set("cache-control", kept)
-            return
-        if "expires" in headers:
-            if sets_cookie:
-                headers.set("cache-control", "private")
-            return
-        if not self._policy.restricts and (request.method not in _CACHED_METHODS or response.status >= 400):
-            if self._text_everywhere is not None:
-                headers.set("cache-control", self._text_everywhere)
-            elif sets_cookie:  # caches may store a 404 that says nothing (RFC 9111 §4.2.2)
-                headers.set("cache-control", "private")
-            return
-        private = sets_cookie or (not self._is_marked and _is_personal(request, response))
-        headers.set("cache-control", self._private_text if private else self._text)
+        own: list[str] = []
+        vary: list[str] = []
+        sets_cookie = expires = False
+        for name, value in response.raw_headers:  # PERF: one walk for all four
+            if name == "cache-control":
+                own.append(value)
+            elif name == "vary":
+                vary.append(value)
+            elif name == "set-cookie":
+                sets_cookie = True
+            elif name == "expires":
+                expires = True
+        if own or expires:
+            said = _without_sharing(own) if sets_cookie else None
+        elif self._policy.restricts or (request.method in _CACHED_METHODS and response.status < 400):
+            private = sets_cookie or (not self._is_marked and _is_personal(request, vary))
+            said = self._private_text if private else self._text
+        else:
+            # Caches may store a 404 that says nothing (RFC 9111 §4.2.2).
+            said = self._text_everywhere or ("private" if sets_cookie else None)
+        if said is not None:
+            response.headers.set("cache-control", said)
 
 
 def cache_control(**directives: Unpack[Directives]) -> Callable[[F], F]:
@@ -176,19 +179,25 @@ def parse_cache_control(values: Iterable[str]) -> dict[str, str | None]:
         name, equals, argument = part.partition("=")
         name = name.strip(" \t").lower()
         if name and not name.rstrip(TOKEN):
-            found.setdefault(name, argument.strip(" \t").strip('"') if equals else None)
+            found.setdefault(name, _unquoted(argument.strip(" \t")) if equals else None)
     return found
+
+
+def _unquoted(argument: str) -> str:
+    is_quoted = len(argument) > 1 and argument[0] == argument[-1] == '"'
+    return argument[1:-1] if is_quoted else argument.strip('"')
 
 
 def _private(policy: _Policy) -> _Policy:
     return replace(policy, public=False, s_maxage=None, proxy_revalidate=False, private=True)
 
 
-def _is_personal(request: Request, response: Response) -> bool:
+def _is_personal(request: Request, vary: list[str]) -> bool:
+    """Whether a response, which varies by these fields, may be for this client alone."""
     if "authorization" in request.headers:
         return True
-    varies = ",".join(response.headers.getlist("vary")).lower()
-    return any(name.strip() in ("cookie", "authorization", "*") for name in varies.split(","))
+    names = ",".join(vary).lower().split(",")
+    return any(name.strip() in ("cookie", "authorization", "*") for name in names)
 
 
 _OF_SHARED_CACHES = ("public", "s-maxage", "proxy-revalidate")
@@ -197,7 +206,8 @@ _OF_SHARED_CACHES = ("public", "s-maxage", "proxy-revalidate")
 def _without_sharing(values: list[str]) -> str | None:
     """The directives with `private` in place of what allows shared caches to store; None if they don't."""
     said = parse_cache_control(values)
-    if "no-store" in said or ("private" in said and said["private"] is None and not said.keys() & _OF_SHARED_CACHES):
+    is_private = "private" in said and said["private"] is None
+    if "no-store" in said or (is_private and not said.keys() & _OF_SHARED_CACHES):
         return None
     kept = [_directive(*one) for one in said.items() if one[0] not in (*_OF_SHARED_CACHES, "private")]
     return ", ".join(["private", *kept])
@@ -217,7 +227,8 @@ def _policy(name: str, given: Directives) -> _Policy:
     problems = [Problem(f"{name} {what}", where, fix) for what, fix in _contradictions(values)]
     for key, value in values.items():
         seconds = value.total_seconds() if isinstance(value, timedelta) else value
-        if key in _AGES and (isinstance(value, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < _AGE_MAX):
+        is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if key in _AGES and not (is_number and 0 <= seconds < _AGE_MAX):
             fix = "an age is a number of seconds from 0 on, and below 2^31"
             problems.append(Problem(f"{name} has {key}={value!r}", where, fix))
         elif key in _AGES:

@@ -17,7 +17,9 @@ from nacre.codecs import encode_json
 LINE_MAX = 1920
 """The most characters of a line; 2 KiB with what a formatter of the log puts in front."""
 
-_TEXT_MAX = 512
+TEXT_MAX = 512
+"""The most characters of a field."""
+
 _TEXT_MIN = 4  # at which all fields fit, even if each character is escaped as two surrogates
 _CUT = "..."
 _DEPTH = 3
@@ -26,7 +28,7 @@ _DEPTH = 3
 _SIMPLE = re.compile(r"[!#-<>-\[\]-~]+")
 
 
-def shortened(text: str, limit: int = _TEXT_MAX) -> str:
+def shortened(text: str, limit: int = TEXT_MAX) -> str:
     """Text without control characters, which are escaped, and cut to `limit` characters."""
     if len(text) > limit:
         text = text[: limit - len(_CUT)] + _CUT
@@ -38,9 +40,8 @@ def shortened(text: str, limit: int = _TEXT_MAX) -> str:
 
 def loggable(value: Any) -> Any:
     """A value of a field: short printable text, or a number of at most 64 bits."""
-    if value.__class__ is str:
-        # PERF: most are so, and need no call.
-        return value if len(value) <= _TEXT_MAX and value.isprintable() else shortened(value)
+    if isinstance(value, str):
+        return shortened(value)
     if isinstance(value, float) or (isinstance(value, int) and value.bit_length() < 64):
         return value
     # In decimal a number of more than 4,300 digits is an error.
@@ -84,7 +85,7 @@ def _word(value: Any) -> str:
 
 def _fitting(values: Mapping[str, Any], write: Callable[[Mapping[str, Any]], str]) -> str:
     """The line, with all texts cut to one length at which it fits."""
-    limit = _TEXT_MAX
+    limit = TEXT_MAX
     line = write(values)
     while len(line) > LINE_MAX and limit > _TEXT_MIN:
         limit //= 2
@@ -108,7 +109,7 @@ class Redaction:
         Names and values are compared as they are decoded. A semicolon separates too: what one program takes for data is
         a field to another.
         """
-        query = query[: 4 * _TEXT_MAX]
+        query = query[: 4 * TEXT_MAX]
         # PERF: most queries have neither an escape nor such a word.
         if "%" not in query and "+" not in query and self._word.search(query.lower()) is None:
             return query

@@ -190,7 +190,7 @@ class _Counter(Hooks):
     def __init__(
         self, groups: Sequence[_Counted], store: RateLimitStore, exempt: Callable[[Request], bool] | None
     ) -> None:
-        if isinstance(store, MemoryCounts):
+        if type(store) is MemoryCounts:
             before: Any = self._count_now
         else:
             before = Call(self._count, None if store.needs_loop else self._count)
