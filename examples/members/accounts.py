@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nacre.auth import Passwords
 
@@ -11,7 +11,7 @@ from nacre.auth import Passwords
 class Member:
     id: int
     name: str
-    password: str
+    password: str = field(repr=False)
     balance: int = 1000
 
 

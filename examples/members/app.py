@@ -19,6 +19,7 @@ from nacre.auth import (
     fresh_login_required,
     login_required,
 )
+from nacre.errors import Forbidden
 from nacre.security import CORS, CSRFToken, SecureDefaults
 from nacre.sessions import MemoryStore, Sessions
 from nacre.static import StaticFiles
@@ -111,7 +112,8 @@ def build(origin: str = "http://localhost:8000", *, readers: tuple[str, ...] = (
     async def log_in_by_passkey(request: Request) -> dict[str, str]:
         passkey = await keys.verify(request)
         member = accounts.get(int(passkey.user_id))
-        assert member is not None
+        if member is None:
+            raise Forbidden("this account is closed")
         await login.login(request, member)
         return {"status": "logged in"}
 

@@ -702,7 +702,7 @@ class Nacre(Group):
         return f"<Nacre {self.name or hex(id(self))}>"
 
 
-def _secure_layers(secure: bool | Layers, where: Location) -> tuple[Entry, ...]:
+def _secure_layers(secure: object, where: Location) -> tuple[Entry, ...]:
     if secure is False:
         return ()
     if secure is True:

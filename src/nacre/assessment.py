@@ -1,4 +1,4 @@
-"""What is unsafe about an application that is to be deployed: what its layers say of themselves, and what is missing."""
+"""What is unsafe about an application that is to be deployed: what its layers say themselves, and what is missing."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _is_forgeable(chain: Chain, raw: Iterable[Layer]) -> bool:
 
 
 def _is_sent_by_browsers(layer: Layer) -> bool:
-    """Whether browsers send by themselves what a layer knows a user by: cookies, and passwords of HTTP authentication."""
+    """Whether browsers send by themselves what a layer knows a user by: cookies, passwords of HTTP authentication."""
     schemes = [scheme for scheme in layer.security.values() if scheme is not None]
     return "session" in layer.provides or any(
         scheme.get("in") == "cookie" or scheme.get("scheme") in ("basic", "digest") for scheme in schemes

@@ -116,6 +116,10 @@ class Collector:
         count = 0
         while count < len(layers) and outside.intersection(layers[count].provides):
             count += 1
+        for late in (layer for layer in layers[count:] if outside.intersection(layer.provides)):
+            what = f"{late.label} must stand outside of the layers that `secure` adds"
+            fix = "put it first in the list of middlewares, or into `secure=SecureDefaults(…)`"
+            self.problems.append(Problem(what, late.where, fix))
         return [*layers[:count], *first, *layers[count:]]
 
     def _scope(self, group: Group, label: str, prefix: str, owner: Any, layers: Sequence[Layer] | None = None) -> Scope:

@@ -28,9 +28,10 @@ def mark(function: F, name: str, value: object) -> F:
     Raises ConfigurationError for a handler that an application has compiled already, since it wouldn't notice, and for
     one that can hold no mark.
     """
-    targets = list(_marked_with(function))
+    given: Any = function
+    targets = list(_marked_with(given))
     if not targets:
-        what = f"the mark `{name}` is put on an object of type {type(function).__name__}, which can hold none"
+        what = f"the mark `{name}` is put on an object of type {type(given).__name__}, which can hold none"
         raise ConfigurationError(Problem(what, Location.of_caller(), "mark a function that calls it, or its class"))
     for target in targets:
         marks = vars(target).get(_ATTRIBUTE, {})
@@ -39,10 +40,9 @@ def mark(function: F, name: str, value: object) -> F:
             raise ConfigurationError(Problem(what, Location.of_caller(), "put it below the decorator of the route"))
         # Each has a dict of its own: `functools.wraps` copies the reference to that of the inner function.
         _leave(target, _ATTRIBUTE, {**marks, name: value})
-    if isinstance(function, type):
-        for member in vars(function).values():
-            if isinstance(member, staticmethod) and isinstance(member.__func__, FunctionType):
-                _leave(member.__func__, _OWNER, function)  # it has no other way to its class
+    for member in vars(given).values() if isinstance(given, type) else ():
+        if isinstance(member, staticmethod) and isinstance(member.__func__, FunctionType):
+            _leave(member.__func__, _OWNER, given)  # it has no other way to its class
     return function
 
 
@@ -60,7 +60,7 @@ def _collect(targets: Iterator[Any]) -> dict[str, Any]:
     """The marks of all targets, of which the first ones count more; the targets are noted as read."""
     found: dict[str, Any] = {}
     for target in targets:
-        with contextlib.suppress(TypeError):  # a class of C, which is never marked
+        with contextlib.suppress(TypeError, AttributeError):  # a class that can't be marked either
             _leave(target, _READ, id(target))  # `functools.wraps` copies it to functions of other numbers
         found = {**vars(target).get(_ATTRIBUTE, {}), **found}
     return found

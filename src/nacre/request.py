@@ -124,7 +124,7 @@ class Request:
     _form: FormData | None = None
     _form_refusal: HTTPError | None = None
     _session: Session | Unopened | None = None
-    sessions: list[Session] | None = None
+    opened_sessions: list[Session] | None = None
     """The sessions that were opened for this request, for the layers that keep them."""
 
     _user: Any = None
@@ -524,8 +524,8 @@ class Request:
             self.after_callbacks = []
         if self._session is not None:
             self._session = self.session
-        if self.sessions is None:
-            self.sessions = []
+        if self.opened_sessions is None:
+            self.opened_sessions = []
         twin = type(self).__new__(type(self))
         vars(twin).update(vars(self))
         twin.body_reader, twin.state = shared

@@ -15,7 +15,7 @@ import hmac
 import secrets
 import time
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from nacre.errors import ConfigurationError, Location, MissingExtra, Problem
@@ -140,9 +140,9 @@ def check_secrets(secret: Secrets | None, what: str, where: Location | None) -> 
 
     `what` begins the sentence: "the secret of Sessions". The problems hold nothing of the secrets.
     """
-    several = not isinstance(secret, (str, bytes, type(None)))
-    given: list[Any] = list(secret) if several else [secret] if secret else []  # type: ignore[arg-type]
-    if not given:
+    several = isinstance(secret, Iterable) and not isinstance(secret, str | bytes)
+    given: list[Any] = list(secret) if several else [secret]  # type: ignore[arg-type]
+    if given in ([], [None], [""], [b""]):
         return [Problem(f"{what} is missing", where, _FIX)]
     problems: list[Problem] = []
     for number, one in enumerate(given, start=1):

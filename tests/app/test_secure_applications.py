@@ -66,7 +66,7 @@ def test_they_stand_inside_of_proxy_headers_at_its_head():
     assert layers_of(with_route(Nacre(middlewares=[proxies, RequestId()], secure=True))) == [
         *("ProxyHeaders", "SecurityHeaders", "HSTS", "CSRF", "RequestId")
     ]
-    with pytest.raises(ConfigurationError, match="must stand"):
+    with pytest.raises(ConfigurationError, match="must stand outside of the layers that `secure` adds"):
         layers_of(with_route(Nacre(middlewares=[RequestId(), proxies], secure=True)))
 
 

@@ -144,6 +144,18 @@ async def test_an_onion_object_may_become_hooks_and_the_other_way_round(client_f
         assert (await client.get("/hooks")).headers.getlist("style") == ["onion", "hooks"]
 
 
+@pytest.mark.parametrize(("made", "says"), [(None, "returned None"), (5, "returned an object of type int")])
+def test_a_layer_that_becomes_no_layer_is_refused(made, says):
+    class Forgetful(Hooks):
+        def for_route(self, place):
+            return made
+
+    app = Nacre(middlewares=[Forgetful()])
+    app.get("/")(lambda request: "")
+    with pytest.raises(ConfigurationError, match=f"layer `Forgetful` .* can't be settled: `for_route` {says}"):
+        app.compile()
+
+
 def test_what_a_layer_refuses_for_its_place_is_told_with_everything_else():
     class Picky(Hooks):
         def for_route(self, place):

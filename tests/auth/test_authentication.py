@@ -3,7 +3,7 @@
 import functools
 import logging
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 
@@ -25,7 +25,7 @@ from nacre.auth import (
     public,
     requires,
 )
-from nacre.errors import ConfigurationError, Unauthorized
+from nacre.errors import ConfigurationError, HTTPError, Unauthorized
 from nacre.openapi.document import Heading, draw_document
 from nacre.testing import HandshakeDenied, TestClient
 from nacre.websocket import WebSocket
@@ -271,6 +271,22 @@ async def test_a_page_for_the_error_keeps_what_the_challenge_says(client_for):
         answer = await client.get("/open", headers=bearer("t-x"))
     assert answer.text == "<h1>Who are you?</h1>"
     assert answer.headers.getlist("www-authenticate") == [f'{BEARER}, error="invalid_token"']
+
+
+async def test_the_handler_of_an_error_can_ask_for_the_user_whatever_the_error_is(client_for):
+    app = application(BearerAuth(USERS), APIKey(USERS, cookie="key", name="cookie"))
+    tokens_only = application()
+    for one in (app, tokens_only):
+
+        @one.error_handler(HTTPError)
+        def page(request, error, user: Annotated[Any, USER]):
+            return f"{user and user.name}", error.status
+
+    sent = [("/nothing", {}), ("/open", bearer(",")), ("/open", bearer("t-x")), ("/known", {})]
+    for one in (app, tokens_only):
+        async with client_for(one) as client:
+            answers = [await client.get(path, headers=headers) for path, headers in sent]
+        assert [(answer.status, answer.text) for answer in answers] == [(code, "None") for code in (404, 400, 401, 401)]
 
 
 def test_a_realm_is_quoted_and_holds_nothing_that_could_end_the_field():
@@ -634,6 +650,24 @@ async def test_a_scheme_of_ones_own(client_for):
     assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Badge realm="harbour"')
 
 
+async def test_a_scheme_may_be_a_dataclass(client_for):
+    @dataclass
+    class ByBadge(Scheme):
+        users: dict
+        kind = "Badge"
+        security = {"type": "apiKey", "in": "header", "name": "X-Badge"}  # noqa: RUF012
+
+        def __post_init__(self):
+            super().__init__(self.users.get, 1, name="badge")
+
+        def credentials(self, request):
+            return (request.headers["x-badge"],) if "x-badge" in request.headers else None
+
+    async with client_for(application(ByBadge({"7": User("ada")}))) as client:
+        assert (await client.get("/known", headers={"x-badge": "7"})).text == "ada"
+        assert (await client.get("/known", headers={"x-badge": "8"})).status == 401
+
+
 # Limits.
 
 
@@ -816,7 +850,8 @@ def test_a_scheme_that_reads_nothing_cant_be_made():
 def test_what_is_unsafe_where_it_is_deployed(make, said):
     app = Nacre(middlewares=[make()])
     app.get("/")(lambda: "in")
-    found = [risk for risk in assess(app, app.compile()) if risk.where and risk.where.file == __file__]
+    # The others, about what is missing, are the application's.
+    found = [risk for risk in app.find_risks() if risk.where is not None and risk.where.file == __file__]
     assert len(found) == len(said)
     assert all(words in risk.what for risk, words in zip(found, said, strict=True))
 

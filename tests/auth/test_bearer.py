@@ -91,6 +91,20 @@ async def test_a_wrong_key_is_refused_and_a_wrong_cookie_is_nothing(client_for):
         assert (await client.get("/", cookies={"key": "k-3"})).status == 401
 
 
+@pytest.mark.parametrize("default", ["optional", "required"])
+async def test_a_cookie_that_is_too_long_is_nothing(client_for, default):
+    async with client_for(application(APIKey(KEYS, cookie="key"), default=default)) as client:
+        answer = await client.get("/", cookies={"key": "k" * 8193})
+    assert answer.status == (200 if default == "optional" else 401)
+
+
+async def test_a_wrong_cookie_beside_a_right_header_field_is_nothing(client_for):
+    schemes = [APIKey(KEYS, cookie="key", name="cookie"), APIKey(KEYS)]
+    async with client_for(application(*schemes)) as client:
+        answer = await client.get("/", cookies={"key": "k-3"}, headers={"x-api-key": "k-1"})
+    assert answer.text == "ada"
+
+
 async def test_error_pages_know_who_comes_by_a_cookie(client_for):
     app = application(APIKey(KEYS, cookie="key"), BearerAuth(KEYS))
 
@@ -120,7 +134,19 @@ def test_openapi_says_where_the_key_is(options, place):
     assert APIKey(KEYS, **options).security == {"type": "apiKey", **place}
 
 
-@pytest.mark.parametrize("options", [{"header": ""}, {"header": "X Key"}, {"cookie": "a;b"}])
+@pytest.mark.parametrize("options", [{"header": ""}, {"header": "X Key"}, {"cookie": "a;b"}, {"header": b"X-Key"}])
 def test_names_that_no_field_has_are_refused(options):
     with pytest.raises(ConfigurationError, match="no name of a header field or cookie"):
         APIKey(KEYS, **options)
+
+
+@pytest.mark.parametrize("query", ["", 7])
+def test_a_query_field_has_a_name(query):
+    with pytest.raises(ConfigurationError, match="no name of a query field"):
+        APIKey(KEYS, query=query)
+
+
+@pytest.mark.parametrize("options", [{"header": "X-Key"}, {"query": "key"}])
+def test_what_browsers_send_by_themselves_is_a_scheme_by_itself(options):
+    with pytest.raises(ConfigurationError, match="one for each"):
+        APIKey(KEYS, cookie="key", **options)

@@ -7,6 +7,7 @@ import logging
 import string
 import sys
 import threading
+from base64 import b64decode
 
 import pytest
 from joserfc.errors import SecurityWarning
@@ -27,9 +28,10 @@ from auth.jwt_tokens import (
     signed,
 )
 from nacre import Nacre
-from nacre.auth import JWKS, Authentication, Identity, InvalidCredentials, JWTAuth, authenticated, requires
+from nacre.auth import JWKS, Authentication, Claims, Identity, InvalidCredentials, JWTAuth, authenticated, requires
 from nacre.auth.jwt_keys import import_published
 from nacre.errors import ConfigurationError, MissingExtra, ServiceUnavailable
+from nacre.threads import run_at_once
 
 
 def clock():
@@ -116,6 +118,34 @@ async def test_what_one_token_allows_is_nothing_to_the_next(client_for):
     assert shared.scopes is None
 
 
+@pytest.mark.parametrize(
+    ("given", "scopes"),
+    [
+        ({}, None),
+        ({"scope": "a b  c"}, {"a", "b", "c"}),
+        ({"scp": ["a", "b"]}, {"a", "b"}),
+        ({"scope": "a", "scp": ["b"]}, {"a"}),
+        ({"scope": None, "scp": ["b"]}, {"b"}),
+        ({"scope": None}, set()),
+        ({"scope": 5}, set()),
+        ({"scope": {"a": 1}}, set()),
+        ({"scp": ["a", 1]}, set()),
+        ({"scope": "a\u00a0b"}, {"a\u00a0b"}),
+    ],
+    ids=repr,
+)
+def test_the_scopes_of_claims(given, scopes):
+    """What a token says grants no more than it says, and None alone is for the user's own."""
+    assert Claims(given).scopes == scopes
+
+
+@pytest.mark.parametrize(
+    ("options", "count"), [({}, 0), ({"required": []}, 1), ({"required": [], "max_age": 60}, 0)], ids=repr
+)
+def test_tokens_that_are_good_for_ever_are_a_risk(options, count):
+    assert len(list(jwt(**options).find_risks())) == count
+
+
 # Keys and algorithms.
 
 
@@ -190,10 +220,20 @@ def problem_of(*arguments, **options):
         pytest.param((SECRET,), {"algorithms": ["HS256"], "audience": []}, "audience", id="no audience"),
         pytest.param((SECRET,), {"algorithms": ["HS256"], "required": "exp"}, "a list", id="required as text"),
         pytest.param((SECRET,), {"algorithms": ["HS256"], "leeway": 3600}, "0 to 300", id="an hour of leeway"),
+        pytest.param((SECRET,), {"algorithms": ["HS256"], "leeway": None}, "0 to 300", id="no leeway"),
+        pytest.param((SECRET,), {"algorithms": ["HS256"], "max_age": "60"}, "max_age", id="an age as text"),
+        pytest.param((SECRET,), {"algorithms": ["HS256"], "max_age": float("nan")}, "max_age", id="an age of nan"),
+        pytest.param((SECRET,), {"algorithms": ["HS256"], "types": []}, "no type", id="no types"),
+        pytest.param((SECRET,), {"algorithms": ["HS256"], "types": None}, "a list", id="types of None"),
+        pytest.param((SECRET,), {"algorithms": ["HS256"], "audience": 5}, "audience", id="an audience of a number"),
+        pytest.param((SECRET,), {"algorithms": [["HS256"]]}, "knows no algorithm", id="a list in the list"),
+        pytest.param(({"keys": None},), {"algorithms": ["RS256"]}, "can't be read", id="a set of nothing"),
         pytest.param((), {"algorithms": ["HS256"], "jwks": "https://a.example"}, "published is none", id="HS by URL"),
         pytest.param((), {"algorithms": ["RS256"], "jwks": "http://a.example"}, "https", id="plain http"),
         pytest.param((), {"algorithms": ["RS256"], "jwks": "file:///etc/passwd"}, "https", id="a file"),
         pytest.param((), {"algorithms": ["RS256"], "jwks": "https://[x"}, "https", id="no URL"),
+        pytest.param((), {"algorithms": ["RS256"], "jwks": "https://a b"}, "https", id="a space"),
+        pytest.param((), {"algorithms": ["RS256"], "jwks": "https://a\n.example"}, "https", id="a line break"),
         pytest.param((), {"algorithms": ["RS256"], "jwks": "https://a:b@c.example"}, "no password", id="a password"),
     ],
 )
@@ -223,6 +263,28 @@ def test_keys_of_the_library_are_taken_and_other_objects_are_not():
     assert "can't be read" in problem_of([public_pem(EC), 7], algorithms=["RS256", "PS256"])
     assert JWTAuth([public_pem(EC), public_pem(RSA)], algorithms=["RS256", "ES256"])
     assert "can't be read" in problem_of({"kty": "oct", "k": encoded(public_pem(RSA))}, algorithms=["HS256"])
+
+
+LINES = public_pem(RSA).decode().splitlines()[1:-1]
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        pytest.param("".join(LINES), id="on one line"),
+        pytest.param("\n".join(LINES), id="on several"),
+        pytest.param(b64decode("".join(LINES)), id="the bytes"),
+        pytest.param("".join(public_pem(EC).decode().splitlines()[1:-1]), id="an elliptic curve"),
+    ],
+)
+def test_a_public_key_without_the_lines_around_is_no_secret(secret):
+    """As some issuers show theirs."""
+    assert "can't be read" in problem_of(secret, algorithms=["HS256"])
+
+
+def test_a_secret_that_only_begins_like_a_key_is_one():
+    for secret in ("MIIB" + SECRET, b"0\x82" + SECRET.encode(), b"0" * 3 + SECRET.encode()):
+        assert JWTAuth(secret, algorithms=["HS256"])
 
 
 def test_a_missing_library_is_named(monkeypatch):
@@ -301,6 +363,9 @@ HEADERS = {
     "typ at+jwt": ({"typ": "at+jwt"}, {}, ""),
     "typ with application": ({"typ": "application/at+jwt"}, {}, ""),
     "another typ": ({"typ": "logout+jwt"}, {}, "refused"),
+    "typ null": ({"typ": None}, {}, "refused"),
+    "no typ": ({}, {"types": ["jwt"]}, ""),
+    "no typ, and access tokens are wanted": ({}, {"types": ["at+jwt"]}, "refused"),
     "typ of a number": ({"typ": 1}, {}, "refused"),
     "the typ that is wanted": ({"typ": "at+jwt"}, {"types": ["at+jwt"]}, ""),
     "a typ that isn't wanted": ({"typ": "JWT"}, {"types": ["at+jwt"]}, "refused"),
@@ -452,6 +517,72 @@ async def test_a_key_that_is_withdrawn_is_gone_after_the_lifetime():
             thread.join()
     assert await verdict(scheme, of(RSA, "a")) == "refused"
     assert await verdict(scheme, of(OTHER_RSA, "b")) == ""
+
+
+@pytest.mark.parametrize("kid", [None, "a"], ids=["no name", "the same name"])
+async def test_a_new_key_is_fetched_though_no_name_tells_of_it(kid):
+    named = {} if kid is None else {"kid": kid}
+    issuer, time = Issuer(published(RSA, **named)), Clock()
+    scheme = with_issuer(issuer, time)
+    assert await verdict(scheme, of(RSA, kid)) == ""
+    issuer.keys = [published(OTHER_RSA, **named)]
+    for _ in range(3):
+        assert await verdict(scheme, of(OTHER_RSA, kid)) == "refused"  # within the cooldown
+    assert issuer.asked == 1
+    time.now += 60
+    assert await verdict(scheme, of(OTHER_RSA, kid)) == ""
+    assert await verdict(scheme, of(RSA, kid)) == "refused"
+    assert issuer.asked == 2
+
+
+async def test_a_key_that_was_withdrawn_isnt_taken_after_a_quiet_night(caplog):
+    caplog.set_level(logging.CRITICAL, "nacre.auth")
+    issuer, time = Issuer(published(RSA, kid="a")), Clock()
+    scheme = with_issuer(issuer, time, lifetime=600)
+    assert await verdict(scheme, of(RSA, "a")) == ""
+    issuer.fails = True
+    time.now += 36_000
+    assert await verdict(scheme, of(RSA, "a")) == ""  # an issuer that is down stops nobody
+    assert issuer.asked == 2
+    issuer.fails, issuer.keys = False, [published(OTHER_RSA, kid="b")]
+    time.now += 36_000
+    assert await verdict(scheme, of(RSA, "a")) == "refused"
+
+
+def test_a_fetch_without_a_thread_is_over(monkeypatch, caplog):
+    caplog.set_level(logging.CRITICAL, "nacre.auth")
+    issuer, time = Issuer(published(RSA, kid="a")), Clock()
+    scheme = with_issuer(issuer, time)
+
+    def fail(self):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(ServiceUnavailable):
+            run_at_once(scheme.decode(of(RSA, "a")))
+    time.now += 60
+    assert run_at_once(verdict(scheme, of(RSA, "a"))) == ""
+
+
+def test_an_async_fetch_without_a_loop_is_over(caplog):
+    caplog.set_level(logging.CRITICAL, "nacre.auth")
+    issuer, time = Issuer(published(RSA, kid="a")), Clock()
+
+    async def fetch(url):
+        return issuer(url)
+
+    scheme = with_issuer(fetch, time)
+    with pytest.raises(ServiceUnavailable):
+        run_at_once(scheme.decode(of(RSA, "a")))
+    time.now += 60
+    assert asyncio.run(verdict(scheme, of(RSA, "a"))) == ""
+
+
+@pytest.mark.parametrize("options", [{"lifetime": 0}, {"timeout": None}, {"cooldown": -1}, {"lifetime": "60"}])
+def test_a_key_set_whose_times_mean_nothing_is_refused(options):
+    with pytest.raises(ConfigurationError, match="it is in seconds"):
+        JWKS("https://id.example/jwks", **options)
 
 
 async def test_known_keys_stay_when_the_issuer_fails(caplog):

@@ -294,6 +294,37 @@ async def test_all_routes_need_a_login_if_the_layer_says_so(client_for):
         assert (await client.get("/group/page")).text == "page"
 
 
+def siblings(*, load_staff, apart):
+    app = Nacre(middlewares=[Sessions(store=MemoryStore())])
+    shop = Group("/shop", middlewares=[Login({1: "customer"}.get)])
+    staff_sessions = [Sessions(store=MemoryStore(), cookie="staff")] if apart else []
+    staff = Group("/staff", middlewares=[*staff_sessions, Login(load_staff)])
+    for group in (shop, staff):
+        group.get("/page")(login_required(lambda: "page"))
+        app.include(group)
+    return app
+
+
+def test_two_logins_with_different_users_in_one_session_are_an_error_at_startup():
+    with pytest.raises(ConfigurationError) as caught:
+        siblings(load_staff={1: "director"}.get, apart=False).compile()
+    problem = caught.value.problems[0]
+    assert "two Login layers keep their users in the same sessions" in problem.what
+    assert 'cookie="staff"' in str(problem.fix)
+
+
+def test_two_logins_may_have_sessions_of_their_own_or_the_same_users():
+    siblings(load_staff={1: "director"}.get, apart=True).compile()
+    users = {1: "one"}
+    app = Nacre(middlewares=[Sessions(store=MemoryStore())])
+    for prefix in ("/a", "/b"):
+        group = Group(prefix, middlewares=[Login(users.get)])
+        group.get("/page")(login_required(lambda: "page"))
+        app.include(group)
+    app.compile()
+    app.compile()
+
+
 def test_a_login_page_that_needs_a_login_is_an_error_at_startup():
     app = Nacre(middlewares=[Sessions(store=MemoryStore()), Login(lambda user_id: None, required=True)])
     app.get("/login")(lambda: "form")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import multiprocessing
+import os
+import sqlite3
 import threading
 import time
 from dataclasses import astuple
@@ -17,6 +20,8 @@ from auth.login_site import Clock, Site
 from nacre import Request, Response, StreamingResponse
 from nacre.auth.login_marks import login_optional
 from nacre.auth.remember import GRACE, MemoryRememberStore, RememberedLogin, RememberMe, SQLiteRememberStore
+from nacre.errors import ConfigurationError
+from nacre.sessions import Record, SQLiteStore
 
 DAY = 86_400
 
@@ -543,3 +548,57 @@ def test_a_file_is_shared_and_outlives_the_store(tmp_path):
     assert first.get("series").validator == "next"
     first.close()
     second.close()
+
+
+def test_a_new_file_is_for_its_owner_alone(tmp_path):
+    before = os.umask(0)
+    try:
+        store = SQLiteRememberStore(tmp_path / "a.db")
+        store.add(RememberedLogin("series", 1, "hash", 9e9))
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+        store.close()
+    finally:
+        os.umask(before)
+
+
+def test_a_file_that_could_not_be_opened_at_first_is_used_later(tmp_path):
+    path = tmp_path / "a.db"
+    path.write_text("no database at all, " * 100)
+    store = SQLiteRememberStore(path)
+    with pytest.raises(sqlite3.DatabaseError):
+        store.get("series")
+    path.unlink()
+    store.add(RememberedLogin("series", 1, "hash", 9e9))
+    assert store.get("series").user_id == 1
+    store.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # other tests may have left threads
+def test_a_process_that_was_forked_off_opens_the_file_anew(tmp_path):
+    store = SQLiteRememberStore(tmp_path / "a.db")
+    store.add(RememberedLogin("series", 1, "hash", 9e9))
+
+    def child():
+        assert store.rotate("series", "hash", "next", 1.0)
+        store.close()
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(30)
+    assert process.exitcode == 0
+    assert store.get("series").validator == "next"
+    store.close()
+
+
+def test_a_directory_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ConfigurationError, match="isn't there"):
+        SQLiteRememberStore(tmp_path / "nowhere" / "a.db")
+
+
+def test_the_file_may_be_that_of_the_sessions(tmp_path):
+    sessions, remembered = SQLiteStore(tmp_path / "a.db"), SQLiteRememberStore(tmp_path / "a.db")
+    remembered.add(RememberedLogin("series", 1, "hash", 9e9))
+    assert sessions.write("session-x", Record(b"{}", 1.0, 9e9), None)
+    assert remembered.get("series").user_id == 1
+    sessions.close()
+    remembered.close()

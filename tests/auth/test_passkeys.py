@@ -61,8 +61,8 @@ class Site:
             return await passkeys.login_options(request, user)
 
         @self.app.post("/login")
-        async def login(request: Request):
-            passkey = await passkeys.verify(request)
+        async def login(request: Request, second_factor_of: int | None = None):
+            passkey = await passkeys.verify(request, second_factor_of)
             return {"user": passkey.user_id, "count": passkey.sign_count}
 
 
@@ -215,6 +215,17 @@ async def test_a_passkey_of_another_user_is_no_second_factor(client_for, site, k
         await register(client, other, user=2)
         assert (await log_in(client, other, "/login/options?user=1")).status == 400
         assert (await log_in(client, key, "/login/options?user=1")).status == 200
+
+
+async def test_ones_own_passkey_is_no_second_factor_of_another_user(client_for, site, key):
+    async with client_for(site.app) as client:
+        await register(client, key, user=2)
+        for begin in ("/login/options", "/login/options?user=2"):
+            options = (await client.post(begin)).json()
+            answer = await client.post("/login?second_factor_of=1", json=key.get(options))
+            assert answer.status == 400
+        options = (await client.post("/login/options?user=2")).json()
+        assert (await client.post("/login?second_factor_of=2", json=key.get(options))).json()["user"] == 2
 
 
 async def test_a_key_that_knows_no_users_is_a_second_factor_only(client_for, site, key):

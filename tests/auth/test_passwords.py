@@ -1,6 +1,9 @@
 """Passwords: hashed beside the event loop, verified in one time for all, and never if they are too long."""
 
 import asyncio
+import gc
+import os
+import signal
 import sys
 import threading
 
@@ -13,6 +16,12 @@ from nacre.auth import Authentication, BasicAuth, InvalidPassword, Passwords
 from nacre.errors import ConfigurationError, MissingExtra, ServiceUnavailable
 
 FAST = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+def forking(test):
+    """A test that forks, with threads running, which Python 3.12 warns of."""
+    test = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")(test)
+    return pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")(test)
 
 
 @pytest.fixture
@@ -56,6 +65,7 @@ UNUSABLE = {
     "another scheme": "$2b$12$KIXQJ1Yz8Yz8Yz8Yz8Yz8O",
     "surrogates": "\ud800",
     "a zero": "$argon2id$\0",
+    "a salt that isn't ASCII": "$argon2id$v=19$m=8,t=1,p=1$c\u00e9FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
 }
 
 
@@ -103,6 +113,14 @@ async def test_what_can_be_a_password(passwords, password, accepted):
     assert await passwords.verify(password, await passwords.hash("x")) is False
 
 
+@pytest.mark.parametrize("given", [None, 5, b"pearl", ["pearl"], {}, object()], ids=lambda value: type(value).__name__)
+async def test_what_is_no_text_is_no_password(passwords, given):
+    """As a number in JSON, or a file in a form."""
+    assert await passwords.verify(given, await passwords.hash("pearl")) is False
+    with pytest.raises(InvalidPassword):
+        await passwords.hash(given)
+
+
 async def test_passwords_are_compared_in_one_normal_form(passwords):
     hash = await passwords.hash("caf\u00e9 \ufb01n")
     assert await passwords.verify("cafe\u0301 fin", hash)
@@ -142,6 +160,43 @@ async def test_only_so_many_are_computed_at_once_and_only_so_many_wait():
     assert await asyncio.gather(*waiting) == [False] * 5
     assert await passwords.verify("x", None) is False
     assert len(set(running)) == 2
+    passwords.close()
+
+
+@forking
+def test_a_process_that_is_forked_has_threads_of_its_own(passwords):
+    """A server that loads the application first, as `gunicorn --preload` does, has none of the parent's threads."""
+    hash = passwords.hash_sync("pearl")
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        os._exit(0 if passwords.verify_sync("pearl", hash) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert passwords.verify_sync("pearl", hash)
+
+
+@forking
+def test_a_process_is_forked_after_the_passwords_are_gone():
+    Passwords(FAST).close()
+    gc.collect()
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_places_stay_though_no_thread_can_be_had(monkeypatch):
+    passwords = Passwords(FAST, at_once=1, waiting=0)
+
+    def fail(self):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        for _ in range(3):
+            with pytest.raises(RuntimeError, match="new thread"):
+                passwords.verify_sync("x", None)
+    assert passwords.verify_sync("x", None) is False
     passwords.close()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from nacre import Nacre
 from nacre.auth import Authentication, BasicAuth, BearerAuth, FailureLimit, MemoryFailures
-from nacre.errors import ConfigurationError, TooManyRequests
+from nacre.errors import ConfigurationError, Forbidden, ServiceUnavailable, TooManyRequests, Unauthorized
 from nacre.threads import run_at_once, wait
 
 
@@ -104,11 +104,51 @@ def test_where_no_address_is_known_accounts_are_counted_alone():
     failures(given, 2, host=None, account="ben")
 
 
-@pytest.mark.parametrize("other", ["ADA", "\uff41da", "a" * 512 + "b"])
-def test_names_that_look_alike_are_one_account(other):
+SPELLINGS = {
+    "case": "ADA",
+    "a compatible letter": "\uff41da",
+    "a space behind": "ada ",
+    "a space that isn't one": "\u2003ada",
+    "an accent": "ad\u00e1",
+    "an accent that is composed": "ada\u0301",
+    "nothing that is seen": "a\u200bda",
+    "a soft hyphen": "a\u00adda",
+    "a zero": "a\0da",
+    "several": "\u00c1\u200bD\uff21 ",
+}
+
+
+@pytest.mark.parametrize("other", SPELLINGS.values(), ids=SPELLINGS)
+def test_names_that_a_database_may_take_for_one_are_one_account(other):
     given = limit(attempts=1)
-    failures(given, 1, account="a" * 512 + "c" if len(other) > 5 else "ada")
+    failures(given, 1)
     assert isinstance(attempt(given, account=other, host="192.0.2.9"), int)
+
+
+@pytest.mark.parametrize("other", ["a da", "adb", "ad", "", "\u0430da", "a-da"])
+def test_other_names_are_other_accounts(other):
+    given = limit(attempts=1)
+    failures(given, 1)
+    assert not isinstance(attempt(given, account=other, host="192.0.2.9"), int)
+
+
+def test_of_a_long_name_the_beginning_counts():
+    given = limit(attempts=1)
+    failures(given, 1, account="a" * 512 + "b")
+    assert isinstance(attempt(given, account="a" * 512 + "c", host="192.0.2.9"), int)
+
+
+async def test_a_file_in_place_of_a_name_is_a_400(client_for):
+    app = Nacre()
+
+    @app.post("/login")
+    async def log_in(request):
+        form = await request.form()
+        await limit().begin(request, form["name"])
+
+    async with client_for(app) as client:
+        answer = await client.post("/login", files={"name": ("a.txt", "ada", "text/plain")})
+    assert answer.status == 400
 
 
 def test_memory_is_bounded_and_the_oldest_count_makes_room():
@@ -210,15 +250,35 @@ async def test_counts_may_be_kept_elsewhere_and_hold_no_names(client_for):
     assert not [key for key in store.keys if "ada" in key]
 
 
-@pytest.mark.parametrize("options", [{"attempts": 0}, {"per": 0}, {"per": float("inf")}, {"address_attempts": -1}])
+@pytest.mark.parametrize(
+    "options",
+    [{"attempts": 0}, {"per": 0}, {"per": float("inf")}, {"address_attempts": -1}, {"attempts": True}, {"per": "60"}],
+)
 def test_limits_that_mean_nothing_are_refused(options):
     with pytest.raises(ConfigurationError, match="no positive number"):
         FailureLimit(**options)
 
 
+def test_a_store_that_keeps_nothing_is_refused():
+    with pytest.raises(ConfigurationError, match="nothing would be limited"):
+        MemoryFailures(0)
+
+
+@pytest.mark.parametrize(("error", "status"), [(Unauthorized("no"), 401), (Forbidden("no"), 403)], ids=["401", "403"])
+async def test_a_refusal_by_an_http_error_is_a_failure(client_for, error, status):
+    def verify(name, password):
+        raise error
+
+    app = Nacre(middlewares=[Authentication(BasicAuth(verify), failures=FailureLimit(2))])
+    app.get("/")(lambda: "in")
+    async with client_for(app) as client:
+        answers = [await client.get("/", headers={"authorization": "Basic YWRhOnNhbmQ="}) for _ in range(3)]
+    assert [answer.status for answer in answers] == [status, status, 429]
+
+
 async def test_an_error_of_the_server_is_no_failure_of_the_client(client_for, caplog):
     caplog.set_level(logging.CRITICAL, "nacre.error")
-    answers = [RuntimeError("no database"), RuntimeError("no database"), "ada"]
+    answers = [RuntimeError("no database"), ServiceUnavailable("no database"), "ada"]
 
     def verify(name, password):
         answer = answers.pop(0)
@@ -231,7 +291,7 @@ async def test_an_error_of_the_server_is_no_failure_of_the_client(client_for, ca
     app.get("/")(lambda: "in")
     async with client_for(app) as client:
         headers = {"authorization": "Basic YWRhOnBlYXJs"}
-        assert [(await client.get("/", headers=headers)).status for _ in range(3)] == [500, 500, 200]
+        assert [(await client.get("/", headers=headers)).status for _ in range(3)] == [500, 503, 200]
 
 
 async def test_a_login_form_uses_the_same_limit(client_for):

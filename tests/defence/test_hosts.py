@@ -200,6 +200,7 @@ def test_without_a_list_of_hosts_it_is_an_error_at_startup(layers):
         ({"port": True}, "is no port"),
         ({"host": "example.com:8443"}, "a port is said by port"),
         ({"host": "https://example.com"}, "is no host"),
+        ({"host": 5}, "'5' is no host"),
     ],
 )
 def test_a_redirect_that_cannot_be_meant_is_refused(options, says):

@@ -1,5 +1,7 @@
 """Whatever is sent: parsers raise nothing, and nothing is granted that isn't listed."""
 
+from ipaddress import IPv4Address, IPv6Address
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,9 +70,12 @@ def test_every_text_is_an_address_or_none(text):
         assert node[1] is None or 0 <= node[1] < 65536
 
 
-@given(st.ip_addresses(), st.none() | st.integers(0, 65535))
+ADDRESSES = st.integers(0, 2**32 - 1).map(IPv4Address) | st.integers(0, 2**128 - 1).map(IPv6Address)
+
+
+@given(ADDRESSES, st.none() | st.integers(0, 65535))
 def test_every_address_is_read_back(address, port):
-    if getattr(address, "ipv4_mapped", None) or getattr(address, "scope_id", None):
+    if getattr(address, "ipv4_mapped", None):
         return
     written = f"[{address}]" if address.version == 6 else str(address)
     assert parse_node(written if port is None else f"{written}:{port}") == (str(address), port)
@@ -86,7 +91,7 @@ def test_every_text_is_forwarded_or_malformed(text):
 @given(st.lists(st.from_regex(r"[ !#-\[\]-~]{0,12}", fullmatch=True), max_size=5))
 def test_quoted_nodes_are_read_back(nodes):
     text = ", ".join(f'for="{node}";proto=https' for node in nodes)
-    assert [hop.node for hop in read_forwarded(Headers([("forwarded", text)]))] == nodes
+    assert [hop.node for hop in read_forwarded(Headers([("forwarded", text)]))] == (nodes or [""])
 
 
 @given(st.lists(st.from_regex(r"[a-z0-9]{1,3}", fullmatch=True), min_size=1, max_size=60), st.integers(0, 40))

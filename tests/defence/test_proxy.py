@@ -265,13 +265,13 @@ def test_an_address_has_one_form(text, node):
         pytest.param('for="a', ["malformed"], id="an open quote"),
         pytest.param("for a", ["malformed"], id="no pair"),
         pytest.param("=a", ["malformed"], id="no name"),
-        pytest.param("", [], id="nothing"),
+        pytest.param("", [""], id="nothing in it"),
         pytest.param("for=a," * 1000, [*["a"] * 1000, ""], id="many"),
         pytest.param("for=a," * 2000, ["malformed"], id="too many"),
     ],
 )
 def test_forwarded_is_read_as_rfc_7239_says(text, nodes):
-    assert [hop.node for hop in read_forwarded(Headers([("forwarded", text)] if text else []))] == nodes
+    assert [hop.node for hop in read_forwarded(Headers([("forwarded", text)]))] == nodes
 
 
 @pytest.mark.parametrize(
@@ -329,3 +329,47 @@ async def test_a_redirect_to_the_other_slash_has_the_forwarded_prefix(client_for
     async with client_for(app) as client:
         answer = await client.get(f"{mounted}/page", headers={"x-forwarded-prefix": "/shop"}, follow_redirects=False)
     assert (answer.status, answer.headers["location"]) == (308, f"/shop{mounted}/page/")
+
+
+def test_what_is_told_again_is_the_same_and_no_others(transport):
+    """What was read of one client is kept, by its peer and by all that the fields say."""
+    app = Nacre(middlewares=[ProxyHeaders(["10.0.0.1"])])
+
+    @app.get("/")
+    def index(request: Request):
+        return [request.client and request.client[0], request.scheme, request.headers.get("x-forwarded-for")]
+
+    first, second = (
+        {"x-forwarded-for": address, "x-forwarded-proto": "https"} for address in ("192.0.2.1", "192.0.2.2")
+    )
+    long = {"x-forwarded-for": "192.0.2.9, " * 60 + "192.0.2.3"}
+    with TestClient(app, transport, client=("10.0.0.1", 5000)) as proxy:
+        told = [proxy.get("/", headers=headers).json() for headers in (first, second, first, long, long, {})]
+    with TestClient(app, transport, client=("203.0.113.6", 5000)) as stranger:
+        lied = [stranger.get("/", headers=headers).json() for headers in (first, first)]
+    assert told == [
+        ["192.0.2.1", "https", None],
+        ["192.0.2.2", "https", None],
+        ["192.0.2.1", "https", None],
+        ["192.0.2.3", "http", None],
+        ["192.0.2.3", "http", None],
+        ["10.0.0.1", "http", None],
+    ]
+    assert lied == [["203.0.113.6", "http", None]] * 2
+
+
+@pytest.mark.parametrize("kind", ["x-forwarded", "forwarded"])
+@pytest.mark.parametrize("value", ["", ",", "\xe9, 198.51.100.7", "198.51.100.7,"], ids=ascii)
+def test_what_a_server_has_left_out_does_not_make_the_client_its_proxy(transport, kind, value):
+    """A client may send what isn't ASCII, to which its proxy adds the address: RSGI gives nothing of that then."""
+    app = Nacre(middlewares=[ProxyHeaders(["10.0.0.1"], headers=kind)])
+
+    @app.get("/")
+    def index(request: Request):
+        return {"host": request.client and request.client[0]}
+
+    name = "forwarded" if kind == "forwarded" else "x-forwarded-for"
+    with TestClient(app, transport, client=("10.0.0.1", 5000)) as proxy:
+        answer = proxy.get("/", headers={name: value})
+    expected = "198.51.100.7" if "\xe9" in value and transport != "rsgi" and kind == "x-forwarded" else None
+    assert answer.json() == {"host": expected}

@@ -84,6 +84,21 @@ def test_a_wrong_option_is_told_where_it_was_written():
     assert caught.value.problems[0].where.file == __file__
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        pytest.param({"hsts": True}, "hsts is a HSTS, not of type bool", id="a flag for HSTS"),
+        pytest.param({"csrf": "no"}, "csrf is a CSRF, not of type str", id="a text for CSRF"),
+        pytest.param({"csrf": CSRFToken()}, "csrf is a CSRF, not of type CSRFToken", id="tokens for CSRF"),
+        pytest.param({"proxies": ["10.0.0.1"]}, "proxies is a ProxyHeaders, not of type list", id="a list of proxies"),
+        pytest.param({"csp": False}, "a policy is a dict, not of type bool", id="a flag for the policy"),
+    ],
+)
+def test_a_layer_of_another_kind_is_refused(options, says):
+    with pytest.raises(ConfigurationError, match=says):
+        SecureDefaults(**options)
+
+
 # nacre check --deploy.
 
 

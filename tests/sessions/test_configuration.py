@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import math
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,15 @@ class MixedStore(MemoryStore):
         pytest.param({"store": MixedStore()}, "of type MixedStore, is no store", id="plain and async"),
         pytest.param({"store": "sessions.db"}, "of type str, is no store", id="a path"),
         pytest.param({"secret": SECRET, "max_age": 0}, "max_age of Sessions is 0", id="no age"),
+        pytest.param(
+            {"secret": SECRET, "max_age": timedelta(days=1)}, "max_age of Sessions is datetime", id="timedelta"
+        ),
+        pytest.param({"secret": SECRET, "max_age": math.inf}, "max_age of Sessions is inf", id="endless"),
+        pytest.param({"secret": SECRET, "max_age": math.nan}, "max_age of Sessions is nan", id="no number"),
+        pytest.param({"secret": SECRET, "idle": "60"}, "idle of Sessions is '60'", id="idle as text"),
+        pytest.param({"store": MemoryStore(), "max_size": 0}, "max_size of Sessions is 0", id="no room"),
+        pytest.param({"secret": 7}, "the secret of Sessions is of type int", id="number as secret"),
+        pytest.param({"secret": ""}, "the secret of Sessions is missing", id="empty secret"),
         pytest.param({"secret": SECRET, "idle": -1}, "idle of Sessions is -1", id="negative idle"),
         pytest.param({"secret": SECRET, "idle": 11, "max_age": 10}, "idle of Sessions is 11", id="idle over age"),
         pytest.param({"secret": SECRET, "cookie": "a b"}, "'a b' is not a cookie name", id="name"),

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from nacre.sessions import FileStore, MemoryStore, Record, SQLiteStore
-from sessions.kinds import Clock
+from sessions.kinds import Clock, make_store
 
 KEY = "session-" + "0123456789abcdef" * 4
 OTHER = "session-" + "f" * 64
@@ -161,6 +162,19 @@ def test_file_that_was_half_written_by_a_process_that_died_goes(tmp_path: Path, 
     assert not left.exists()
 
 
+def test_files_of_others_in_the_directory_stay(tmp_path: Path, clock: Clock) -> None:
+    directory = tmp_path / "sessions"
+    store = FileStore(directory, clock=clock)
+    others = ["notes.txt", ".profile", ".new-house", "session-1", "lock.old", KEY + "0"]
+    for name in others:
+        (directory / name).write_text("mine")
+        os.utime(directory / name, (0, 0))
+    (directory / OTHER).write_bytes(b"expired")
+    os.utime(directory / OTHER, (0, 0))
+    store.write(KEY, replace(FIRST, expires=clock.now + 5), None)
+    assert sorted(path.name for path in directory.iterdir()) == sorted([*others, KEY, "lock"])
+
+
 def test_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = FileStore(tmp_path / "sessions")
     store.write(KEY, FIRST, None)
@@ -255,3 +269,61 @@ def test_file_that_is_no_database_is_said_to_be_none_and_left_as_it_is(tmp_path:
             store.read(KEY)
     store.close()
     assert (tmp_path / "notes.txt").read_text() == "no database at all, " * 100
+
+
+@pytest.mark.parametrize("kind", ["memory", "file", "sqlite"])
+def test_clock_that_is_set_back_does_not_stop_the_deleting(kind: str, tmp_path: Path, clock: Clock) -> None:
+    store = make_store(kind, tmp_path, clock)
+    clock.now += 1e9
+    store.write(KEY, replace(FIRST, expires=clock.now + 5), None)
+    clock.now -= 1e9
+    store.write(OTHER, replace(FIRST, expires=clock.now + 5), None)
+    clock.now += 4000
+    store.write("session-" + "e" * 64, replace(FIRST, expires=clock.now + 5), None)
+    assert store.read(OTHER) is None
+    if kind == "sqlite":
+        store.close()
+
+
+def test_what_fails_while_old_sessions_are_deleted_is_logged_and_the_write_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(path: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    store = FileStore(tmp_path / "sessions")
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert store.write(KEY, FIRST, None)
+    assert store.read(KEY) == FIRST
+    assert "deleting sessions that have expired failed" in caplog.text
+
+
+def test_reading_does_not_wait_for_who_writes(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "sessions.db")
+    store.write(KEY, FIRST, None)
+    other = sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    written: list[bool] = []
+    writer = threading.Thread(target=lambda: written.append(store.write(KEY, replace(FIRST, version=2), 1)))
+    writer.start()
+    assert [store.read(KEY) for _ in range(200)] == [FIRST] * 200
+    assert written == []
+    other.execute("ROLLBACK")
+    other.close()
+    writer.join(10)
+    assert written == [True]
+    found = store.read(KEY)
+    assert found is not None
+    assert found.version == 2
+    store.close()
+
+
+def test_new_database_waits_for_who_uses_the_file_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = sqlite3.connect(tmp_path / "app.db", isolation_level=None)
+    other.execute("CREATE TABLE pearls (size)")
+    other.execute("BEGIN IMMEDIATE")  # SQLite says at once, and not after a timeout, that the mode can't be changed
+    monkeypatch.setattr(time, "sleep", lambda seconds: other.execute("ROLLBACK"))
+    store = SQLiteStore(tmp_path / "app.db")
+    assert store.write(KEY, FIRST, None)
+    store.close()
+    other.close()

@@ -1,8 +1,10 @@
 """AccessLog: one line per request, when it is over."""
 
 import asyncio
+import gc
 import json
 import logging
+import weakref
 
 import pytest
 
@@ -250,6 +252,93 @@ async def test_who_was_logged_in_is_logged(client_for, lines, user, logged):
     assert read(lines[0]).get("user") == logged
 
 
+class Detached(Hooks):
+    """Gives a user that can't be asked any more when the request is over, like an object of a closed database."""
+
+    def __init__(self):
+        super().__init__(before=self.give, inline=True)
+
+    def give(self, request):
+        class User:
+            is_open = True
+
+            @property
+            def id(self):
+                if not self.is_open:
+                    raise RuntimeError("the database is closed")
+                return 7
+
+        user = request.user = User()
+        request.after_response(lambda: setattr(user, "is_open", False))
+
+
+async def test_the_user_is_asked_while_what_providers_gave_is_open(client_for, lines):
+    async with client_for(application(log(), Detached())) as client:
+        for path in ("/", "/stream", "/missing"):
+            await client.get(path)
+    assert [read(one)["user"] for one in lines] == [7, 7, 7]
+
+
+async def test_a_user_that_cannot_be_told_costs_no_line(client_for, lines, caplog):
+    def fails(user):
+        raise RuntimeError
+
+    async with client_for(application(log(user=fails), GiveUser("ada"))) as client:
+        assert (await client.get("/")).text == "index"
+    [line] = map(read, lines)
+    assert (line["status"], "user" in line) == (200, False)
+    assert "could not tell who the user is" in caplog.text
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+@pytest.mark.parametrize(
+    ("user", "logged"),
+    [(2**62, 2**62), (2**64, hex(2**64)), (10**5000, "0x"), (-(10**900), "-0x")],
+    ids=["small", "large", "huge", "negative"],
+)
+async def test_a_number_of_any_size_is_logged_in_one_short_line(client_for, lines, user, logged, form):
+    async with client_for(application(log(format=form), GiveUser({"sub": user}))) as client:
+        await client.get("/")
+    [record] = lines
+    assert len(record.getMessage()) < 2048
+    assert str(record.access["user"]).startswith(str(logged))
+
+
+async def test_what_a_function_says_of_the_user_is_text(client_for, lines):
+    async with client_for(application(log(user=lambda user: [user] * 9999), GiveUser("ada\n"))) as client:
+        await client.get("/")
+    assert len(read(lines[0])["user"]) == 512
+
+
+async def test_nothing_is_kept_where_nobody_reads_the_log(client_for, lines):
+    logging.getLogger("test.access").setLevel(logging.WARNING)
+    app = application(log())
+    app.get("/state")(lambda request: f"{list(request.state)} {request.after_callbacks}")
+    async with client_for(app) as client:
+        assert (await client.get("/state")).text == "[] None"
+    assert lines == []
+
+
+async def test_a_request_that_is_over_waits_for_no_garbage_collection(client_for, lines):
+    app, seen = application(log()), []
+
+    @app.get("/seen")
+    async def see(request):
+        seen.append(weakref.ref(request))
+        return ""
+
+    async with client_for(app) as client:
+        await client.get("/")
+        gc.collect()
+        gc.disable()
+        try:
+            await client.get("/seen")
+            await client.get("/")
+            assert seen[0]() is None
+        finally:
+            gc.enable()
+
+
 async def test_identifier_and_chosen_fields_are_logged_in_their_order(client_for, lines):
     fields = ("status", "request_id", "protocol", "scheme", "host", "referer")
     layers = [log(fields=fields), RequestId(make=lambda: "r1")]
@@ -263,6 +352,28 @@ async def test_identifier_and_chosen_fields_are_logged_in_their_order(client_for
         ("host", "testserver"),
         ("referer", "http://a.test/b"),
     ]
+
+
+REFERERS = [
+    ("https://ada:hunter2@a.test/b;c?d", "https://a.test/b;c"),
+    ("https:\\\\ada:hunter2@a.test\\b", "https://a.test/b"),
+    ("https://a.test/@b", "https://a.test/@b"),
+    ("https://a@b@c.test/", "https://c.test/"),
+    ("//hunter2@", "//"),
+]
+
+
+@pytest.mark.parametrize(("referer", "logged"), REFERERS)
+async def test_credentials_in_the_referer_are_not_logged(client_for, lines, referer, logged):
+    async with client_for(application(log(fields=["referer"]))) as client:
+        await client.get("/", headers={"referer": referer})
+    assert read(lines[0]) == {"referer": logged}
+
+
+async def test_only_true_skips_a_line(client_for, lines):
+    async with client_for(application(log(skip=lambda request, status: "yes"))) as client:
+        await client.get("/")
+    assert len(lines) == 1
 
 
 async def test_the_text_form_has_names_and_quotes(client_for, lines):
@@ -300,6 +411,12 @@ QUERIES = [
     ("code=abc&state=q", "code=***&state=q"),
     ("token", "token"),
     ("token=a=b", "token=***"),
+    ("next=%2Fback%3Fcode%3Dabc", "next=***"),
+    ("next=%252Fback%253Ftoken%253Dabc%2526a%253D1&b=2", "next=***&b=2"),
+    ("next=/back?a=1", "next=/back?a=1"),
+    ("filter=%7B%22password%22%20:%22x%22%7D", "filter=***"),
+    ("q=the+code+of+conduct", "q=the+code+of+conduct"),
+    ("SAMLResponse=x&ticket=ST-1&pass=y", "SAMLResponse=***&ticket=***&pass=***"),
 ]
 
 
@@ -328,6 +445,10 @@ async def test_what_observes_never_changes_the_answer(client_for, lines, caplog)
     assert "a callback after the response" in caplog.text
 
 
+async def asynchronous(*arguments):
+    return True
+
+
 async def test_two_logs_write_a_line_each(client_for, lines):
     async with client_for(application(log(), log(format="text"))) as client:
         await client.get("/")
@@ -341,6 +462,10 @@ async def test_two_logs_write_a_line_each(client_for, lines):
         ({"fields": ["stauts"]}, "did you mean 'status'"),
         ({"fields": "status"}, "give it a list"),
         ({"secrets": "token"}, "give it a list"),
+        ({"skip": asynchronous}, "the skip of AccessLog, `asynchronous`, is async"),
+        ({"user": asynchronous}, "the user of AccessLog"),
+        ({"format": asynchronous}, "the format of AccessLog"),
+        ({"skip": True}, "AccessLog has skip=True"),
     ],
 )
 def test_mistakes_are_told_at_once(options, message):

@@ -156,9 +156,10 @@ async def test_a_limit_of_none_at_all_refuses_every_byte(client_for):
         assert (await client.post("/body", content=b"x")).status == 413
 
 
-def test_a_negative_limit_is_a_mistake():
-    with pytest.raises(ConfigurationError, match="not -1"):
-        BodyLimit(-1)
+@pytest.mark.parametrize("limit", [-1, "10 MB", 1.5, True, None])
+def test_anything_but_a_number_of_bytes_is_a_mistake(limit):
+    with pytest.raises(ConfigurationError, match=f"not {limit!r}"):
+        BodyLimit(limit)
 
 
 def test_websockets_pass_no_limit_on_bodies():

@@ -130,6 +130,8 @@ OWN = [
     ('no-cache="x-a, x-b"', 'private, no-cache="x-a, x-b"'),
     ("no-store", "no-store"),
     ("Private, Max-Age=60", "Private, Max-Age=60"),
+    ('x-new="a, public", max-age=60', 'private, x-new="a, public", max-age=60'),
+    (r'x-new="a\"", public', r'private, x-new="a\""'),
 ]
 
 
@@ -140,6 +142,16 @@ async def test_a_cookie_of_any_layer_takes_back_what_allowed_sharing(client_for,
     async with client_for(app) as client:
         response = await client.get("/")
     assert response.headers.getlist("cache-control") == [said]
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("expires", [{}, {"expires": "Thu, 01 Jan 2099 00:00:00 GMT"}], ids=["silent", "expires"])
+async def test_a_cookie_is_private_where_the_layer_itself_says_nothing(client_for, status, expires):
+    app = Nacre(middlewares=[CacheControl(public=True, max_age=60), SetsCookie()])
+    app.get("/")(lambda request: Response("x", status, expires))
+    async with client_for(app) as client:
+        said = (await client.get("/")).headers.getlist("cache-control")
+    assert said == ["private, max-age=60" if status == 200 and not expires else "private"]
 
 
 def test_it_stands_outside_of_what_sets_cookies():
@@ -176,6 +188,8 @@ def test_a_mark_without_a_layer_is_found_at_startup():
         ({"max_age": -1}, "max_age=-1"),
         ({"max_age": True}, "max_age=True"),
         ({"max_age": "60"}, "max_age='60'"),
+        ({"max_age": float("nan")}, "max_age=nan"),
+        ({"max_age": float("inf")}, "max_age=inf"),
         ({"public": "yes"}, "public='yes'"),
         ({"maxage": 3}, "takes no maxage"),
     ],

@@ -256,6 +256,30 @@ async def test_a_user_keeps_the_key_with_another_cookie_and_address(client_for):
             assert (await client.post("/", headers=headers)).json() == {"run": 1}
 
 
+class Customer(SimpleNamespace):
+    pass
+
+
+async def test_users_of_one_id_whose_class_or_issuer_differs_are_two_clients(client_for):
+    users = {
+        "clerk": SimpleNamespace(id=1),
+        "customer": Customer(id=1),
+        "text": SimpleNamespace(id="1"),
+        "a": {"sub": "1", "iss": "a"},
+        "b": {"sub": "1", "iss": "b"},
+        "pk": SimpleNamespace(pk=1),
+    }
+
+    class Give(GiveUser):
+        def give(self, request):
+            request.user = users[request.headers["x-user"]]
+
+    async with client_for(application(Give(), IdempotencyKey())) as client:
+        for number, name in enumerate(users, 1):
+            for _ in range(2):
+                assert (await client.post("/", headers={**KEY, "x-user": name})).json() == {"run": number}
+
+
 async def test_the_scope_may_be_chosen(client_for):
     app = application(IdempotencyKey(scope=lambda request: request.headers["x-tenant"]))
     async with client_for(app) as client:
@@ -388,16 +412,82 @@ async def test_a_store_may_need_the_event_loop(client_for, caplog):
     assert len(store) == 1
 
 
+async def test_a_key_that_could_not_be_kept_is_free(client_for, caplog):
+    class Failing(MemoryResponses):
+        async def finish(self, key, attempt, ttl):
+            raise OSError("the disk is full")
+
+    for store in (Failing(), type("FailingOnLoop", (Failing,), {"needs_loop": True})()):
+        async with client_for(application(IdempotencyKey(store=store))) as client:
+            for _ in range(2):
+                assert (await client.post("/plain", headers=KEY)).status == 500
+        assert len(store) == 0
+
+
+async def test_a_store_that_could_not_free_a_key_is_asked_again(client_for, caplog):
+    class Failing(AsyncStore):
+        failures = 1
+
+        async def release(self, key, token):
+            self.failures -= 1
+            if self.failures == 0:
+                raise OSError
+            await super().release(key, token)
+
+    store = Failing()
+    async with client_for(application(IdempotencyKey(store=store))) as client:
+        await client.post("/fails", headers=KEY)
+    assert len(store) == 0
+
+
+async def test_layers_of_one_store_may_keep_keys_for_different_times():
+    clock = Clock()
+    store = MemoryResponses(clock=clock)
+    for key, ttl in [("long", 100), ("short", 10)]:
+        await store.begin(key, Attempt(key, "f"))
+        await store.finish(key, Attempt(key, "f", is_over=True), ttl)
+    clock.now += 10
+    assert await store.begin("short", Attempt("x", "f")) is None
+    assert await store.begin("long", Attempt("x", "f")) is not None
+    await store.finish("short", Attempt("x", "f", is_over=True), 10)
+    assert len(store) == 2
+
+
+async def keep(store, names, size):
+    for name in names:
+        assert await store.begin(name, Attempt(name, "f")) is None
+        response = KeptResponse(200, (("x-a", "b"),), b"x" * size)
+        await store.finish(name, Attempt(name, "f", is_over=True, response=response), 60)
+
+
 async def test_memory_is_bounded():
     store = MemoryResponses(max_size=10_000)
-    kept = KeptResponse(200, (), b"x" * 744)
-    for number in range(100):
-        attempt = Attempt(str(number), "f", is_over=True, response=kept)
-        assert await store.begin(str(number), Attempt(str(number), "f")) is None
-        await store.finish(str(number), attempt, 60)
-    assert len(store) == 10
+    await keep(store, map(str, range(100)), 1000)
+    assert len(store) == 10_000 // 512
     assert await store.begin("99", Attempt("x", "f")) is not None
     assert await store.begin("0", Attempt("x", "f")) is None
+
+
+async def test_large_responses_drive_out_those_of_others_but_not_their_keys():
+    store = MemoryResponses(max_size=100_000)
+    await keep(store, ["order"], 100)
+    await keep(store, map(str, range(50)), 50_000)
+    known = await store.begin("order", Attempt("x", "f"))
+    assert (known.is_over, known.response, len(store)) == (True, None, 51)
+    newest = await store.begin("49", Attempt("x", "f"))
+    assert len(newest.response.body) == 50_000
+
+
+async def test_nothing_is_left_of_what_is_over():
+    clock = Clock()
+    store = MemoryResponses(max_size=10_000, clock=clock)
+    for turn in range(5):
+        await keep(store, (f"{turn} {number}" for number in range(8)), 2000)
+        clock.now += 60
+    await keep(store, map(str, range(4)), 1700)
+    assert len(store) == 4
+    known = [await store.begin(str(number), Attempt("x", "f")) for number in range(4)]
+    assert all(one.response is not None for one in known)
 
 
 async def test_only_the_attempt_that_has_a_key_ends_or_frees_it():
@@ -409,6 +499,19 @@ async def test_only_the_attempt_that_has_a_key_ends_or_frees_it():
     await store.finish("k", Attempt("mine", "f", is_over=True), 60)
     await store.release("k", "mine")
     assert await store.begin("k", Attempt("other", "f")) == Attempt("mine", "f", is_over=True)
+
+
+async def asynchronous(request):
+    return "everybody"
+
+
+async def test_the_document_says_how_requests_are_refused():
+    app = application(IdempotencyKey())
+    app.post("/pay")(idempotency.required(lambda request: ""))
+    routes = app.describe().routes
+    said = {one.path: layer.responses for one in routes for chain in one.chains for layer in chain.layers}
+    assert said["/plain"][400] == "The Idempotency-Key is malformed"
+    assert said["/pay"][400] == "There is no Idempotency-Key, or a malformed one"
 
 
 def test_it_stands_inside_of_what_finds_the_user_and_of_compression():
@@ -433,6 +536,7 @@ def test_a_required_key_without_a_layer_is_found_at_startup():
         ({"ttl": 0}, "a ttl of 0 seconds"),
         ({"max_response": -1}, "max_response of -1 bytes"),
         ({"header": "a b"}, "the header of IdempotencyKey"),
+        ({"scope": asynchronous}, "the scope of IdempotencyKey, `asynchronous`, is async"),
     ],
 )
 def test_mistakes_are_told_at_once(options, message):

@@ -4,7 +4,8 @@ import asyncio
 import io
 import logging
 import re
-from uuid import UUID
+import time
+from uuid import RFC_4122, UUID
 
 import pytest
 
@@ -143,8 +144,29 @@ def test_identifiers_sort_by_time_and_differ():
         re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", one) for one in made
     )
     assert [one[:13] for one in made] == sorted(one[:13] for one in made)
+    assert all(str(UUID(one)) == one and UUID(one).variant == RFC_4122 for one in made)
+    assert abs(int(made[0].replace("-", "")[:12], 16) / 1000 - time.time()) < 60
 
 
-def test_a_malformed_header_name_is_a_mistake():
-    with pytest.raises(ConfigurationError, match="the header of RequestId"):
-        RequestId("X Request")
+async def test_only_true_makes_a_client_trusted(client_for):
+    async with client_for(application(RequestId(trust=lambda request: "yes"))) as client:
+        assert (await client.get("/", headers={"x-request-id": "mine"})).headers["x-request-id"] != "mine"
+
+
+async def asynchronous(*arguments):
+    return True
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"header": "X Request"}, "the header of RequestId"),
+        ({"trust": asynchronous}, "the trust of RequestId, `asynchronous`, is async"),
+        ({"make": asynchronous}, "the make of RequestId"),
+        ({"trust": "proxy"}, "RequestId has trust='proxy'"),
+    ],
+)
+def test_mistakes_are_told_at_once(options, message):
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        RequestId(**options)
+    assert caught.value.problems[0].where.file == __file__

@@ -267,7 +267,7 @@ def test_a_mark_without_a_layer_is_found_at_startup():
     lifted.compile()
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "5", True])
 def test_a_time_is_a_number_above_0(seconds):
     with pytest.raises(ConfigurationError, match="Timeout takes a number of seconds above 0"):
         Timeout(seconds)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from types import SimpleNamespace
 
 import pytest
 
@@ -126,3 +127,29 @@ def test_another_order_is_refused_at_startup(layers, message):
     app.post("/")(lambda request: "")
     with pytest.raises(ConfigurationError, match=message):
         app.compile()
+
+
+async def never(*arguments):
+    return None
+
+
+RISKS = [
+    (lambda: RateLimit("1/minute"), "in each worker process apart"),
+    (lambda: RateLimit("1/minute", store=SimpleNamespace(needs_loop=True, hit=never)), None),
+    (lambda: IdempotencyKey(), "another one, or the next, runs requests again"),
+    (lambda: IdempotencyKey(store=SimpleNamespace(needs_loop=True)), None),
+    (lambda: RequestId(trust=True), "the identifier that any client sends"),
+    (lambda: RequestId(trust=lambda request: True), None),
+    (lambda: RequestId(), None),
+    (lambda: AccessLog(secrets=()), "passwords in queries"),
+    (lambda: AccessLog(secrets=(), fields=["path"]), None),
+    (lambda: AccessLog(), None),
+]
+
+
+@pytest.mark.parametrize(("make", "what"), RISKS)
+def test_what_is_unsafe_in_a_deployment_is_told(make, what):
+    app = Nacre(middlewares=[make()])
+    app.post("/")(lambda request: "")
+    found = [risk for risk in app.find_risks() if risk.where is not None and risk.where.file == __file__]
+    assert [what in risk.what for risk in found] == ([] if what is None else [True])

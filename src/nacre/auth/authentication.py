@@ -86,8 +86,7 @@ class Authentication(Hooks):
         if any(isinstance(other, Authentication) for other in place.inside):
             return "another Authentication further in decides"
         if place.route is None:
-            ambient = [scheme for scheme in self.schemes if scheme.is_ambient]
-            return _OnNoRoute(self, ambient) if ambient else "no route answers here, so nobody is refused"
+            return _OnNoRoute(self)
         demands = demands_of(place)
         requirements = demands.requirements
         if self.default == "required" and not demands.is_public and not requirements:
@@ -177,6 +176,7 @@ class _OnRoute(Hooks):
         return repr(self._layer)
 
     async def _admit(self, request: Request) -> Response | None:
+        request.state[USER] = request.user  # for handlers of the errors that are raised from here on
         identity = await self._identify(request)
         request.user = request.state[USER] = None if identity is None else identity.user
         if identity is None:
@@ -188,7 +188,7 @@ class _OnRoute(Hooks):
 
     async def _identify(self, request: Request) -> Identity | None:
         """Who the request is from; None if it has no credentials. Raises what it is refused with."""
-        failed: dict[Scheme, str] = {}
+        failed: dict[str, str] = {}
         attempts: list[Attempt] = []
         for scheme in self._schemes:
             credentials = scheme.credentials(request)
@@ -205,7 +205,7 @@ class _OnRoute(Hooks):
                 return identity
         if failed:
             client = request.client[0] if request.client else "-"
-            _log.info("wrong credentials (%s) from %s", ", ".join(one.name for one in failed), printable(client))
+            _log.info("wrong credentials (%s) from %s", ", ".join(failed), printable(client))
             raise self._unauthorized(request, "the credentials are not valid", failed)
         return None
 
@@ -215,9 +215,9 @@ class _OnRoute(Hooks):
         scheme: Scheme,
         credentials: Credentials,
         attempt: Attempt | None,
-        failed: dict[Scheme, str],
+        failed: dict[str, str],
     ) -> Identity | None:
-        """Who the credentials are of; None, and an entry in `failed`, if they aren't right."""
+        """Who the credentials are of; None, and an entry in `failed` with what is said, if they aren't right."""
         try:
             identity, description = await scheme.verify(request, credentials), ""
         except InvalidCredentials as error:
@@ -228,7 +228,7 @@ class _OnRoute(Hooks):
                 await attempt.withdraw()
             raise
         if identity is None and not scheme.is_ambient:
-            failed[scheme] = description
+            failed[scheme.name] = description
         return identity
 
     def _refuse(self, request: Request) -> Response:
@@ -263,19 +263,19 @@ class _OnRoute(Hooks):
         words = scheme.challenge(error="insufficient_scope", scope=" ".join(requirement.scopes))
         return [("www-authenticate", words)]
 
-    def _unauthorized(self, request: Request, detail: str, failed: Mapping[Scheme, str]) -> HTTPError:
+    def _unauthorized(self, request: Request, detail: str, failed: Mapping[str, str]) -> HTTPError:
         challenges = self._challenges(failed)
         request.state[_CHALLENGES] = challenges
         return Unauthorized(detail, headers=[("www-authenticate", one) for one in challenges])
 
-    def _challenges(self, failed: Mapping[Scheme, str]) -> list[str]:
+    def _challenges(self, failed: Mapping[str, str]) -> list[str]:
         """A challenge for each scheme; those whose credentials failed say so. Two schemes of one kind have one."""
         found: dict[str, str] = {}
         for scheme in self._schemes:
             plain = scheme.challenge()
             found.setdefault(plain, plain)
-            if scheme in failed and scheme.reports_errors:
-                found[plain] = scheme.challenge(error="invalid_token", error_description=failed[scheme])
+            if scheme.name in failed and scheme.reports_errors:
+                found[plain] = scheme.challenge(error="invalid_token", error_description=failed[scheme.name])
         return list(found.values())
 
     def _finish(self, request: Request, response: Response) -> None:
@@ -308,7 +308,8 @@ class _OnNoRoute(Hooks):
 
     provides = Authentication.provides
 
-    def __init__(self, layer: Authentication, schemes: Sequence[Scheme]) -> None:
+    def __init__(self, layer: Authentication) -> None:
+        schemes = [scheme for scheme in layer.schemes if scheme.is_ambient]
         needs_loop = any(one.needs_loop for one in schemes)
         before = Call(self._look, None if needs_loop else self._look)
         super().__init__(before=before, finalize=self._finish, inline=True)
@@ -320,6 +321,7 @@ class _OnNoRoute(Hooks):
         return repr(self._layer)
 
     async def _look(self, request: Request) -> None:
+        request.state[USER] = request.user
         for scheme in self._schemes:
             try:
                 credentials = scheme.credentials(request)

@@ -21,8 +21,8 @@ class BasicAuth(Scheme):
     """A name and a password, by `Authorization: Basic`, RFC 7617. Use it over TLS only: they are sent as they are.
 
     `verify(name, password)` returns the user or None; in place of a function there may be a mapping of names to
-    passwords, which is read once, and then the name is the user. Both are UTF-8, which the challenge says; the first colon ends the name.
-    Credentials that can't be decoded, or hold control characters, are refused with 400.
+    passwords, which is read once, and then the name is the user. Both are UTF-8, which the challenge says; the first
+    colon ends the name. Credentials that can't be decoded, or hold control characters, are refused with 400.
     """
 
     kind = "Basic"

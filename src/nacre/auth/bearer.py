@@ -22,8 +22,8 @@ class BearerAuth(Scheme):
 
     `verify(token)` returns the user or None; in place of a function there may be a mapping of tokens to users, which is
     read once. A wrong token is a 401 with `error="invalid_token"`, one that is malformed a 400 with `invalid_request`.
-    Tokens of more than 8,192 characters are refused unseen. Look tokens up by a digest of them, as they are as good as passwords:
-    `sha256(token)` is enough for random ones.
+    Tokens of more than 8,192 characters are refused unseen. Look tokens up by a digest of them, as they are as good as
+    passwords: `sha256(token)` is enough for random ones.
     """
 
     kind = "Bearer"

@@ -31,10 +31,11 @@ class JWKS:
     """The key set of an issuer, kept for `lifetime` seconds and then fetched again beside the requests.
 
     A token that no known key has signed has the set fetched at once, but at most once in `cooldown` seconds, whatever
-    the tokens say; and so has any token after twice the lifetime without a fetch, so that a key that was withdrawn isn't
-    taken after a quiet night. One fetch runs at a time and all who need it wait for it, for `timeout`
-    seconds at most. If it fails, the keys that there are stay; without any the answer is 503. `fetch` is what fetches; by default an https request
-    that follows no redirects, takes `timeout` seconds and `max_size` bytes at most. Plain http is for localhost only.
+    the tokens say; and so has any token after twice the lifetime without a fetch, so that a key that was withdrawn
+    isn't taken after a quiet night. One fetch runs at a time and all who need it wait for it, for `timeout` seconds at
+    most. If it fails, the keys that there are stay; without any the answer is 503. `fetch` is what fetches; by default
+    an https request that follows no redirects, takes `timeout` seconds and `max_size` bytes at most. Plain http is for
+    localhost only.
     """
 
     def __init__(

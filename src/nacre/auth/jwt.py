@@ -112,7 +112,7 @@ class JWTAuth(BearerAuth):
         """Tokens that are good for ever."""
         if "exp" not in self._rules.required and self._rules.max_age is None:
             what = "JWTAuth takes tokens without `exp`, and one that is stolen is good for ever"
-            yield Risk(what, 'leave `exp` in `required`, or set `max_age` in seconds', "medium", self._where)
+            yield Risk(what, "leave `exp` in `required`, or set `max_age` in seconds", "medium", self._where)
 
     async def verify(self, request: Request, credentials: Credentials) -> Identity | None:
         """Who the token is of; None for one that isn't valid. Raises InvalidCredentials to say why."""

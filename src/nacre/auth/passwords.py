@@ -57,6 +57,8 @@ class Passwords:
     `hashers` are others than Argon2id: the first one makes hashes, all verify those that are stored.
     """
 
+    _pool: ThreadPoolExecutor | None
+
     def __init__(
         self,
         *hashers: Hasher,
@@ -75,8 +77,8 @@ class Passwords:
         self._hashers = hashers or (_argon2(),)
         self._max_length = max_length
         self._at_once, self._waiting = at_once, waiting
-        self._begin()
-        _call_in_forks(weakref.WeakMethod(self._begin))
+        self._start_anew()
+        _call_in_forks(weakref.WeakMethod(self._start_anew))
         self._dummy = self._hashers[0].hash(secrets.token_urlsafe())
 
     def __repr__(self) -> str:
@@ -113,11 +115,11 @@ class Passwords:
         if pool is not None:
             pool.shutdown(wait=False)
 
-    def _begin(self) -> None:
-        """Begin with no thread, in a process of its own too: a fork takes the pool along, and none of its threads."""
+    def _start_anew(self) -> None:
+        """Have no threads: at first, and in a process that was forked, which takes the pool along without its threads."""
         self._taken = 0
         self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool = None
 
     def _hash(self, password: str) -> str:
         encoded = self._encoded(password)

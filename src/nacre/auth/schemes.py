@@ -38,9 +38,10 @@ class InvalidCredentials(Exception):
 class Scheme(ABC):
     """One way to authenticate, for `Authentication`; derive from it for one of your own.
 
-    A subclass says what it reads of a request (`credentials`) and how OpenAPI calls that (`security`). `verify` is called with that, or with the request before
-    it if it takes one argument more, and returns the user, an `Identity`, or None for credentials that aren't right. It
-    is plain or async; plain code runs in a worker thread unless `inline` says that it never blocks.
+    A subclass says what it reads of a request (`credentials`) and how OpenAPI calls that (`security`). `verify` is
+    called with that, or with the request before it if it takes one argument more, and returns the user, an `Identity`,
+    or None for credentials that aren't right. It is plain or async; plain code runs in a worker thread unless `inline`
+    says that it never blocks.
 
     `kind` is the name of the scheme in `WWW-Authenticate`, `name` that in the OpenAPI document, `security` its Security
     Scheme Object. `varies_on` are the header fields that it reads. `is_ambient` says that browsers send the credentials

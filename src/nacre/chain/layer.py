@@ -123,6 +123,11 @@ def _settle(layer: Layer, declared: Middleware, tools: Tools, place: Place) -> L
     made: Any = layer.target.for_route(place)
     if made is layer.target or isinstance(made, str):
         return layer if made is layer.target else made
+    if not callable(made) and not isinstance(made, Hooks):
+        kind = "None" if made is None else f"an object of type {type(made).__name__}"
+        fix = "return the layer itself, another one made for the route, or a text that says why it is left out"
+        what = f"{layer.label} can't be settled: `for_route` returned {kind}"
+        raise ConfigurationError(Problem(what, Location.of(layer.target.for_route), fix))
     settled = replace(
         layer, wrap=None, hooks=None, finalize=None, bind=None, bounds=(), finalizer_codes=frozenset(), target=made
     )

@@ -7,7 +7,7 @@ Both are set by browsers and can't be set by pages. The content type isn't looke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -78,6 +78,7 @@ class CSRF(Hooks):
         where = Location.of_caller()
         listed = Origins(origins, subdomains=subdomains, subject="CSRF", where=where)
         problems = listed.problems
+        problems += _check_layer(cors, where)
         if cors is not None and listed:
             what = "CSRF: origins and cors both say whose pages are trusted"
             problems.append(Problem(what, where, "leave one of the two out"))
@@ -107,6 +108,12 @@ class CSRF(Hooks):
 
     def _listed_by(self, cors: CORS) -> Origins:
         return cors.origins.with_subdomains() if self.subdomains else cors.origins
+
+
+def _check_layer(cors: object, where: Location) -> Iterator[Problem]:
+    if cors is not None and not isinstance(cors, CORS):
+        what = f"CSRF: cors is a CORS layer, not of type {type(cors).__name__}"
+        yield Problem(what, where, "write CSRF(origins=[…]) for a list of origins")
 
 
 def is_protected(place: Place) -> bool:

@@ -62,7 +62,7 @@ def read_forwarded(headers: Headers) -> list[Hop]:
             value = token if quoted is None else _ESCAPE.sub(r"\1", quoted)
             if element.setdefault(name.lower(), value) != value:
                 return _MALFORMED  # RFC 7239 §4: each parameter once
-    return [*hops, _hop(element)] if text else []
+    return [*hops, _hop(element)] if "forwarded" in headers else []
 
 
 def _hop(element: Mapping[str, str]) -> Hop:
@@ -70,9 +70,9 @@ def _hop(element: Mapping[str, str]) -> Hop:
 
 
 def listed(headers: Headers, name: str) -> list[str]:
-    """The last values of a field that is a list, those of all its lines."""
-    values = ",".join(headers.getlist(name))
-    return [value.strip(" \t") for value in values.rsplit(",", HOPS_MAX)] if values else []
+    """The last values of a field that is a list, those of all its lines; an empty field has one that is empty."""
+    lines = headers.getlist(name)
+    return [value.strip(" \t") for value in ",".join(lines).rsplit(",", HOPS_MAX)] if lines else []
 
 
 def nearest(values: Sequence[str], hops: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from nacre.chain.hooks import Hooks
 from nacre.chain.place import Place
@@ -73,15 +73,15 @@ class HTTPSRedirect(Hooks):
         url = URL("https", host, self._port, request.root_path + request.path, request.query_string)
         return RedirectResponse(str(url), self._status)
 
-    def _checked(self, host: str, problems: list[Problem]) -> str | None:
+    def _checked(self, host: Any, problems: list[Problem]) -> str | None:
         try:
-            name, port = parse_host(ascii_host(host))
+            name, port = parse_host(ascii_host(host)) if isinstance(host, str) else ("", 0)
         except ValueError:
             name, port = "", 0
         if port is None:
             return name
         fix = 'one looks like "example.com"; a port is said by port=…'
-        problems.append(Problem(f"HTTPSRedirect: {host[:60]!a} is no host", self._where, fix))
+        problems.append(Problem(f"HTTPSRedirect: {str(host)[:60]!a} is no host", self._where, fix))
         return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Any
 
 from nacre.errors import Location, Problem
 from nacre.request import Request
@@ -108,9 +109,14 @@ class Origins:
         if named and (wildcard or self.subdomains):
             self.below.add((scheme, host, port))
 
-    def _compiled(self, regex: str | re.Pattern[str] | None) -> re.Pattern[str] | None:
-        if regex is None or isinstance(regex, re.Pattern):
-            return regex
+    def _compiled(self, regex: Any) -> re.Pattern[str] | None:
+        if regex is None:
+            return None
+        pattern = getattr(regex, "pattern", regex)
+        if not isinstance(pattern, str):
+            what = f"origin_regex is a text or a pattern of one, not of type {type(pattern).__name__}"
+            self._problem(what, 'write r"https://pr-\\d+\\.example\\.com"')
+            return None
         try:
             return re.compile(regex)
         except re.error as error:

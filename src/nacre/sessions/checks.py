@@ -12,6 +12,7 @@ from nacre.sessions.memory import MemoryStore
 from nacre.sessions.records import Store
 from nacre.signing import Secrets, check_secrets
 
+_AGE_MAX = 100 * 366 * 86_400.0  # what is kept in a cookie has room for milliseconds until the year 10889
 _METHODS = ("read", "write", "delete")
 
 
@@ -34,11 +35,26 @@ def keeping_problems(secret: Secrets | None, encrypt: bool, store: Store | None,
 
 def lifetime_problems(max_age: float, idle: float | None, where: Location) -> list[Problem]:
     problems: list[Problem] = []
-    if max_age <= 0:
-        problems.append(Problem(f"max_age of Sessions is {max_age}", where, "it is a number of seconds above 0"))
-    if idle is not None and not 0 < idle <= max_age:
-        problems.append(Problem(f"idle of Sessions is {idle}", where, "it is a number of seconds from 0 to max_age"))
+    longest = _AGE_MAX
+    if _is_number(max_age) and 0 < max_age <= _AGE_MAX:
+        longest = max_age
+    else:
+        fix = "it is a number of seconds above 0, of a hundred years at most"
+        problems.append(Problem(f"max_age of Sessions is {max_age!r}", where, fix))
+    if idle is not None and not (_is_number(idle) and 0 < idle <= longest):
+        fix = "it is a number of seconds above 0, up to max_age"
+        problems.append(Problem(f"idle of Sessions is {idle!r}", where, fix))
     return problems
+
+
+def size_problems(max_size: int, where: Location) -> list[Problem]:
+    if _is_number(max_size) and max_size > 0:
+        return []
+    return [Problem(f"max_size of Sessions is {max_size!r}", where, "it is a number of bytes above 0")]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
 
 
 def risks_of(secure: bool | Literal["auto"], store: Store | None, where: Location) -> Iterator[Risk]:

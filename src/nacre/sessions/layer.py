@@ -16,7 +16,7 @@ from nacre.request import Request
 from nacre.response import Response
 from nacre.risks import Risk
 from nacre.session import EMPTY, Session, Unopened
-from nacre.sessions.checks import keeping_problems, lifetime_problems, risks_of
+from nacre.sessions.checks import keeping_problems, lifetime_problems, risks_of, size_problems
 from nacre.sessions.cookie import SessionCookie
 from nacre.sessions.in_cookie import InCookie
 from nacre.sessions.in_store import InStore
@@ -79,6 +79,7 @@ class Sessions(Hooks):
         problems = [
             *keeping_problems(secret, encrypt, store, where),
             *lifetime_problems(max_age, idle, where),
+            *size_problems(max_size, where),
             *self._cookie.problems(where),
         ]
         if problems:
@@ -128,7 +129,7 @@ class Sessions(Hooks):
 
     def _enter(self, request: Request) -> None:
         """Give the request a session that is opened when it is asked for."""
-        if request._session is None and request.sessions is None:
+        if request._session is None and request.opened_sessions is None:
             request._session = self._unopened
         else:  # inside of another such layer, or of one that hands on a copy of the request
             self._give(request, self._open(request))
@@ -156,9 +157,9 @@ class Sessions(Hooks):
 
     def _opened(self, request: Request, held: Held) -> Session:
         session = Session(partial(self._keeper.load, held), held)
-        if request.sessions is None:
-            request.sessions = []
-        request.sessions.append(session)
+        if request.opened_sessions is None:
+            request.opened_sessions = []
+        request.opened_sessions.append(session)
         return session
 
     def _open_late(self, request: Request, *, unread: bool) -> Session:
@@ -186,7 +187,7 @@ class Sessions(Hooks):
         if request._session is self._unopened:
             request._session = self._unreadable if _is_streamed(request, response) else self._closed
             return None
-        opened = [one for one in request.sessions or () if one.held.keeper is self._keeper]
+        opened = [one for one in request.opened_sessions or () if one.held.keeper is self._keeper]
         return opened[-1] if opened else None
 
     async def _finish(self, run: Run, request: Request, response: Response, session: Session) -> None:

@@ -91,18 +91,21 @@ class Scope:
         self.method = sent.method
         self.path = unquote(sent.path)
         self.query_string = sent.query
-        # Granian drops fields with bytes outside ASCII.
-        self.headers = ScopeHeaders([pair for pair in sent.headers if pair[1].isascii()])
+        self.headers = ScopeHeaders(sent.headers)
 
 
 class ScopeHeaders:
-    """Granian's `RSGIHeaders`: names without case; `keys` has each name once, `values` and `items` every field."""
+    """Granian's `RSGIHeaders`: names without case; `keys` has each name once, `values` and `items` every field.
+
+    A value with bytes outside ASCII is nowhere, and its name is.
+    """
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
-        self._pairs = pairs
+        self._names = list(dict.fromkeys(name for name, _ in pairs))
+        self._pairs = [pair for pair in pairs if pair[1].isascii()]
 
     def __contains__(self, key: str) -> bool:
-        return any(name == key.lower() for name, _ in self._pairs)
+        return key.lower() in self._names
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
@@ -117,7 +120,7 @@ class ScopeHeaders:
         return values[0]
 
     def keys(self) -> list[str]:
-        return list(dict.fromkeys(name for name, _ in self._pairs))
+        return list(self._names)
 
     def values(self) -> list[str]:
         return [value for _, value in self._pairs]

@@ -7,20 +7,20 @@ import itertools
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from nacre.chain.hooks import Hooks
 from nacre.errors import ConfigurationError, Location, Problem
-from nacre.pieces import close_stream
 from nacre.request import Request
 from nacre.response import Response
+from nacre.risks import Risk
 from nacre.state import Key
-from nacre.streams import is_async_stream
 from nacre.traffic.functions import not_plain
 from nacre.traffic.identity import user_id
 from nacre.traffic.log_lines import TEXT_MAX, Redaction, as_json, as_text, loggable, one_line
 from nacre.traffic.request_id import REQUEST_ID
+from nacre.traffic.visits import Visit
 
 _errors = logging.getLogger("nacre.error")
 
@@ -84,6 +84,9 @@ SECRET_WORDS = (
 Format = Literal["json", "text"]
 
 
+_numbers = itertools.count(1)
+
+
 class AccessLog(Hooks):
     """A layer that logs each request in one line, at level INFO, when its last byte is sent or nothing more will be.
 
@@ -118,22 +121,31 @@ class AccessLog(Hooks):
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__(before=self._before, finalize=self._finalize, inline=True)
+        self._where = Location.of_caller()
         problems = _mistakes(format, fields, secrets)
-        problems += not_plain("AccessLog", Location.of_caller(), skip=skip, user=user)
+        problems += not_plain("AccessLog", self._where, skip=skip, user=user)
         if problems:
             raise ConfigurationError(problems)
         self._format = _FORMATS[format] if isinstance(format, str) else _in_one_line(format)
         self._logger = logging.getLogger(logger) if isinstance(logger, str) else logger
         self._reads = tuple((field, _READ[field]) for field in fields)
-        self._names_user = "user" in fields
+        self._names = frozenset(fields)
         self._skip = skip
         self._user = user
+        self._secrets = tuple(secrets)
         self._redaction = Redaction(secrets)
         self._clock = clock
-        self._key: Key[_Visit] = Key(f"nacre.access.{next(_numbers)}")
+        self._second = (-1, "")
+        self._key: Key[Visit] = Key(f"nacre.access.{next(_numbers)}")
 
     def __repr__(self) -> str:
         return f"AccessLog({self._logger.name})"
+
+    def find_risks(self) -> Iterable[Risk]:
+        """That secrets in queries are logged."""
+        if not self._secrets and "query" in self._names:
+            fix = "leave out secrets=(), or the field `query`"
+            yield Risk("AccessLog writes tokens and passwords in queries to the log", fix, where=self._where)
 
     def _before(self, request: Request) -> None:
         self._visit(request)
@@ -141,44 +153,58 @@ class AccessLog(Hooks):
     def _finalize(self, request: Request, response: Response) -> None:
         visit = self._visit(request)
         if visit is not None:
+            visit.user = self._user_of(request)
             visit.answered(response)
 
-    def _visit(self, request: Request) -> _Visit | None:
+    def _visit(self, request: Request) -> Visit | None:
         """The visit of a request, begun now if it wasn't; None while nobody wants to know."""
         if not self._logger.isEnabledFor(logging.INFO):
             return None
         state = request.state
         visit = state.get(self._key)
         if visit is None:
-            visit = state[self._key] = _Visit(self, request, self._clock())
+            visit = state[self._key] = Visit(request, self._clock(), self._end)
             request.after_response(visit)
         return visit
 
-    def write(self, visit: _Visit) -> None:
-        """Write the line of a request that is over."""
+    def _end(self, visit: Visit) -> None:
+        if not visit.status:
+            visit.user = self._user_of(visit.request)
+        try:
+            self._write(visit)
+        finally:
+            # PERF: else each holds the other until the garbage is collected.
+            visit.request.state.shared.pop(str(self._key), None)
+
+    def _write(self, visit: Visit) -> None:
         if self._skip is not None and self._skip(visit.request, visit.status) is True:
             return
         visit.seconds = self._clock() - visit.began
         fields: dict[str, Any] = {}
         for name, read in self._reads:
-            value = read(visit)
+            value = read(self, visit)
             if value is not None:
                 # PERF: most texts are ready, and need no call.
                 is_ready = value.__class__ is str and len(value) <= TEXT_MAX and value.isprintable()
                 fields[name] = value if is_ready else loggable(value)
         # PERF: what `logger.info` does, without looking for its caller, which is always here (a tenth of the time).
         line, logger = self._format(fields), self._logger
-        record = logger.makeRecord(logger.name, logging.INFO, __file__, 0, "%s", (line,), None, "write")
+        record = logger.makeRecord(logger.name, logging.INFO, __file__, 0, "%s", (line,), None, "_write")
         record.access = fields
         logger.handle(record)
 
-    def forget(self, visit: _Visit) -> None:
-        """Take a visit out of its request's state. PERF: each would hold the other until the garbage is collected."""
-        visit.request.state.pop(self._key, None)
+    def time_of_day(self) -> str:
+        """The time in UTC. PERF: its seconds are written once for all requests of a second."""
+        second, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+        known, text = self._second
+        if known != second:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = second, text  # one assignment, which any thread may do
+        return f"{text}.{milliseconds:03}Z"
 
-    def user_of(self, request: Request) -> Any:
+    def _user_of(self, request: Request) -> Any:
         """What is logged of the user."""
-        if not self._names_user or request.user is None:
+        if "user" not in self._names or request.user is None:
             return None
         try:
             return self._user(request.user)
@@ -192,168 +218,24 @@ class AccessLog(Hooks):
         return self._redaction.of_query(text) if text else None
 
 
-class _Visit:
-    """One request on its way; called at its end."""
-
-    __slots__ = ("began", "ended", "failed", "layer", "request", "seconds", "sent", "status", "user")
-
-    inline = True
-
-    def __init__(self, layer: AccessLog, request: Request, began: float) -> None:
-        self.layer = layer
-        self.request = request
-        self.began = began
-        self.seconds = 0.0
-        self.status = 0
-        self.sent = 0
-        self.ended = False
-        self.failed = False
-        self.user: Any = None
-
-    def answered(self, response: Response) -> None:
-        """Take the response that is about to be sent, and count the bytes of its stream."""
-        self.user = self.layer.user_of(self.request)
-        self.status = response.status
-        self.ended = False
-        stream = response.stream
-        if self.request.websocket is not None and response.status == 101:
-            return
-        if stream is None:
-            self.sent = 0 if self.request.method == "HEAD" or response.status in (204, 304) else len(response.body)
-            self.ended = True
-        elif self.request.method == "HEAD":
-            self.ended = True
-        elif hasattr(stream, "__aiter__"):
-            response.stream = _CountedAsync(stream, self)
-        else:
-            response.stream = _Counted(stream, self)
-
-    @property
-    def outcome(self) -> str:
-        """How the request ended."""
-        if self.request.websocket is not None and self.status == 101:
-            return "disconnected" if self.request.websocket.close_code == 1006 else "complete"
-        if self.ended:
-            return "complete"
-        if self.failed:
-            return "failed"
-        return "disconnected" if self.status else "cancelled"
-
-    @property
-    def close_code(self) -> int | None:
-        """The code that a WebSocket was closed with."""
-        websocket = self.request.websocket
-        return None if websocket is None or self.status != 101 else websocket.close_code
-
-    def __call__(self) -> None:
-        if not self.status:
-            self.user = self.layer.user_of(self.request)
-        try:
-            self.layer.write(self)
-        finally:
-            self.layer.forget(self)
-
-
-_numbers = itertools.count(1)
-
-
-class _Counted:
-    """A plain stream whose bytes are counted."""
-
-    def __init__(self, stream: Any, visit: _Visit) -> None:
-        self._stream = stream
-        self._visit = visit
-
-    def __iter__(self) -> Iterator[Any]:
-        try:
-            for piece in self._stream:
-                self._visit.sent += _size(piece)
-                yield piece
-        except Exception:
-            self._visit.failed = True
-            raise
-        self._visit.ended = True
-
-    def close(self) -> None:
-        close = getattr(self._stream, "close", None)
-        if close is not None:
-            close()
-
-
-class _CountedAsync:
-    """An async stream whose bytes are counted."""
-
-    def __init__(self, stream: Any, visit: _Visit) -> None:
-        self._stream = stream
-        self._source: Any = stream
-        self._visit = visit
-        self.needs_loop = is_async_stream(stream)
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        self._source = aiter(self._stream)
-        return self
-
-    async def __anext__(self) -> Any:
-        try:
-            piece = await anext(self._source)
-        except StopAsyncIteration:
-            self._visit.ended = True
-            raise
-        except Exception:
-            self._visit.failed = True
-            raise
-        self._visit.sent += _size(piece)
-        return piece
-
-    async def athrow(self, error: BaseException) -> Any:
-        athrow = getattr(self._source, "athrow", None)
-        if athrow is None:
-            raise error
-        return await athrow(error)
-
-    async def aclose(self) -> None:
-        await close_stream(self._source)
-        if self._source is not self._stream:
-            await close_stream(self._stream)
-
-
-def _size(piece: Any) -> int:
-    return len(piece.encode()) if isinstance(piece, str) else memoryview(piece).nbytes
-
-
-_second: tuple[int, str] = (-1, "")
-"""A time in whole seconds, and its text."""
-
-
-def _time(visit: _Visit) -> str:
-    """The time of day in UTC. PERF: its seconds are written once for all requests of a second."""
-    global _second  # noqa: PLW0603 - one assignment of a tuple, which threads may do at once
-    second, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
-    known, text = _second
-    if known != second:
-        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        _second = second, text
-    return f"{text}.{milliseconds:03}Z"
-
-
-def _client(visit: _Visit) -> str | None:
+def _client(layer: AccessLog, visit: Visit) -> str | None:
     address = visit.request.client
     return None if address is None else address[0]
 
 
-def _path(visit: _Visit) -> str:
+def _path(layer: AccessLog, visit: Visit) -> str:
     return visit.request.root_path + visit.request.path
 
 
-def _route(visit: _Visit) -> str | None:
+def _route(layer: AccessLog, visit: Visit) -> str | None:
     route = visit.request.route
     return None if route is None else route.path
 
 
-_USER_INFO = re.compile(r"(?<=//)[^/@]*@")
+_USER_INFO = re.compile(r"(?<=//)[^/]*@")
 
 
-def _referer(visit: _Visit) -> str | None:
+def _referer(layer: AccessLog, visit: Visit) -> str | None:
     given = visit.request.headers.get("referer")
     if given is None:
         return None
@@ -361,25 +243,25 @@ def _referer(visit: _Visit) -> str | None:
     return _USER_INFO.sub("", re.split("[?#]", given, maxsplit=1)[0].replace("\\", "/"))
 
 
-_READ: Mapping[str, Callable[[_Visit], Any]] = {
-    "time": _time,
-    "request_id": lambda visit: visit.request.state.get(REQUEST_ID),
+_READ: Mapping[str, Callable[[AccessLog, Visit], Any]] = {
+    "time": lambda layer, visit: layer.time_of_day(),
+    "request_id": lambda layer, visit: visit.request.state.get(REQUEST_ID),
     "client": _client,
-    "user": lambda visit: visit.user,
-    "method": lambda visit: visit.request.method,
+    "user": lambda layer, visit: visit.user,
+    "method": lambda layer, visit: visit.request.method,
     "path": _path,
-    "query": lambda visit: visit.layer.query_of(visit.request),
+    "query": lambda layer, visit: layer.query_of(visit.request),
     "route": _route,
-    "protocol": lambda visit: f"HTTP/{visit.request.http_version}",
-    "scheme": lambda visit: visit.request.scheme,
-    "host": lambda visit: visit.request.headers.get("host"),
+    "protocol": lambda layer, visit: f"HTTP/{visit.request.http_version}",
+    "scheme": lambda layer, visit: visit.request.scheme,
+    "host": lambda layer, visit: visit.request.headers.get("host"),
     "referer": _referer,
-    "agent": lambda visit: visit.request.headers.get("user-agent"),
-    "status": lambda visit: visit.status or None,
-    "bytes": lambda visit: visit.sent,
-    "duration": lambda visit: round(visit.seconds, 6),
-    "outcome": lambda visit: visit.outcome,
-    "close_code": lambda visit: visit.close_code,
+    "agent": lambda layer, visit: visit.request.headers.get("user-agent"),
+    "status": lambda layer, visit: visit.status or None,
+    "bytes": lambda layer, visit: visit.sent,
+    "duration": lambda layer, visit: round(visit.seconds, 6),
+    "outcome": lambda layer, visit: visit.outcome,
+    "close_code": lambda layer, visit: visit.close_code,
 }
 
 _FORMATS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"json": as_json, "text": as_text}

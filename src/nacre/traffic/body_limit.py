@@ -27,7 +27,7 @@ class BodyLimit(Hooks):
 
     def __init__(self, limit: int) -> None:
         super().__init__(before=self._before, inline=True)
-        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+        if not _is_size(limit):
             what = f"the limit of BodyLimit is a number of bytes from 0 on, not {limit!r}"
             raise ConfigurationError(Problem(what, Location.of_caller(), "for no limit leave the layer out"))
         self.limit = limit
@@ -40,3 +40,7 @@ class BodyLimit(Hooks):
 
     def _before(self, request: Request) -> None:
         request.body_reader.cap(self.limit, "`BodyLimit`")
+
+
+def _is_size(limit: object) -> bool:
+    return isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0

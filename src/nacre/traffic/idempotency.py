@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -19,6 +19,7 @@ from nacre.headers import check_name
 from nacre.marks import mark
 from nacre.request import Request
 from nacre.response import Response
+from nacre.risks import Risk
 from nacre.state import Key
 from nacre.streams import to_the_end
 from nacre.threads import run_at_once
@@ -102,7 +103,7 @@ class IdempotencyKey(Hooks):
         max_response: int = 256 * 1024,
     ) -> None:
         problems: list[Problem] = []
-        where = Location.of_caller()
+        where = self._where = Location.of_caller()
         if isinstance(methods, str) or not methods:
             what = f"the methods of IdempotencyKey are {methods!r}"
             problems.append(Problem(what, where, 'give it a list, for instance ["POST", "PATCH"]'))
@@ -152,6 +153,12 @@ class IdempotencyKey(Hooks):
         vars(made).update(vars(self))
         made._settle(True)
         return made
+
+    def find_risks(self) -> Iterable[Risk]:
+        """That a repetition may come to a process that doesn't know the key."""
+        if isinstance(self.store, MemoryResponses):
+            what = "IdempotencyKey keeps keys in one worker process: another one, or the next, runs requests again"
+            yield Risk(what, "give it a store that they share, if there are several", "low", self._where)
 
     async def _before(self, request: Request) -> Response | None:
         given = request.headers.getlist(self.header)

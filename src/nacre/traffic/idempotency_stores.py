@@ -6,7 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from nacre.errors import ConfigurationError, Location, Problem
@@ -23,7 +23,7 @@ class KeptResponse:
     @property
     def size(self) -> int:
         """How much memory it takes, roughly, in bytes."""
-        return len(self.body) + sum(len(name) + len(value) + 128 for name, value in self.headers) + 256
+        return len(self.body) + sum(len(name) + len(value) + 128 for name, value in self.headers)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class IdempotencyStore(Protocol):
     """Keeps keys, for one process or for many. Keys are digests of 64 letters and digits.
 
     `needs_loop` says whether a method ever waits for an event loop; a store that doesn't may be used in any thread.
-    One that outlives the process bounds how long an attempt may be in flight, as nobody frees the keys of one that died.
+    One that outlives the process bounds how long an attempt may be in flight: nobody frees the keys of one that died.
     """
 
     needs_loop: bool
@@ -65,8 +65,9 @@ class IdempotencyStore(Protocol):
 class MemoryResponses:
     """Keeps keys and responses in the memory of this process.
 
-    Past `max_size` bytes the responses that were kept first are forgotten, with their keys; keys in flight never are.
-    All methods may be called from any thread.
+    Past `max_size` bytes the responses that were kept first are forgotten. Their keys stay, so that what was done isn't
+    done again, until these alone take so much; keys in flight are never forgotten. All methods may be called from any
+    thread.
     """
 
     needs_loop = False
@@ -79,7 +80,8 @@ class MemoryResponses:
         self._clock = clock
         self._lock = threading.Lock()
         self._in_flight: dict[str, Attempt] = {}
-        self._over: OrderedDict[str, tuple[float, int, Attempt]] = OrderedDict()
+        self._over: OrderedDict[str, tuple[float, Attempt]] = OrderedDict()
+        self._with_response: OrderedDict[str, None] = OrderedDict()
         self._size = 0
 
     def __repr__(self) -> str:
@@ -95,12 +97,10 @@ class MemoryResponses:
             if known is not None:
                 return known
             if key in self._over:
-                ends, size, over = self._over[key]
+                ends, over = self._over[key]
                 if ends > self._clock():
                     return over
-                # Not the first one: a layer with a longer `ttl` shares the store.
-                del self._over[key]
-                self._size -= size
+                self._drop(key)  # not the first one: a layer with a longer `ttl` shares the store
             self._in_flight[key] = attempt
             return None
 
@@ -110,9 +110,10 @@ class MemoryResponses:
             if held is None or held.token != attempt.token:
                 return
             del self._in_flight[key]
-            size = 256 if attempt.response is None else attempt.response.size
-            self._over[key] = (self._clock() + ttl, size, attempt)
-            self._size += size
+            self._over[key] = (self._clock() + ttl, attempt)
+            self._size += _size(attempt)
+            if attempt.response is not None:
+                self._with_response[key] = None
             self._forget()
 
     async def release(self, key: str, token: str) -> None:
@@ -124,9 +125,26 @@ class MemoryResponses:
     def _forget(self) -> None:
         # Of one layer all are kept equally long, so the first ones are over first.
         now = self._clock()
-        while self._over:
-            ends, size, _ = next(iter(self._over.values()))
-            if ends > now and self._size <= self.max_size:
-                return
-            self._over.popitem(last=False)
-            self._size -= size
+        while self._over and next(iter(self._over.values()))[0] <= now:
+            self._drop(next(iter(self._over)))
+        # SECURITY: else a client with large responses of its own would have the requests of others run again.
+        while self._size > self.max_size and self._with_response:
+            key, _ = self._with_response.popitem(last=False)
+            ends, attempt = self._over[key]
+            bare = replace(attempt, response=None)
+            self._over[key] = (ends, bare)
+            self._size += _size(bare) - _size(attempt)
+        while self._size > self.max_size:
+            self._drop(next(iter(self._over)))
+
+    def _drop(self, key: str) -> None:
+        _, attempt = self._over.pop(key)
+        self._with_response.pop(key, None)
+        self._size -= _size(attempt)
+
+
+_KEY_SIZE = 512
+
+
+def _size(attempt: Attempt) -> int:
+    return _KEY_SIZE + (0 if attempt.response is None else attempt.response.size)

@@ -12,7 +12,7 @@ import difflib
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, ClassVar, NamedTuple, TypeVar, get_args
@@ -24,6 +24,7 @@ from nacre.errors import ConfigurationError, Location, Problem, TooManyRequests
 from nacre.marks import mark
 from nacre.request import Request
 from nacre.response import Response
+from nacre.risks import Risk
 from nacre.route import Route
 from nacre.state import Key
 from nacre.traffic.functions import not_plain
@@ -131,6 +132,7 @@ class RateLimit(Hooks):
         self.store: RateLimitStore = MemoryCounts() if store is None else store
         self._exempt = exempt
         self._said = _new_key()
+        self._where = Location.of_caller()
 
     def __repr__(self) -> str:
         return f"RateLimit({', '.join(f'{rate.amount}/{rate.window}s' for rate in self._group.rates)})"
@@ -147,6 +149,13 @@ class RateLimit(Hooks):
             of_route = _Counted(marked.like(self._group), label, f"{self._scope} {label}", _new_key())
             groups = [of_route] if marked.replaces else [*groups, of_route]
         return _Counter(groups, self.store, self._exempt)
+
+    def find_risks(self) -> Iterable[Risk]:
+        """That each process has counts of its own."""
+        if isinstance(self.store, MemoryCounts):
+            what = "RateLimit counts in each worker process apart, so several allow several times the rate"
+            fix = "give it a store that they share, or a rate that is smaller by their number"
+            yield Risk(what, fix, "low", self._where)
 
     def _is_innermost(self, place: Place) -> bool:
         """Whether no other layer of this kind counts further in; one that stands twice counts at its first place."""

@@ -84,7 +84,7 @@ def timeout(seconds: float | None) -> Callable[[F], F]:
     return lambda function: mark(function, _MARK, marked)
 
 
-def _checked(seconds: float, name: str) -> float:
+def _checked(seconds: object, name: str) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
         what = f"{name} takes a number of seconds above 0, not {seconds!r}"
         raise ConfigurationError(Problem(what, Location.of_caller(), "@timeout(None) lifts the limit for one handler"))
