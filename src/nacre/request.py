@@ -87,6 +87,8 @@ class Carrier(Protocol):
 
     def body(self, raw: Any, channel: Any) -> BodySource: ...
 
+    def state(self, raw: Any) -> dict[str, Any] | None: ...
+
     def scope(self, request: Request) -> Scope: ...
 
     async def wait_disconnect(self, request: Request) -> None: ...
@@ -450,10 +452,11 @@ class Request:
     @lazy
     def state(self) -> State:
         """What layers leave for each other; starts with what the lifespan yielded."""
-        if self.carrier.protocol == "asgi" or "scope" in self.__dict__:
+        if "scope" in self.__dict__:
             return State(self.scope["state"])
-        # PERF: a scope that is made from another protocol's request costs ten times as much, and shares this.
-        return State(dict(self.app.lifespan_state))
+        # PERF: a scope costs more, tenfold where it is made from another protocol's request. One made later shares this.
+        given = self.carrier.state(self.raw)
+        return State(dict(self.app.lifespan_state) if given is None else given)
 
     @lazy
     def scope(self) -> Scope:

@@ -122,7 +122,9 @@ def test_the_table_holds_more_than_sixty_strings():
     assert len({*SAFE.values(), *REFUSED.values()}) >= 60
 
 
-@pytest.mark.parametrize("target", [None, 7, b"/account", ["/account"], object()], ids=lambda target: type(target).__name__)
+@pytest.mark.parametrize(
+    "target", [None, 7, b"/account", ["/account"], object()], ids=lambda target: type(target).__name__
+)
 def test_what_is_no_text_is_refused(target):
     assert safe_redirect_target(target) is None
 

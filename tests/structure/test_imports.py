@@ -142,6 +142,15 @@ def test_imports_point_down(module):
     assert not wrong, f"{module} ({names[level]}) imports {'; '.join(wrong)}"
 
 
+@pytest.mark.parametrize(
+    "module", [name for name in MODULES if name.partition(".")[0] in ("cli", "inspector", "openapi")]
+)
+def test_tools_read_what_the_application_says_of_itself(module):
+    """`describe()`, `explain()`, `find_risks()`, and not what they are made of."""
+    inner = {"compiler", "collector", "chain", "placement", "ordering", "assessment"}
+    assert not {name for name in GRAPH[module] if name.partition(".")[0] in inner}
+
+
 def test_no_modules_import_each_other_in_a_circle():
     try:
         graphlib.TopologicalSorter(GRAPH).prepare()

@@ -116,7 +116,7 @@ class Passwords:
             pool.shutdown(wait=False)
 
     def _start_anew(self) -> None:
-        """Have no threads: at first, and in a process that was forked, which takes the pool along without its threads."""
+        """Have no threads: at first, and in a process that was forked, which takes the pool along and no thread."""
         self._taken = 0
         self._lock = threading.Lock()
         self._pool = None

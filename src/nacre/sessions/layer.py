@@ -175,12 +175,18 @@ class Sessions(Hooks):
     def _leave(self, request: Request, response: Response) -> None:
         session = self._asked_for(request, response)
         if session is not None:
-            run_at_once(self._finish(_here, request, response, session))
+            data = self._settle(request, response, session)
+            if data is not None:
+                session.held.change = run_at_once(self._keeper.save(session, data))
+            self._tell(request, response, session.held.change)
 
     async def _leave_by(self, run: Run, request: Request, response: Response) -> None:
         session = self._asked_for(request, response)
         if session is not None:
-            await self._finish(run, request, response, session)
+            data = self._settle(request, response, session)
+            if data is not None:
+                session.held.change = await run(request, partial(self._keeper.save, session, data))
+            self._tell(request, response, session.held.change)
 
     def _asked_for(self, request: Request, response: Response) -> Session | None:
         """The session of this layer; None, and nothing can be changed any more, if nobody has asked for it."""
@@ -190,28 +196,23 @@ class Sessions(Hooks):
         opened = [one for one in request.opened_sessions or () if one.held.keeper is self._keeper]
         return opened[-1] if opened else None
 
-    async def _finish(self, run: Run, request: Request, response: Response, session: Session) -> None:
+    def _settle(self, request: Request, response: Response, session: Session) -> bytes | None:
+        """Close the session; what is to be saved as its content, if anything is."""
         held: Held = session.held
         if session.accessed:
             response.headers.add_vary("Cookie")
-        if not held.is_settled:  # it is if the response takes the place of one that was finished already
-            held.is_settled = True
-            await self._settle(run, request, response, session)
-        if held.change is not None and not _loses_cookies(request):
-            self._tell(request, response, held.change)
-
-    async def _settle(self, run: Run, request: Request, response: Response, session: Session) -> None:
-        """Save the session if need be, and close it."""
+        if held.is_settled:
+            return None  # the response takes the place of one that was finished already
+        held.is_settled = True
         data = None
         try:
             if session.accessed and response.status < 500:
                 data = session.encode()
-                if self._is_to_be_saved(request, session, data):
-                    session.held.change = await run(request, partial(self._keeper.save, session, data))
         finally:
             session.close(data, unread=_is_streamed(request, response))
         if response.status < 500 and may_run_on(request, response):
             watch(request, session)
+        return data if data is not None and self._is_to_be_saved(request, session, data) else None
 
     def _is_to_be_saved(self, request: Request, session: Session, data: bytes) -> bool:
         """Whether it has changed, or is to live on. Raises RuntimeError for a change that couldn't reach the client."""
@@ -225,7 +226,9 @@ class Sessions(Hooks):
             )
         return True
 
-    def _tell(self, request: Request, response: Response, change: CookieChange) -> None:
+    def _tell(self, request: Request, response: Response, change: CookieChange | None) -> None:
+        if change is None or _loses_cookies(request):
+            return
         if change.value is None:
             self._cookie.delete(request, response)
         else:

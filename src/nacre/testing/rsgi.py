@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -100,7 +100,7 @@ class ScopeHeaders:
     A value with bytes outside ASCII is nowhere, and its name is.
     """
 
-    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
         self._names = list(dict.fromkeys(name for name, _ in pairs))
         self._pairs = [pair for pair in pairs if pair[1].isascii()]
 

@@ -154,10 +154,12 @@ class ASGICarrier:
     def body(self, raw: Scope, channel: Receive) -> ASGIBody:
         return ASGIBody(channel)
 
+    def state(self, raw: Scope) -> dict[str, Any] | None:
+        return raw.get("state")
+
     def scope(self, request: Request) -> Scope:
         scope = dict(request.raw)
-        if "state" not in scope:
-            scope["state"] = dict(request.app.lifespan_state)  # a server without lifespan state
+        scope["state"] = request.state.shared
         scope.setdefault("headers", [])
         return scope
 

@@ -145,6 +145,9 @@ class RSGICarrier:
     def body(self, raw: Any, channel: Any) -> RSGIBody:
         return RSGIBody(raw, channel)
 
+    def state(self, raw: Any) -> None:
+        return None
+
     def scope(self, request: Request) -> Scope:
         return asgi_scope(request)
 

@@ -189,6 +189,9 @@ class WSGICarrier:
     def body(self, raw: Environ, channel: _Channel) -> WSGIBody:
         return WSGIBody(raw, channel)
 
+    def state(self, raw: Any) -> None:
+        return None
+
     def scope(self, request: Request) -> Scope:
         return asgi_scope(request)
 
