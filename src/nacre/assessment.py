@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 from nacre.chain.hooks import Hooks
 from nacre.chain.layer import Layer
 from nacre.chain.place import Place
 from nacre.compiler import Chain, Compiled
+from nacre.errors import Location
 from nacre.risks import Assessed, Risk, Severity
 from nacre.routing import ANY_METHOD
 from nacre.security.csrf import unchecked
@@ -63,18 +64,27 @@ _WANTED = (
 )
 
 
-def assess(app: Any, compiled: Compiled) -> tuple[Risk, ...]:
+class Deployed(Protocol):
+    """An application, as far as its own options are looked at."""
+
+    max_body: int | None
+    body_timeout: float | None
+    where: Location
+
+
+def assess(app: Deployed, compiled: Compiled) -> tuple[Risk, ...]:
     """All risks of a compiled application, the worst first; nothing in them is secret."""
     found = [*_of_options(app, compiled), *_of_layers(compiled), *_of_chains(compiled)]
     return tuple(sorted(dict.fromkeys(found), key=lambda risk: _ORDER[risk.severity]))
 
 
-def _of_options(app: Any, compiled: Compiled) -> Iterator[Risk]:
-    for one, label in {scope.group: scope.label for chain in compiled.chains for scope in chain.scopes}.items():
-        if one is not None and getattr(one, "debug", False):
+def _of_options(app: Deployed, compiled: Compiled) -> Iterator[Risk]:
+    groups = {scope.group: scope.label for chain in compiled.chains for scope in chain.scopes if scope.group}
+    for group, label in groups.items():
+        if getattr(group, "debug", False):
             # Exceptions inside of a mounted application are reported by that one.
-            whose = "debug is on" if one is app else f"debug is on in the {label}"
-            yield Risk(f"{whose}: errors show source code", "leave out debug=True", "high", one.where)
+            what = "debug is on" if group is app else f"debug is on in the {label}"
+            yield Risk(f"{what}: errors show source code", "leave out debug=True", "high", group.where)
     if app.max_body is None:
         what = "there is no limit for request bodies, so one client can fill the memory"
         fix = "leave out max_body=None, and give routes that take more a max_body of their own"
@@ -109,9 +119,8 @@ def _of_chains(compiled: Compiled) -> Iterator[Risk]:
         what = "other sites can make a user's browser send these, with the user's session or password"
         fix = "add nacre.security.CSRF(), or mark a handler that trusts no cookie @csrf.exempt"
         yield Risk(f"{what}: {_examples(forgeable)}", fix, "high")
-    if any("login" in layer.provides for chain in chains for _, layer in chain.layers) and not any(
-        _is_called("ratelimit", chain, raw) for chain in chains
-    ):
+    has_login = any("login" in layer.provides for chain in chains for _, layer in chain.layers)
+    if has_login and not any(_is_called("ratelimit", chain, raw) for chain in chains):
         what = "nothing here slows down who tries out passwords"
         fix = "add nacre.traffic.RateLimit(…) to the route of the login, unless it counts failures (FailureLimit)"
         yield Risk(what, fix, "low")

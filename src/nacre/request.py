@@ -454,7 +454,7 @@ class Request:
         """What layers leave for each other; starts with what the lifespan yielded."""
         if "scope" in self.__dict__:
             return State(self.scope["state"])
-        # PERF: a scope costs more, tenfold where it is made from another protocol's request. One made later shares this.
+        # PERF: a scope costs more, tenfold if it is made from another protocol's request. One made later shares this.
         given = self.carrier.state(self.raw)
         return State(dict(self.app.lifespan_state) if given is None else given)
 

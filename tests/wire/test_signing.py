@@ -233,7 +233,10 @@ def test_weak_secrets_are_named_and_not_shown(secret: Any, said: str) -> None:
                 make(secret, purpose="purpose-x")
 
 
-@pytest.mark.parametrize("secret", [SECRET, SECRET.encode(), [SECRET], (SECRET, OTHER.encode()), bytes(range(200, 232))])
+GOOD = [SECRET, SECRET.encode(), [SECRET], (SECRET, OTHER.encode()), bytes(range(200, 232))]
+
+
+@pytest.mark.parametrize("secret", GOOD)
 def test_good_secrets_are_taken(secret: Any) -> None:
     assert check_secrets(secret, "the secret of X", None) == []
 
