@@ -83,7 +83,7 @@ def _of_options(app: Deployed, compiled: Compiled) -> Iterator[Risk]:
     for group, label in groups.items():
         if getattr(group, "debug", False):
             # Exceptions inside of a mounted application are reported by that one.
-            what = "debug is on" if group is app else f"debug is on in the {label}"
+            what = "debug is on" if label == "app" else f"debug is on in the {label}"
             yield Risk(f"{what}: errors show source code", "leave out debug=True", "high", group.where)
     if app.max_body is None:
         what = "there is no limit for request bodies, so one client can fill the memory"

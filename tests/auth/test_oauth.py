@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import sys
@@ -221,6 +222,29 @@ async def test_the_answer_of_another_provider_is_refused(client_for, shop):
         assert (await client.get("/other", query=answer)).status == 400
 
 
+async def test_tabs_that_begin_at_the_same_time_do_not_lose_one_another(client_for, shop):
+    entered = []
+
+    @shop.app.get("/together")
+    async def together(request: Request):
+        response = await shop.oauth.start(request)
+        entered.append(1)
+        while len(entered) % 2:
+            await asyncio.sleep(0)
+        return response
+
+    @shop.app.get("/visit")
+    async def visit(request: Request):
+        request.session["visited"] = True
+
+    async with client_for(shop.app) as client:
+        await client.get("/visit")
+        locations = await asyncio.gather(*(begin(client, "/together") for _ in range(2)))
+        answers = [shop.provider.authorize(location) for location in locations]
+        statuses = [(await client.get("/in/callback", query=answer)).status for answer in answers]
+    assert statuses == [200, 200]
+
+
 async def test_a_session_holds_a_few_logins_that_have_begun(client_for, shop):
     async with client_for(shop.app) as client:
         answers = [shop.provider.authorize(await begin(client)) for _ in range(4)]
@@ -232,7 +256,7 @@ async def test_a_session_holds_a_few_logins_that_have_begun(client_for, shop):
 async def test_a_session_of_another_shape_is_one_without_logins(client_for, shop, kept):
     @shop.app.post("/plant")
     async def plant(request: Request):
-        request.session["_oauth"] = kept
+        request.session["_oauth.s"] = kept
 
     async with client_for(shop.app) as client:
         await client.post("/plant")

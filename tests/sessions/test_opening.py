@@ -45,6 +45,20 @@ async def test_store_in_memory_is_read_when_the_session_is_and_once(client_for: 
         assert store.reads == 1
 
 
+async def test_request_that_needs_no_session_opens_none_and_leaves_the_cookies_alone(
+    client_for: ClientFor, layer_for: LayerFor
+) -> None:
+    app = application(layer_for("signed"))
+
+    @app.get("/looked-at")
+    async def looked_at(request: Request) -> Any:
+        return [request.opened_sessions, "cookies" in vars(request), "state" in vars(request)]
+
+    async with client_for(app) as client:
+        await client.post("/set?user=ada")
+        assert (await client.get("/looked-at")).json() == [None, False, False]
+
+
 async def test_store_in_memory_is_not_asked_for_an_id_that_can_be_none(client_for: ClientFor) -> None:
     store = Counting()
     async with client_for(application(Sessions(store=store))) as client:

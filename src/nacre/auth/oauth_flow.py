@@ -11,10 +11,14 @@ import hmac
 import secrets
 from collections.abc import MutableMapping
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any
 
-SESSION_FLOWS = "_oauth"
-"""The name in a session of the logins that have begun."""
+SESSION_FLOW = "_oauth."
+"""What the names in a session begin with of the logins that have begun.
+
+Each has a name of its own, since stores merge by names what several requests change at once: tabs that begin together
+don't lose one another's.
+"""
 
 FLOW_SECONDS = 600.0
 _FLOWS_MAX = 3  # tabs in which one browser logs in at once; a session in a cookie has 4 KiB
@@ -41,34 +45,34 @@ def begin_flow(session: MutableMapping[str, Any], provider: str, now: float, wan
     next_ = wanted if wanted is not None and len(wanted) <= _NEXT_MAX else None
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     flow = Flow(provider, state, nonce, verifier, now, next_)
-    flows = [one for one in _flows(session) if _is_alive(one, now)]
-    session[SESSION_FLOWS] = [asdict(one) for one in [*flows, flow][-_FLOWS_MAX:]]
+    begun = {name: _read(session[name]) for name in session if name.startswith(SESSION_FLOW)}
+    alive = sorted((one.at, name) for name, one in begun.items() if one is not None and _is_alive(one, now))
+    for name in begun.keys() - {name for _, name in alive[1 - _FLOWS_MAX :]}:
+        del session[name]
+    session[_name_of(state)] = asdict(flow)
     return flow
 
 
 def take_flow(session: MutableMapping[str, Any], provider: str, state: str, now: float) -> Flow | None:
     """The login that a state belongs to, which is taken out of the session; None if it has none that counts."""
-    flows = _flows(session)
-    found = next((one for one in flows if hmac.compare_digest(one.state.encode(), state.encode())), None)
-    if found is None:
+    found = _read(session.get(_name_of(state)))
+    if found is None or not hmac.compare_digest(found.state.encode(), state.encode()):
         return None
-    others = [asdict(one) for one in flows if one is not found]
-    if others:
-        session[SESSION_FLOWS] = others
-    else:
-        del session[SESSION_FLOWS]
+    del session[_name_of(state)]
     return found if found.provider == provider and _is_alive(found, now) else None
+
+
+def _name_of(state: str) -> str:
+    return SESSION_FLOW + state[:8]
 
 
 def _is_alive(flow: Flow, now: float) -> bool:
     return now - flow.at < FLOW_SECONDS
 
 
-def _flows(session: MutableMapping[str, Any]) -> list[Flow]:
-    kept: Any = session.get(SESSION_FLOWS)
-    if not isinstance(kept, list):
-        return []
+def _read(kept: Any) -> Flow | None:
+    """What a session holds as a login; None for what another version of this program has left there."""
     try:
-        return [Flow(**one) for one in cast("list[dict[str, Any]]", kept)]
+        return Flow(**kept)
     except TypeError:
-        return []  # of another version of this program
+        return None

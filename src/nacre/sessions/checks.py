@@ -12,7 +12,7 @@ from nacre.sessions.memory import MemoryStore
 from nacre.sessions.records import Store
 from nacre.signing import Secrets, check_secrets
 
-_AGE_MAX = 100 * 366 * 86_400.0  # what is kept in a cookie has room for milliseconds until the year 10889
+_AGE_MAX = 1000 * 366 * 86_400.0  # what is kept in a cookie has room for milliseconds until the year 10889
 _METHODS = ("read", "write", "delete")
 
 
@@ -39,7 +39,7 @@ def lifetime_problems(max_age: float, idle: float | None, where: Location) -> li
     if _is_number(max_age) and 0 < max_age <= _AGE_MAX:
         longest = max_age
     else:
-        fix = "it is a number of seconds above 0, of a hundred years at most"
+        fix = "it is a number of seconds above 0, of a thousand years at most"
         problems.append(Problem(f"max_age of Sessions is {max_age!r}", where, fix))
     if idle is not None and not (_is_number(idle) and 0 < idle <= longest):
         fix = "it is a number of seconds above 0, up to max_age"
