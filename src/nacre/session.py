@@ -214,12 +214,19 @@ def _decode(data: bytes) -> dict[str, Any] | None:
 def merge(base: bytes, mine: bytes, theirs: bytes) -> bytes:
     """What `mine` has changed of `base`, name by name, on top of `theirs`; all are sessions as JSON."""
     before, now, other = decode_json(base), decode_json(mine), decode_json(theirs)
+    flashes = _merge_flashes(*(one.pop(_FLASHES, []) for one in (before, now, other)))
     for name in before.keys() - now.keys():
         other.pop(name, None)
     for name, value in now.items():
         if name not in before or not _is_same(value, before[name]):
             other[name] = value
-    return encode_json(other)
+    return encode_json(other | {_FLASHES: flashes} if flashes else other)
+
+
+def _merge_flashes(before: list[Any], now: list[Any], other: list[Any]) -> list[Any]:
+    """The messages of the other that this request hasn't taken, then those that this one has left."""
+    taken = [flash for flash in before if flash not in now]
+    return [flash for flash in other if flash not in taken] + [flash for flash in now if flash not in before]
 
 
 def _is_same(one: object, other: object) -> bool:

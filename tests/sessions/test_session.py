@@ -278,3 +278,25 @@ def test_flash_takes_text_that_claims_to_be_html_as_text() -> None:
 )
 def test_changes_are_merged_name_by_name(mine: bytes, theirs: bytes, merged: bytes) -> None:
     assert merge(b'{"a":1}', mine, theirs) == merged
+
+
+BOTH, NEW, OLD = b'["info","both"]', b'["info","new"]', b'["info","old"]'
+
+
+@pytest.mark.parametrize(
+    ("base", "mine", "theirs", "merged"),
+    [
+        pytest.param([], [NEW], [BOTH], [BOTH, NEW], id="both leave one"),
+        pytest.param([OLD], [], [OLD, NEW], [NEW], id="one takes, the other leaves"),
+        pytest.param([OLD], [OLD, NEW], [], [NEW], id="one leaves, the other takes"),
+        pytest.param([OLD], [], [], [], id="both take"),
+        pytest.param([OLD], [OLD], [OLD], [OLD], id="nobody takes"),
+    ],
+)
+def test_messages_are_merged_one_by_one(
+    base: list[bytes], mine: list[bytes], theirs: list[bytes], merged: list[bytes]
+) -> None:
+    def session(flashes: list[bytes]) -> bytes:
+        return b'{"_flashes":[' + b",".join(flashes) + b"]}" if flashes else b"{}"
+
+    assert merge(session(base), session(mine), session(theirs)) == session(merged)

@@ -121,7 +121,8 @@ class _Writer:
         head = f"{'async ' if self.is_async else ''}def bound({given}):"
         source = "\n".join([head, *(f"    {line}" for line in self.lines), ""])
         names = self.names
-        exec(_compiled(source), names)  # noqa: S102 - written above, with nothing of a client's in it  # nosec B102
+        code = _compiled(source)
+        exec(code, names)  # noqa: S102 - written above, with nothing of a client's in it  # nosec B102
         return Written(names["bound"], source, self.is_async)
 
     def _emit(self, *lines: str) -> None:

@@ -24,7 +24,8 @@ def write_capture(variables: Sequence[tuple[int, Variable]], defaults: Mapping[s
         names[f"name{index}"] = variable.name
         names[f"parse{index}"] = variable.converter.parse
     shape = tuple((at, variable.converter.expression) for at, variable in variables)
-    exec(_code(shape, bool(defaults)), names)  # noqa: S102 - indexes and our own words  # nosec B102
+    code = _code(shape, bool(defaults))
+    exec(code, names)  # noqa: S102 - indexes and our own words  # nosec B102
     capture: Capture = names["capture"]
     return capture
 

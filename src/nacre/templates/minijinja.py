@@ -156,5 +156,6 @@ def _innermost(error: MiniJinjaError, name: str) -> tuple[str, int | None, str]:
 def _raise_at(file: str, line: int, error: TemplateError) -> NoReturn:
     """Raise from a frame that tracebacks show as this line of the template, as Jinja does."""
     code = compile("\n" * (line - 1) + "raise error from None", file, "exec")
-    exec(code.replace(co_name="template", co_qualname="template"), {"error": error})  # noqa: S102 - our words  # nosec B102
+    code = code.replace(co_name="template", co_qualname="template")
+    exec(code, {"error": error})  # noqa: S102 - our words  # nosec B102
     raise error
