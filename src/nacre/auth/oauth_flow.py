@@ -46,8 +46,8 @@ def begin_flow(session: MutableMapping[str, Any], provider: str, now: float, wan
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     flow = Flow(provider, state, nonce, verifier, now, next_)
     begun = {name: _read(session[name]) for name in session if name.startswith(SESSION_FLOW)}
-    alive = sorted((one.at, name) for name, one in begun.items() if one is not None and _is_alive(one, now))
-    for name in begun.keys() - {name for _, name in alive[1 - _FLOWS_MAX :]}:
+    alive = {name: one.at for name, one in begun.items() if one is not None and _is_alive(one, now)}
+    for name in begun.keys() - sorted(alive, key=alive.__getitem__)[1 - _FLOWS_MAX :]:
         del session[name]
     session[_name_of(state)] = asdict(flow)
     return flow
