@@ -23,7 +23,7 @@ _MARK = "cache control"
 _CACHED_METHODS = ("GET", "HEAD")
 
 # What stands between commas; those within quotes separate nothing.
-_PART = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
+_PART = re.compile(r'(?:[^,"]++|"(?:[^"\\]++|\\.)*+"?)++')
 
 
 class Directives(TypedDict, total=False):
