@@ -198,7 +198,9 @@ def test_the_longest_leeway_and_the_shortest_age_are_taken(options):
     assert jwt(**options)
 
 
-@pytest.mark.parametrize("options", [{"leeway": -1}, {"leeway": 301}, {"max_age": -1}], ids=repr)
+@pytest.mark.parametrize(
+    "options", [{"leeway": -1}, {"leeway": 301}, {"max_age": -1}, {"max_age": float("inf")}], ids=repr
+)
 def test_times_beyond_the_limits_are_refused(options):
     assert len(said_by(lambda: jwt(**options))) == 1
 
@@ -297,15 +299,17 @@ def test_a_claim_that_lacks_is_what_is_asked_for_instead():
     assert Claims({"a": 1}).get("b", 5) == 5
 
 
-@pytest.mark.parametrize(("inline", "is_on_loop"), [(False, False), (True, True)])
-async def test_to_user_runs_in_a_worker_thread_unless_it_never_blocks(inline, is_on_loop):
+@pytest.mark.parametrize(
+    ("options", "is_on_loop"), [({}, False), ({"inline": False}, False), ({"inline": True}, True)], ids=repr
+)
+async def test_to_user_runs_in_a_worker_thread_unless_it_never_blocks(options, is_on_loop):
     threads = []
 
     def to_user(found):
         threads.append(threading.current_thread())
         return found
 
-    app = Nacre(middlewares=[Authentication(jwt(to_user=to_user, inline=inline))])
+    app = Nacre(middlewares=[Authentication(jwt(to_user=to_user, **options))])
 
     @app.get("/")
     @authenticated
