@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import multiprocessing
 import os
 import sqlite3
 import threading
@@ -15,6 +14,7 @@ from random import Random
 from typing import cast
 
 import pytest
+from alone import run_alone
 
 from auth.login_site import Clock, Site
 from nacre import Request, Response, StreamingResponse
@@ -573,21 +573,26 @@ def test_a_file_that_could_not_be_opened_at_first_is_used_later(tmp_path):
     store.close()
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # other tests may have left threads
-def test_a_process_that_was_forked_off_opens_the_file_anew(tmp_path):
-    store = SQLiteRememberStore(tmp_path / "a.db")
-    store.add(RememberedLogin("series", 1, "hash", 9e9))
+FORKING = """
+import os, sys
+from nacre.auth import RememberedLogin, SQLiteRememberStore
 
-    def child():
-        assert store.rotate("series", "hash", "next", 1.0)
-        store.close()
-
-    process = multiprocessing.get_context("fork").Process(target=child)
-    process.start()
-    process.join(30)
-    assert process.exitcode == 0
-    assert store.get("series").validator == "next"
+store = SQLiteRememberStore(sys.argv[1])
+store.add(RememberedLogin("series", 1, "hash", 9e9))
+child = os.fork()
+if child == 0:
+    right = store.rotate("series", "hash", "next", 1.0)
     store.close()
+    os._exit(0 if right else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert store.get("series").validator == "next"
+store.close()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_process_that_was_forked_off_opens_the_file_anew(tmp_path):
+    run_alone(FORKING, tmp_path / "a.db")
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path):

@@ -1,13 +1,12 @@
 """Passwords: hashed beside the event loop, verified in one time for all, and never if they are too long."""
 
 import asyncio
-import gc
 import os
-import signal
 import sys
 import threading
 
 import pytest
+from alone import run_alone
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from auth.hashers import CountingHasher
@@ -16,12 +15,6 @@ from nacre.auth import Authentication, BasicAuth, InvalidPassword, Passwords
 from nacre.errors import ConfigurationError, MissingExtra, ServiceUnavailable
 
 FAST = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
-
-
-def forking(test):
-    """A test that forks, with threads running, which Python 3.12 warns of."""
-    test = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")(test)
-    return pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")(test)
 
 
 @pytest.fixture
@@ -163,26 +156,36 @@ async def test_only_so_many_are_computed_at_once_and_only_so_many_wait():
     passwords.close()
 
 
-@forking
-def test_a_process_that_is_forked_has_threads_of_its_own(passwords):
-    """A server that loads the application first, as `gunicorn --preload` does, has none of the parent's threads."""
-    hash = passwords.hash_sync("pearl")
+FORKING = """
+import gc, os, signal, warnings
+from pwdlib.hashers.argon2 import Argon2Hasher
+from nacre.auth import Passwords
+
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of threads, which are the point here
+
+def in_child(work):
     child = os.fork()
     if child == 0:
         signal.alarm(20)
-        os._exit(0 if passwords.verify_sync("pearl", hash) else 1)
+        os._exit(0 if work() else 1)
     assert os.waitpid(child, 0)[1] == 0
-    assert passwords.verify_sync("pearl", hash)
+
+fast = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
+passwords = Passwords(fast)
+hash = passwords.hash_sync("pearl")
+in_child(lambda: passwords.verify_sync("pearl", hash))
+assert passwords.verify_sync("pearl", hash)
+passwords.close()
+del passwords
+gc.collect()
+in_child(lambda: True)
+"""
 
 
-@forking
-def test_a_process_is_forked_after_the_passwords_are_gone():
-    Passwords(FAST).close()
-    gc.collect()
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_process_that_is_forked_has_threads_of_its_own():
+    """A server that loads the application first, as `gunicorn --preload` does, has none of the parent's threads."""
+    run_alone(FORKING)
 
 
 def test_places_stay_though_no_thread_can_be_had(monkeypatch):

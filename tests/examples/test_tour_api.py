@@ -211,6 +211,14 @@ def whole(body: Any) -> Any:
     return {key: int(one) if isinstance(one, float) and one.is_integer() else one for key, one in body.items()}
 
 
+@schemathesis.hook("before_call")
+def write_headers(context: Any, case: Any, kwargs: Any) -> None:
+    """A header field that is taken from an earlier response (the number of a note) is sent as text."""
+    for name, value in list((case.headers or {}).items()):
+        if isinstance(value, int):
+            case.headers[name] = str(value)
+
+
 def schemathesis_events() -> Iterator[Any]:
     """What happens when all phases run, with all checks: limits, random values, one operation after another."""
     generation = {"deterministic": True, "max-examples": MAX_EXAMPLES, "database": "none"}

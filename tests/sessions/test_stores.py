@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alone import run_alone
 
 from nacre.sessions import FileStore, MemoryStore, Record, SQLiteStore
 from sessions.kinds import Clock, make_store
@@ -230,24 +231,28 @@ def test_table_stands_beside_those_of_the_application(tmp_path: Path) -> None:
     store.close()
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # other tests may have left threads
-def test_process_that_was_forked_off_opens_the_database_anew(tmp_path: Path) -> None:
-    store = SQLiteStore(tmp_path / "sessions.db")
-    store.write(KEY, FIRST, None)
+FORKING = """
+import os, sys
+from dataclasses import replace
+from nacre.sessions import Record, SQLiteStore
 
-    def child() -> None:
-        assert store.read(KEY) == FIRST
-        assert store.write(KEY, replace(FIRST, version=2), 1)
-        store.close()
-
-    process = multiprocessing.get_context("fork").Process(target=child)
-    process.start()
-    process.join(30)
-    assert process.exitcode == 0
-    found = store.read(KEY)
-    assert found is not None
-    assert found.version == 2
+key, first = "session-" + "0" * 64, Record(b"{}", 1.0, 1e11)
+store = SQLiteStore(sys.argv[1])
+assert store.write(key, first, None)
+child = os.fork()
+if child == 0:
+    right = store.read(key) == first and store.write(key, replace(first, version=2), 1)
     store.close()
+    os._exit(0 if right else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert store.read(key).version == 2
+store.close()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_process_that_was_forked_off_opens_the_database_anew(tmp_path: Path) -> None:
+    run_alone(FORKING, tmp_path / "sessions.db")
 
 
 def test_database_may_be_used_from_any_thread(tmp_path: Path) -> None:
