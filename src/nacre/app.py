@@ -147,6 +147,9 @@ class Nacre(Group):
             # COMPAT: until 3.11 is no longer supported. Servers look at `app.__call__` to tell ASGI from WSGI, and 3.11
             # can't mark the method; calls don't look at the instance.
             vars(self)["__call__"] = self._asgi
+        self._prepare_transports()
+
+    def _prepare_transports(self) -> None:
         self._raw = RawStack(self._serve_scope, self)
         self._asgi_http = serve_asgi(self._dispatch, self.tools.threads, self.report)
         self._asgi_behind_head = serve_asgi(self._dispatch_behind_head, self.tools.threads, self.report)
