@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from nacre.binding import MISSING, Validation
 from nacre.binding.providers import Override, override_of, ready_provider
@@ -35,7 +35,7 @@ from nacre.errors import (
     UpgradeRequired,
 )
 from nacre.fields import FormLimits
-from nacre.groups import Entry, Group, Inclusion, MountDeclaration, Slashes
+from nacre.groups import Entry, Group, Inclusion, MountDeclaration, RouteOrder, Slashes
 from nacre.headers import Headers
 from nacre.lifespan import Lifespan, LifespanHook, LifespanTask, foreign_lifespan, lived, serve_lifespan
 from nacre.logline import printable
@@ -81,7 +81,13 @@ class Nacre(Group):
     bounds the background tasks. `debug` shows tracebacks to clients that ask under a name of this machine, or one that
     `TrustedHosts` lists. `secure` puts `nacre.security.SecureDefaults`, or what is given in its place, before all
     layers but ASGI classes at the head of the list.
+
+    A subclass may answer in its own words what no route of it answers: `error_page`, `answer_options` and
+    `answer_unknown` are for that, and hold below its prefix where it is mounted.
     """
+
+    dialect: ClassVar[str | None] = None
+    """Whose conventions its hooks, handlers and error handlers follow, for chains; None for Nacre's own."""
 
     def __init__(
         self,
@@ -93,6 +99,8 @@ class Nacre(Group):
         debug: bool = False,
         host: str | None = None,
         slashes: Slashes = "strict",
+        route_order: RouteOrder = "specific",
+        case_sensitive: bool = True,
         max_body: int | None = DEFAULT_MAX_BODY,
         form_limits: FormLimits | None = None,
         body_timeout: float | None = 30.0,
@@ -113,7 +121,7 @@ class Nacre(Group):
         self._starting = threading.Lock()
         self.debug = debug
         self.body_timeout = body_timeout
-        self.lifespan = lifespan
+        self.lifespan_context = lifespan
         self.startup_hooks: list[LifespanHook] = []
         self.shutdown_hooks: list[LifespanHook] = []
         self.lifespan_state: dict[str, Any] = {}
@@ -136,6 +144,8 @@ class Nacre(Group):
             name=name,
             host=host,
             slashes=slashes,
+            route_order=route_order,
+            case_sensitive=case_sensitive,
             max_body=max_body,
             form_limits=form_limits,
             inline=inline,
@@ -419,7 +429,7 @@ class Nacre(Group):
 
     def _has_lifespan(self) -> bool:
         hooks = self.startup_hooks or self.shutdown_hooks or self.singletons.are_wanted
-        return bool(self.lifespan or hooks or self.mounted_apps() or self._raw.app is not None)
+        return bool(self.lifespan_context or hooks or self.mounted_apps() or self._raw.app is not None)
 
     def close(self) -> None:
         """End what serving over WSGI has begun: lifespan, tasks, the loop beside, worker threads. Safe to call twice.
@@ -587,6 +597,14 @@ class Nacre(Group):
             if page is not None:
                 return page
         return error_page(request, error)
+
+    def answer_options(self, request: Request) -> Response:
+        """The automatic answer to OPTIONS, for a path whose routes have `request.allowed_methods`."""
+        return Response(status=204, headers=[("allow", ", ".join(request.allowed_methods))])
+
+    def answer_unknown(self, request: Request) -> Response:
+        """The answer where no route has the path. Raises NotFound for the error handlers, and `error_page`, to see."""
+        raise NotFound
 
     def report(self, request: Request, error: Exception) -> Response | None:
         """Log an exception nobody handled, once, with its route and layer; in debug mode answer with a page of it.

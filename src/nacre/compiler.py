@@ -24,7 +24,7 @@ from nacre.chain.stage import Stage
 from nacre.chain.upgrade import check_websocket_handler, handshakes_only, upgrade_call
 from nacre.collector import Collected, Collector, Scope
 from nacre.errors import ConfigurationError, Location, MethodNotAllowed, NotFound, Problem
-from nacre.groups import METHODS, HookDeclaration, RouteDeclaration, Slashes
+from nacre.groups import METHODS, HookDeclaration, RouteDeclaration
 from nacre.mounts import enter_mount
 from nacre.ordering import Requirement, check_order
 from nacre.placement import Placement, names_nothing, words_of
@@ -205,7 +205,9 @@ class Compiler:
             declaration.where,
             declaration.order,
             declaration.defaults,
-            _slashes(collected),
+            declaration.slashes or _of_nearest(collected, "slashes", "strict"),
+            _of_nearest(collected, "route_order", "specific") == "declared",
+            _of_nearest(collected, "case_sensitive", default=True),
         )
 
     def _chain(self, collected: Collected, method: str) -> Chain:
@@ -336,9 +338,9 @@ class Compiler:
             return self._build(scopes, at, make, None, method, label, site=self._sites.of_scopes(scopes))
 
         return Fallback(
-            chain("*", "no route (404)", _raise_not_found),
+            chain("*", "no route (404)", owner.answer_unknown),
             chain("*", "no route for this method (405)", _raise_wrong_method),
-            chain("OPTIONS", "automatic OPTIONS (204)", _answer_options),
+            chain("OPTIONS", "automatic OPTIONS (204)", owner.answer_options),
             chain("*", "other trailing slash (308)", _redirect_to_slash(mounted)),
             chain("*", "refused request (400)", _raise_refusal),
         )
@@ -571,14 +573,10 @@ def _no_wsgi(layer: Layer) -> Problem:
     return Problem(what, layer.where, 'leave it out there: Middleware(…, skip="WEBSOCKET")')
 
 
-def _slashes(collected: Collected) -> Slashes:
-    """The slash policy of a route: its own, or that of the nearest scope that has one."""
-    if collected.declaration.slashes is not None:
-        return collected.declaration.slashes
-    for scope in reversed(collected.scopes):
-        if scope.group is not None and scope.group.slashes is not None:
-            return scope.group.slashes
-    return "strict"
+def _of_nearest(collected: Collected, option: str, default: Any) -> Any:
+    """An option of the nearest group around a route that has it."""
+    values = (getattr(scope.group, option) for scope in reversed(collected.scopes) if scope.group is not None)
+    return next((value for value in values if value is not None), default)
 
 
 def _placement(collected: Collected, method: str) -> Placement:
@@ -610,16 +608,8 @@ def _unbound(request: Request) -> None:
 # What answers where no route does. The transport's matcher has left what they need on the request.
 
 
-def _raise_not_found(request: Request) -> Response:
-    raise NotFound
-
-
 def _raise_wrong_method(request: Request) -> Response:
     raise MethodNotAllowed(request.allowed_methods)
-
-
-def _answer_options(request: Request) -> Response:
-    return Response(status=204, headers=[("allow", ", ".join(request.allowed_methods))])
 
 
 def _redirect_to_slash(mounted: str) -> Callable[[Request], Response]:

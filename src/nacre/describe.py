@@ -40,7 +40,8 @@ class LayerDescription:
     `scope` is where it was declared ("app", "group /shop", "route"), `where` the place in the source. `parts` are what
     it has besides being called: `before`, `after`, `process_view`, `process_exception`, `finalize`. A `raw` layer
     stands outside of routing. `skipped` is the word that keeps it out of this chain, or None. `responses` are what it
-    may answer itself, `security` the schemes of which it asks for one.
+    may answer itself, `security` the schemes of which it asks for one. `dialect` is the one it is written in, None for
+    Nacre's own.
     """
 
     name: str
@@ -58,6 +59,7 @@ class LayerDescription:
     skipped: str | None = None
     responses: Responses = field(default_factory=dict[int, Any])
     security: Security = field(default_factory=dict[str, Any])
+    dialect: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class HookDescription:
     kind: str
     scope: str
     where: Location | None
+    dialect: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,8 @@ class ChainDescription:
     result: ResultDescription | None = None
     binders: tuple[BinderDescription, ...] = ()
     validation: Validation = field(default_factory=Validation)
+    dialect: str | None = None
+    """The one that the handler is written in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +317,7 @@ def describe_chain(compiled: Compiled, chain: Chain) -> ChainDescription:
         tuple(_layer(scope.label, layer, skipped=reason) for scope, layer, reason in chain.skipped),
         _hooks(chain),
         tuple(
-            HookDescription(layer.name, "finalize", scope.label, layer.where)
+            HookDescription(layer.name, "finalize", scope.label, layer.where, layer.dialect)
             for scope, layer in reversed(chain.layers)
             if layer.finalize is not None
         ),
@@ -323,6 +328,7 @@ def describe_chain(compiled: Compiled, chain: Chain) -> ChainDescription:
         _result(chain.route) if chain.route else None,
         tuple(BinderDescription(by, bound.source) for by, bound in chain.bounds if bound.source is not None),
         next((bound.plan.validation for _, bound in chain.bounds), Validation()),
+        chain.owner.dialect,
     )
 
 
@@ -498,7 +504,7 @@ def _scope(scope: Scope) -> ScopeDescription:
         scope.where,
         tuple(_layer(scope.label, layer) for layer in scope.layers),
         tuple(
-            HookDescription(_name(hook.function), kind, scope.label, hook.where)
+            HookDescription(_name(hook.function), kind, scope.label, hook.where, scope.owner.dialect)
             for kind, hooks in kinds
             for hook in hooks
         ),
@@ -522,8 +528,8 @@ def _error_handlers(scope: Scope) -> Iterable[ErrorHandlerDescription]:
 
 
 def _hooks(chain: Chain) -> tuple[HookDescription, ...]:
-    labels = {
-        id(hook): scope.label
+    scopes = {
+        id(hook): scope
         for scope in chain.scopes
         if scope.group is not None
         for hook in (*scope.group.before_hooks, *scope.group.after_hooks, *scope.group.error_hooks)
@@ -531,9 +537,10 @@ def _hooks(chain: Chain) -> tuple[HookDescription, ...]:
     errors = [hook for scope in reversed(chain.scopes) if scope.group is not None for hook in scope.group.error_hooks]
     kinds = (("before_request", chain.befores), ("after_request", chain.afters), ("after_error", errors))
     return tuple(
-        HookDescription(_name(hook.function), kind, labels[id(hook)], hook.where)
+        HookDescription(_name(hook.function), kind, scope.label, hook.where, scope.owner.dialect)
         for kind, hooks in kinds
         for hook in hooks
+        for scope in (scopes[id(hook)],)
     )
 
 
@@ -554,6 +561,7 @@ def _layer(scope: str, layer: Layer, *, raw: bool = False, skipped: str | None =
         skipped,
         MappingProxyType(dict(layer.responses)),
         MappingProxyType(dict(layer.security)),
+        layer.dialect,
     )
 
 

@@ -7,7 +7,7 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, TypeVar, overload
+from typing import Any, ClassVar, Literal, Self, TypeVar, overload
 
 from nacre.binding import MARKERS, Validation
 from nacre.binding.providers import Provide, Provider, Scope, registered_provider
@@ -26,6 +26,7 @@ from nacre.websocket import DEFAULT_MAX_MESSAGE, DEFAULT_PING, WEBSOCKET
 
 F = TypeVar("F", bound=Callable[..., Any])
 Slashes = Literal["strict", "redirect", "ignore"]
+RouteOrder = Literal["specific", "declared"]
 Changed = Callable[[], None]
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "TRACE", "CONNECT")
@@ -34,18 +35,25 @@ _order = itertools.count()
 
 
 class MiddlewareList(MutableSequence[Any]):
-    """A list of layers, first outermost. A change after startup takes effect for the requests that come after it."""
+    """A list of layers, first outermost. A change after startup takes effect for the requests that come after it.
+
+    Subclasses may take other items, which `prepare` makes layers of, and put `entries` into another order.
+    """
 
     def __init__(
         self, items: Iterable[Any] = (), changed: Changed = lambda: None, where: Location | None = None
     ) -> None:
         where = where or Location.of_caller()
-        self._entries = [Entry(item, where) for item in items]
+        self._entries = [Entry(self.prepare(item), where) for item in items]
         self._changed = changed
+
+    def prepare(self, item: Any) -> Any:
+        """What is kept for an item that is put in."""
+        return item
 
     @property
     def entries(self) -> Sequence[Entry]:
-        """The items with the places they were added at."""
+        """The items with the places they were added at, in the order in which they are passed."""
         return tuple(self._entries)
 
     @overload
@@ -58,14 +66,15 @@ class MiddlewareList(MutableSequence[Any]):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         where = Location.of_caller()
-        entry: Any = [Entry(item, where) for item in value] if isinstance(index, slice) else Entry(value, where)
+        many = isinstance(index, slice)
+        entry: Any = [Entry(self.prepare(item), where) for item in value] if many else Entry(self.prepare(value), where)
         self._change(lambda entries: entries.__setitem__(index, entry))
 
     def __delitem__(self, index: int | slice) -> None:
         self._change(lambda entries: entries.__delitem__(index))
 
     def insert(self, index: int, value: Any) -> None:
-        entry = Entry(value, Location.of_caller())
+        entry = Entry(self.prepare(value), Location.of_caller())
         self._change(lambda entries: entries.insert(index, entry))
 
     # What follows the base class would do as well, but then the place of a declaration would be in its code.
@@ -178,13 +187,18 @@ class Group:
     A group may be included several times and in other groups; including it changes nothing in it, and what is declared
     in it later is seen by all applications that hold it. `middlewares` run inside those of the group or application
     around it. `host`, `slashes` (trailing slash: "strict", "redirect" with 308, or "ignore"), `max_body` (bytes),
-    `form_limits` and `tags` hold for all routes in it that don't say otherwise. `providers` are functions, classes or
-    what `Provide` makes of them; a parameter annotated with what one returns is taken from it, inner groups' before
-    outer ones'.
+    `form_limits` and `tags` hold for all routes in it that don't say otherwise. Where two of its routes match a path,
+    `route_order` says which one answers: the more "specific" one, or the one "declared" first, which may then have
+    twins. Unless they are `case_sensitive`, its paths match in another case too, if nothing matches them as they are
+    asked for. `providers` are functions, classes or what `Provide` makes of them; a parameter annotated with what one
+    returns is taken from it, inner groups' before outer ones'.
     """
 
     first_layers: tuple[Entry, ...] = ()
     """Layers outside of `middlewares`: what an application is made secure by."""
+
+    middleware_list: ClassVar[type[MiddlewareList]] = MiddlewareList
+    """The kind of list that `middlewares` is."""
 
     def __init__(
         self,
@@ -196,6 +210,8 @@ class Group:
         tags: Iterable[str] = (),
         host: str | None = None,
         slashes: Slashes | None = None,
+        route_order: RouteOrder | None = None,
+        case_sensitive: bool | None = None,
         max_body: int | None = None,
         form_limits: FormLimits | None = None,
         inline: bool | None = None,
@@ -208,11 +224,13 @@ class Group:
         self.tags = tuple(tags)
         self.host = host
         self.slashes: Slashes | None = slashes
+        self.route_order: RouteOrder | None = route_order
+        self.case_sensitive = case_sensitive
         self.max_body = max_body
         self.form_limits = form_limits
         self.inline = inline
         self.validation = validation
-        self.middlewares = MiddlewareList(middlewares, self._declared)
+        self.middlewares = self.middleware_list(middlewares, self._declared)
         self.declarations: list[Declaration] = []
         self.before_hooks: list[HookDeclaration] = []
         self.after_hooks: list[HookDeclaration] = []

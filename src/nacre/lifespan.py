@@ -27,7 +27,7 @@ LifespanHook = Callable[..., Any]
 class Lived(Protocol):
     """An application, as far as its lifespan goes."""
 
-    lifespan: Lifespan | None
+    lifespan_context: Lifespan | None
     startup_hooks: list[LifespanHook]
     shutdown_hooks: list[LifespanHook]
     lifespan_state: dict[str, Any]
@@ -64,8 +64,8 @@ async def _lived(app: Lived) -> AsyncGenerator[dict[str, Any]]:
     everything_mounted = app.mounted_apps()  # compiles: nothing is started for a configuration that is wrong
     async with AsyncExitStack() as stack:
         state: dict[str, Any] = {}
-        if app.lifespan is not None:
-            yielded = await stack.enter_async_context(_with_app(app.lifespan, app)())
+        if app.lifespan_context is not None:
+            yielded = await stack.enter_async_context(_with_app(app.lifespan_context, app)())
             state.update(yielded if isinstance(yielded, Mapping) else {})
         for mounted in everything_mounted:
             inner = _lived(mounted) if hasattr(mounted, "startup_hooks") else foreign_lifespan(mounted)

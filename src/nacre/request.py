@@ -120,6 +120,9 @@ class Request:
     _headers: Headers | None
     _query: QueryParams | None
     visit: Any = None
+    views: dict[type, Any] | None = None
+    """What `nacre.views.RequestView` has made of it, by class."""
+
     _query_string: str | None = None
     _body_fields: tuple[str | None, str | None] | None = None
     _json: Any = _MISSING
@@ -532,6 +535,7 @@ class Request:
         twin = type(self).__new__(type(self))
         vars(twin).update(vars(self))
         twin.body_reader, twin.state = shared
+        twin.views = None
         return twin
 
     def __repr__(self) -> str:

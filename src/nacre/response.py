@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Callable, Collection, Iterable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 from nacre.codecs import encode_json
 from nacre.cookies import format_cookie, format_deletion
@@ -19,6 +19,8 @@ Stream = AsyncIterable[bytes] | AsyncIterable[str] | Iterable[bytes] | Iterable[
 """A body that comes in pieces; text is encoded as UTF-8. It is closed (`aclose` or `close`) whatever happens."""
 
 HeaderInput = Mapping[str, str] | Iterable[tuple[str, str]]
+
+R = TypeVar("R", bound="Response")
 
 _TEXT = ("content-type", "text/plain; charset=utf-8")
 _BINARY = ("content-type", "application/octet-stream")
@@ -206,6 +208,19 @@ class Response:
         fresh.sent_callbacks = list(callbacks) or None
         fresh.owner = owner
         return fresh
+
+    def as_kind(self, kind: type[R]) -> R:
+        """This response as an object of another class, to send in its place; itself if it is one.
+
+        What it is made of (body, stream, header fields, callbacks) goes over; its constructor isn't called.
+        """
+        if isinstance(self, kind):
+            return self
+        other = _new(kind)
+        other.__dict__.update(self.__dict__)
+        if self.stream is not None:
+            other.holds = self
+        return other
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status}>"

@@ -71,6 +71,8 @@ class Layer:
     build_asgi: Callable[[Any], Any] | None = None
     target: Any = None
     """What it was made of, built: the function or instance; the class where that is built for its place."""
+    dialect: str | None = None
+    """The framework whose programs the target is written for; None for Nacre's own."""
     settle: Callable[[Place], Layer | str] | None = None
     """Makes this layer for one chain, if its target wants to know where it stands; a text says why it isn't there."""
     bind: Callable[[Site], Layer | list[Problem]] | None = None
@@ -110,6 +112,7 @@ def adapt(item: object, where: Location, tools: Tools) -> Layer:
         responses=_responses(target, declared),
         security=_security(target, declared),
         target=target,
+        dialect=declared.dialect or _dialect_of(target),
     )
     _ADAPTERS[style](layer, declared, target, tools)
     if style in ("hooks", "onion") and hasattr(layer.target, "for_route"):
@@ -149,6 +152,11 @@ def _bare(item: object, where: Location) -> Middleware:
 def _name_of(target: Any) -> str:
     name = getattr(target, "__name__", None) or type(target).__name__
     return str(name)
+
+
+def _dialect_of(target: Any) -> str | None:
+    value = getattr(target, "dialect", None)
+    return value if isinstance(value, str) else None
 
 
 def _promise(target: Any, marks: dict[str, Any], mark: str, attribute: str | None = None) -> tuple[str, ...]:

@@ -32,6 +32,9 @@ class Middleware:
 
     style: ClassVar[Style | None] = None
 
+    dialect: ClassVar[str | None] = None
+    """The framework whose programs its target is written for, which chains show; None for Nacre's own."""
+
     @overload
     def __init__(self, target: Callable[Concatenate[Any, P], Any], *args: P.args, **options: P.kwargs) -> None: ...
     @overload

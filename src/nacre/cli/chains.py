@@ -113,7 +113,12 @@ def _echo_part(title: str, lines: Iterable[str]) -> None:
 def _layer_rows(chain: ChainDescription) -> Iterator[Sequence[str]]:
     for number, layer in enumerate(chain.layers, 1):
         why = "; ".join(_reasons(layer, chain.layers[: number - 1]))
-        yield str(number), layer.name, layer.style, layer.scope, str(layer.where or ""), why
+        yield str(number), layer.name, _spoken(layer.style, layer.dialect), layer.scope, str(layer.where or ""), why
+
+
+def _spoken(word: str, dialect: str | None) -> str:
+    """A word with the dialect that something is written in."""
+    return word if dialect is None else f"{word} ({dialect})"
 
 
 def _reasons(layer: LayerDescription, outside: Sequence[LayerDescription]) -> Iterator[str]:
@@ -140,15 +145,15 @@ def _inner_rows(chain: ChainDescription) -> Iterator[Sequence[str]]:
     """What stands inside of all layers, in the order it runs."""
     for kind in ("before_request", "", "after_request"):
         if not kind:
-            style = "handler" if chain.outcome == "route" else "answer"
+            style = _spoken("handler" if chain.outcome == "route" else "answer", chain.dialect)
             yield "→", chain.handler, style, "route" if chain.outcome == "route" else "", str(chain.where or ""), ""
         for hook in chain.hooks:
             if hook.kind == kind:
-                yield "", hook.name, hook.kind, hook.scope, str(hook.where or ""), ""
+                yield "", hook.name, _spoken(hook.kind, hook.dialect), hook.scope, str(hook.where or ""), ""
 
 
 def _hook_words(hook: HookDescription) -> str:
-    return f"{hook.name} ({_joined(hook.scope, hook.where)})"
+    return f"{_spoken(hook.name, hook.dialect)} ({_joined(hook.scope, hook.where)})"
 
 
 def _joined(scope: str, where: Location | None) -> str:
@@ -157,7 +162,8 @@ def _joined(scope: str, where: Location | None) -> str:
 
 def echo_all_chains(app: AppDescription) -> None:
     """Print every chain in one line: the names of its layers, outermost first, and what is inside."""
-    raw = [layer.name for chain in [*app.chains, *_all_fallbacks(app)][:1] for layer in chain.layers if layer.raw]
+    first = [*app.chains, *_all_fallbacks(app)][:1]
+    raw = [_layer_name(layer) for chain in first for layer in chain.layers if layer.raw]
     if raw:
         click.echo(f"before routing: {' > '.join(raw)}")
         click.echo()
@@ -169,7 +175,7 @@ def echo_all_chains(app: AppDescription) -> None:
     for prefix, chains in sorted(app.fallbacks.items()):
         by_layers: dict[str, list[str]] = {}
         for chain in chains:
-            names = " > ".join(layer.name for layer in chain.layers if not layer.raw) or "no layers"
+            names = " > ".join(_layer_name(layer) for layer in chain.layers if not layer.raw) or "no layers"
             by_layers.setdefault(names, []).append(_STATUSES[chain.outcome])
         rows += [("*", f"{prefix}/*", f"{names} > {', '.join(statuses)}") for names, statuses in by_layers.items()]
     echo_table(("METHOD", "PATH", "CHAIN"), rows)
@@ -181,4 +187,9 @@ def _all_fallbacks(app: AppDescription) -> Iterator[ChainDescription]:
 
 
 def _line(chain: ChainDescription) -> str:
-    return " > ".join([*(layer.name for layer in chain.layers if not layer.raw), chain.handler])
+    names = [_layer_name(layer) for layer in chain.layers if not layer.raw]
+    return " > ".join([*names, _spoken(chain.handler, chain.dialect)])
+
+
+def _layer_name(layer: LayerDescription) -> str:
+    return _spoken(layer.name, layer.dialect)

@@ -10,6 +10,9 @@ leads nowhere, and makes the way back linear: a node stands for one choice of te
 request reaches it by one way only and visits it once at most.
 
 A `path` variable takes several positions, so its route hangs where the variable begins and competes there.
+
+Routes may ask for another order, that of their registration alone. They hang in the same trie, and one that would win
+over an earlier one of them asks that one first: which these are is settled when the table is built.
 """
 
 from __future__ import annotations
@@ -41,7 +44,9 @@ class RouteEntry(Generic[T]):
     """One route as it was declared.
 
     `order` counts registrations. `defaults` are parameters that the path may override. `slashes` says what happens to a
-    request that differs from the pattern by a final slash only, when nothing matches it as it is.
+    request that differs from the pattern by a final slash only, when nothing matches it as it is. A route that is
+    `in_order` yields to all others of that kind that were registered before it, whatever their patterns are like. Texts
+    that are not `case_sensitive` match in another case as well, when nothing matches them as they are.
     """
 
     pattern: PathPattern
@@ -52,6 +57,8 @@ class RouteEntry(Generic[T]):
     order: int = 0
     defaults: Mapping[str, object] = field(default_factory=dict[str, object])
     slashes: Slashes = "strict"
+    in_order: bool = False
+    case_sensitive: bool = True
 
 
 @dataclass(slots=True)
@@ -106,7 +113,10 @@ class Router(Generic[T]):
         self._decode = decode
         routes = _compile(self.entries)
         self._trees = _Trees(routes)
-        self._loose_trees = _Trees([route for route in routes if route.entry.slashes != "strict"])
+        loose = [route for route in routes if route.entry.slashes != "strict"]
+        self._loose_trees = _Trees(loose)
+        self._caseless_trees = _Trees([route for route in routes if not route.entry.case_sensitive], folded=True)
+        self._loose_caseless_trees = _Trees([one for one in loose if not one.entry.case_sensitive], folded=True)
         self._found: dict[str, dict[str, Found[T]]] = {} if self.has_hosts else _static(routes)
         self.static: dict[str, dict[str, T]] = {
             path: {method: found.payload for method, found in methods.items()} for path, methods in self._found.items()
@@ -150,16 +160,23 @@ class Router(Generic[T]):
         return self._find_otherwise(method, path, segments, host)
 
     def _find_otherwise(self, method: str, path: str, segments: Sequence[str], host: str) -> Match[T]:
-        """Try the path with its final slash turned, among the routes that take it so; else say what is known of it."""
-        known = [route for root in self._trees.of(host) for route in _known(root, 1, segments)]
+        """Try the path in another case and with its final slash turned, among the routes that take it so.
+
+        If none does, say what is known of it.
+        """
+        known = [*self._trees.having(segments, host), *self._caseless_trees.having(segments, host)]
+        hit = _best(self._caseless_trees.having(segments, host), segments, method)
+        if hit is not None:
+            return _found(hit, host)
         other = None if self._loose_trees.is_empty else _turn_slash(path)
         if other is not None:
             turned = self._split(other)
-            for root in self._loose_trees.of(host):
-                hit = _descend(root, 1, turned, method)
+            for trees in (self._loose_trees, self._loose_caseless_trees):
+                having = trees.having(turned, host)
+                hit = _best(having, turned, method)
                 if hit is not None:
                     return OtherSlash(other) if hit[0].entry.slashes == "redirect" else _found(hit, host)
-                known += [route for route in _known(root, 1, turned) if route.entry.slashes == "ignore"]
+                known += [route for route in having if route.entry.slashes == "ignore"]
         return _refusal({method for route in known for method in route.methods})
 
     def _split(self, path: str) -> list[str]:
@@ -174,6 +191,15 @@ def _found(hit: _Hit[T], host: str) -> Found[T]:
     if route.host is not None:
         params.update(route.host.match(host) or {})
     return Found(route.payload, params or _NO_PARAMS)
+
+
+def _best(routes: Iterable[_Route[T]], segments: Sequence[str], method: str) -> _Hit[T] | None:
+    """The best of the routes that have a path, by this method; hosts count as in the order of the routes."""
+    having = [route for route in routes if not route.methods.isdisjoint((method, ANY_METHOD))]
+    alike = [route for route in having if route.host == having[0].host]
+    best = min(alike, key=lambda route: route.rank(len(segments) - 1), default=None)
+    params = None if best is None else best.bind(segments)
+    return None if best is None or params is None else (best, params)
 
 
 def _refusal(methods: set[str]) -> WrongMethod | Unknown:
@@ -221,6 +247,20 @@ class _Route(Generic[T]):
         if self.is_tail:
             kinds[self.depth : self.depth + 1] = [True] * (length - len(kinds) + 1)
         return (*kinds, self.entry.order)
+
+    @property
+    def branch(self) -> tuple[object, ...]:
+        """Where it hangs in the trie."""
+        segments = self.entry.pattern.segments[: self.depth]
+        return (self.is_tail, *(segment if isinstance(segment, str) else None for segment in segments))
+
+    def has(self, path: Sequence[str]) -> bool:
+        """Whether this route's pattern matches the segments of a path."""
+        segments = self.entry.pattern.segments
+        if len(path) - 1 < len(segments) or (len(path) - 1 > len(segments) and not self.is_tail):
+            return False
+        texts = enumerate(segments[: self.depth], 1)
+        return all(path[at] == text for at, text in texts if isinstance(text, str)) and self.bind(path) is not None
 
 
 def _spans(segment: Segment) -> bool:
@@ -332,13 +372,16 @@ _OnlyWay: TypeAlias = "tuple[int, tuple[tuple[int, str], ...], _Node[T]]"
 """Where all paths below a node end: their number of segments, the texts that they have by index, and the last node."""
 
 
-def _grow(routes: Iterable[_Route[T]]) -> _Node[T]:
-    """The root of a trie; a path begins with a slash, so its first segment is empty and is not part of it."""
+def _grow(routes: Iterable[_Route[T]], *, folded: bool) -> _Node[T]:
+    """The root of a trie; a path begins with a slash, so its first segment is empty and is not part of it.
+
+    In a trie that is `folded` the texts are in lower case.
+    """
     root: _Node[T] = _Node()
     for route in routes:
         node = root
         for segment in route.entry.pattern.segments[: route.depth]:
-            node = node.child(segment)
+            node = node.child(segment.lower() if folded and isinstance(segment, str) else segment)
         if route.is_tail:
             node.add_tail(route)
         else:
@@ -414,35 +457,39 @@ def _fork(node: _Node[T], depth: int, segments: Sequence[str], method: str) -> _
     return min(hits, key=lambda hit: hit[0].rank(len(segments) - 1), default=None)
 
 
-def _known(node: _Node[T], depth: int, segments: Sequence[str]) -> Iterator[_Route[T]]:
-    """All routes below `node` that have the path, whatever the method."""
+def _known(node: _Node[T], depth: int, texts: Sequence[str], segments: Sequence[str]) -> Iterator[_Route[T]]:
+    """All routes below `node` that have the path, whatever the method.
+
+    `segments` are what variables are given, `texts` the same as the node's texts are written.
+    """
     if depth == len(segments):
         yield from (route for route in node.routes if route.bind(segments) is not None)
         return
-    for following in (node.texts.get(segments[depth]), node.variable):
+    for following in (node.texts.get(texts[depth]), node.variable):
         if following is not None:
-            yield from _known(following, depth + 1, segments)
+            yield from _known(following, depth + 1, texts, segments)
     yield from (tail for tail in node.tails if tail.bind(segments) is not None)
 
 
 class _Trees(Generic[T]):
     """The trees by host, in the order they are asked: from the most specific host to routes without one."""
 
-    def __init__(self, routes: Iterable[_Route[T]]) -> None:
+    def __init__(self, routes: Iterable[_Route[T]], *, folded: bool = False) -> None:
+        self._folded = folded
         by_host: dict[tuple[object, ...] | None, list[_Route[T]]] = {}
         for route in routes:
             by_host.setdefault(route.host.shape if route.host else None, []).append(route)
         self.is_empty = not by_host
-        self.anywhere: _Node[T] = _grow(by_host.pop(None, []))
+        self.anywhere: _Node[T] = _grow(by_host.pop(None, []), folded=folded)
         self._exact: dict[str, _Node[T]] = {}
         self._patterns: list[tuple[HostPattern, _Node[T]]] = []
         for alike in by_host.values():
             host = alike[0].host
             assert host is not None
             if host.is_exact:
-                self._exact[normalize_host(host.text)] = _grow(alike)
+                self._exact[normalize_host(host.text)] = _grow(alike, folded=folded)
             else:
-                self._patterns.append((host, _grow(alike)))
+                self._patterns.append((host, _grow(alike, folded=folded)))
         self._patterns.sort(key=lambda pair: pair[0].specificity)
 
     def of(self, host: str) -> Iterable[_Node[T]]:
@@ -450,6 +497,13 @@ class _Trees(Generic[T]):
         if not self._exact and not self._patterns:
             return (self.anywhere,)
         return self._of(host)
+
+    def having(self, segments: Sequence[str], host: str) -> list[_Route[T]]:
+        """All routes that have the path, whatever the method, those of the most specific host first."""
+        if self.is_empty:
+            return []
+        texts = [segment.lower() for segment in segments] if self._folded else segments
+        return [route for root in self.of(host) for route in _known(root, 1, texts, segments)]
 
     def _of(self, host: str) -> Iterator[_Node[T]]:
         if host in self._exact:
@@ -469,7 +523,48 @@ def _compile(entries: Sequence[RouteEntry[T]]) -> list[_Route[T]]:
     if problems:
         raise ConfigurationError(problems)
     own_head = {_shape(entry) for entry in entries if "HEAD" in entry.methods}
-    return [_Route(entry, _with_head(entry, own_head)) for entry in entries]
+    routes = [_Route(entry, _with_head(entry, own_head)) for entry in entries]
+    in_order = [route for route in routes if route.entry.in_order]
+    if not in_order:
+        return routes
+    settled = [yielding for at, route in enumerate(in_order) for yielding in _yield_to(route, in_order[:at])]
+    others = [route for route in routes if not route.entry.in_order]
+    return sorted([*others, *settled], key=lambda route: route.entry.order)
+
+
+def _yield_to(route: _Route[T], earlier: Sequence[_Route[T]]) -> Iterator[_Route[T]]:
+    """A route that doesn't take what earlier ones do; more than one where they have only some of its methods."""
+    rivals = [rival for rival in earlier if _may_meet(rival, route)]
+    by_rivals: dict[tuple[_Route[T], ...], set[str]] = {}
+    for method in route.methods:
+        asked = tuple(rival for rival in rivals if not rival.methods.isdisjoint((method, ANY_METHOD)))
+        by_rivals.setdefault(asked, set()).add(method)
+    for asked, methods in by_rivals.items():
+        if not asked:
+            yield _Route(route.entry, frozenset(methods))
+        elif not route.entry.pattern.is_static or not any(rival.has(("", *_texts(route))) for rival in asked):
+            yielding = _Route(route.entry, frozenset(methods))
+            yielding.bind = _unless(asked, route.bind)
+            yield yielding
+
+
+def _may_meet(first: _Route[T], second: _Route[T]) -> bool:
+    """Whether a path may match both without their order being that of one place in the trie."""
+    if (first.host and first.host.shape) != (second.host and second.host.shape) or first.branch == second.branch:
+        return False
+    if not (first.is_tail or second.is_tail) and first.depth != second.depth:
+        return False
+    depth = min(first.depth, second.depth)
+    pairs = zip(first.entry.pattern.segments[:depth], second.entry.pattern.segments[:depth], strict=True)
+    return not any(isinstance(one, str) and isinstance(other, str) and one != other for one, other in pairs)
+
+
+def _texts(route: _Route[T]) -> list[str]:
+    return [segment for segment in route.entry.pattern.segments if isinstance(segment, str)]
+
+
+def _unless(rivals: Sequence[_Route[T]], bind: Capture) -> Capture:
+    return lambda path: None if any(rival.has(path) for rival in rivals) else bind(path)
 
 
 def _shape(entry: RouteEntry[T]) -> tuple[object, ...]:
@@ -500,7 +595,7 @@ def _duplicates(entries: Iterable[RouteEntry[T]]) -> Iterator[Problem]:
         taken: dict[int, tuple[RouteEntry[T], list[str]]] = {}
         for method in sorted(entry.methods):
             first = firsts.setdefault((*_shape(entry), method), entry)
-            if first is not entry:
+            if first is not entry and not (first.in_order and entry.in_order):
                 taken.setdefault(id(first), (first, []))[1].append(method)
         yield from (_duplicate(first, entry, methods) for first, methods in taken.values())
 

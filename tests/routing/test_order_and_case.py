@@ -1,0 +1,99 @@
+"""Routes in the order of their declaration, and paths in any case."""
+
+import itertools
+import re
+
+import pytest
+
+from nacre import Group, Nacre
+from nacre.errors import ConfigurationError
+
+PATTERNS = ["/users/<name>", "/users/active", "/<x>/active", "/users/<int:number>", "/<path:rest>", "/users/<path:rest>"]
+EXPRESSIONS = {
+    "/users/<name>": r"/users/[^/]+",
+    "/users/active": r"/users/active",
+    "/<x>/active": r"/[^/]+/active",
+    "/users/<int:number>": r"/users/-?\d+",
+    "/<path:rest>": r"/.+",
+    "/users/<path:rest>": r"/users/.+",
+}
+PATHS = ["/users/active", "/users/7", "/users/reef", "/users/7/active", "/reef/active", "/users", "/a/b/c"]
+
+
+def declared(patterns, **options):
+    app = Nacre(**options)
+    for pattern in patterns:
+        app.add_route(pattern, lambda request: request.route.path)
+    return app
+
+
+@pytest.mark.parametrize("patterns", list(itertools.permutations(PATTERNS, 3)), ids=" ".join)
+def test_the_route_declared_first_wins(patterns):
+    app = declared(patterns, route_order="declared")
+    for path in PATHS:
+        found = app.find_route("GET", path)
+        expected = next((one for one in patterns if re.fullmatch(EXPRESSIONS[one], path)), None)
+        assert (found and found.path) == expected, path
+
+
+def test_only_routes_with_the_method_count():
+    app = Nacre(route_order="declared")
+    app.add_route("/users/<name>", lambda name: name, methods=["GET"])
+    app.add_route("/users/active", lambda: "", methods=["GET", "POST"])
+    assert app.find_route("POST", "/users/active").path == "/users/active"
+    assert app.find_route("GET", "/users/active").path == "/users/<name>"
+    assert app.find_route("HEAD", "/users/active").path == "/users/<name>"
+
+
+def test_of_two_declared_alike_the_first_answers():
+    app = declared(["/reef", "/reef"], route_order="declared")
+    assert app.find_route("GET", "/reef") is app.routes[0]
+    with pytest.raises(ConfigurationError, match="declared twice"):
+        declared(["/reef", "/reef"]).compile()
+
+
+def test_a_groups_order_is_its_own():
+    app = Nacre()
+    inner = Group("/in", route_order="declared")
+    for group in (app, inner):
+        group.add_route("/<name>", lambda name: name)
+        group.add_route("/reef", lambda: "")
+    app.include(inner)
+    assert app.find_route("GET", "/reef").path == "/reef"
+    assert app.find_route("GET", "/in/reef").path == "/in/<name>"
+
+
+async def test_a_path_in_another_case_matches_with_its_values_as_sent(client_for):
+    app = Nacre(case_sensitive=False)
+
+    @app.get("/Users/<name>/Files/<path:rest>")
+    def files(name: str, rest: str):
+        return [name, rest]
+
+    @app.get("/users/me/files/x")
+    def mine():
+        return "mine"
+
+    async with client_for(app) as client:
+        assert (await client.get("/Users/Ada/Files/B/C")).json() == ["Ada", "B/C"]
+        assert (await client.get("/uSERS/Ada/fILES/B/C")).json() == ["Ada", "B/C"]
+        assert (await client.get("/users/ME/files/X")).text == "mine"
+        wrong = await client.post("/USERS/me/FILES/x")
+        assert (wrong.status, wrong.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+        assert (await client.get("/other")).status == 404
+
+
+async def test_case_and_slash_may_both_differ(client_for):
+    app = Nacre()
+    loose = Group(case_sensitive=False, slashes="ignore")
+    moved = Group(case_sensitive=False, slashes="redirect")
+    loose.add_route("/Reef", lambda: "reef")
+    moved.add_route("/Shoal", lambda: "shoal")
+    app.include(loose)
+    app.include(moved)
+    app.add_route("/exact", lambda: "exact")
+    async with client_for(app) as client:
+        assert (await client.get("/REEF/")).text == "reef"
+        answer = await client.get("/SHOAL/", follow_redirects=False)
+        assert (answer.status, answer.headers["location"]) == (308, "/SHOAL")
+        assert (await client.get("/EXACT")).status == 404
