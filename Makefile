@@ -21,11 +21,12 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check check-format check-lint check-bandit check-mypy check-pyright check-planted format bench reliability soak fuzz mutants docs lock clean
+.PHONY: help demo test originals check check-format check-lint check-bandit check-mypy check-pyright check-planted format bench reliability soak fuzz mutants docs lock clean
 
 help:
 	@echo "make demo    a tour of the framework on http://127.0.0.1:$(PORT) (PORT=...)"
 	@echo "make test    the test suite (PYTEST_ARGS=...)"
+	@echo "make originals  the frameworks that dialects are compared with"
 	@echo "make check   format, lint and types"
 	@echo "make format  repair the format and what lint can repair"
 	@echo "make bench   the benchmarks"
@@ -40,7 +41,7 @@ help:
 demo: $(VENV)/.runtime-stamp
 	@PORT=$(PORT) $(BIN)/python -m examples.tour
 
-test: $(VENV)/.test-stamp
+test: $(VENV)/.test-stamp originals
 	@tests/browser/install.sh
 	@tests/defence/install_nginx.sh
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -76,7 +77,7 @@ format: $(VENV)/.check-stamp
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.bench-stamp
+bench: $(VENV)/.bench-stamp originals
 	@$(BIN)/python -m bench
 
 reliability: $(VENV)/.test-stamp
@@ -90,6 +91,17 @@ fuzz: $(VENV)/.fuzz-stamp $(VENV)/.test-stamp
 
 docs: $(VENV)/.docs-stamp
 	@$(BIN)/zensical build --clean --strict
+
+# The systems that Nacre has dialects of, each in an environment of its own: they don't agree on what they stand on.
+ORIGINALS := microdot madara flama blacksheep rapidy
+
+originals: $(ORIGINALS:%=$(VENV)/originals/%/.stamp)
+
+$(VENV)/originals/%/.stamp: requirements/originals/%.txt $(VENV)/.created-stamp
+	@echo "Installing requirements/originals/$*.txt"
+	@"$(PYTHON)" -m venv --clear $(VENV)/originals/$*
+	@$(VENV)/originals/$*/bin/python -m pip --disable-pip-version-check -qq install -r requirements/originals/$*.txt
+	@touch $@
 
 LOCKED := runtime test check bench docs fuzz mutants
 

@@ -61,8 +61,6 @@ from nacre.websocket import WEBSOCKET
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_log = logging.getLogger("nacre.error")
-
 _NO_CARRIER: Any = None  # of requests that are only matched
 
 DEFAULT_MAX_BODY = 1024 * 1024
@@ -88,6 +86,9 @@ class Nacre(Group):
 
     dialect: ClassVar[str | None] = None
     """Whose conventions its hooks, handlers and error handlers follow, for chains; None for Nacre's own."""
+
+    error_log: logging.Logger = logging.getLogger("nacre.error")
+    """Where exceptions that nobody handles are told."""
 
     def __init__(
         self,
@@ -617,12 +618,12 @@ class Nacre(Group):
             request.failure = error
         route = f" (route {request.route.path})" if request.route is not None else ""
         if isinstance(error, ClientDisconnect):
-            _log.info("%s %s%s: %s", request.method, printable(request.path), route, printable(str(error)))
+            self.error_log.info("%s %s%s: %s", request.method, printable(request.path), route, printable(str(error)))
             return None
         chain = self._chain_of(request)
         layer = layer_of(error, [layer for _, layer in chain.layers]) if chain is not None else None
         place = f" in {layer.label}" if layer is not None else ""
-        _log.error(
+        self.error_log.error(
             "%s %s%s failed%s: %s",
             request.method,
             printable(request.path),
@@ -634,7 +635,9 @@ class Nacre(Group):
         if not self.debug:
             return None
         if not self._may_see_details(request, chain):
-            _log.warning("no debug page for this Host: ask under localhost, or list the host in TrustedHosts([…])")
+            self.error_log.warning(
+                "no debug page for this Host: ask under localhost, or list the host in TrustedHosts([…])"
+            )
             return None
         failure = describe_failure(self._serving()._ready(), chain, error) if chain is not None else None
         return debug_page(request, error, failure)

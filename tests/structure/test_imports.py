@@ -23,7 +23,7 @@ LEVELS: dict[str, list[str]] = {
     ],
     "messages": [
         "types state body request response route documentation streams threads callables forms uploads filebody"
-        " websocket tasks marks session"
+        " websocket tasks marks session views"
     ],
     "core": ["routing", "binding", "results shaping", "chain"],
     # Each feature module is a string of its own.
@@ -38,8 +38,16 @@ LEVELS: dict[str, list[str]] = {
         "static",
     ],
     "package": ["__init__"],
-    "dialects": ["dialects.microdot", "dialects.madara", "dialects.flama", "dialects.blacksheep", "dialects.rapidy"],
     "tools": ["testing", "cli __main__", "inspector", "openapi"],
+    # Above the tools: a dialect has its original's test client and schema pages.
+    "dialects": [
+        "dialects.microdot",
+        "dialects.madara",
+        "dialects.flama",
+        "dialects.blacksheep",
+        "dialects.rapidy",
+        "dialects",
+    ],
 }
 
 # (importer, imported) between strings of one level, by their first word.
@@ -72,6 +80,9 @@ NOT_WITH_NACRE = [
     "webauthn",
     "limits",
     "pyotp",
+    "werkzeug",
+    "uvicorn",
+    "pydantic",
 ]
 
 

@@ -58,7 +58,7 @@ class DjangoLayer:
             async def on_loop(request: Request) -> Response:
                 setattr(request, key, following)
                 result = await instance(request)
-                if result.__class__ is Response and result.owner is request:
+                if isinstance(result, Response) and result.owner is request:
                     return result
                 response = finish(request, result)
                 if response.stream is not None:
@@ -78,7 +78,7 @@ class DjangoLayer:
         async def in_thread(request: Request) -> Response:
             setattr(request, key, following)
             result = instance(request)
-            if result.__class__ is Response and result.owner is request:
+            if isinstance(result, Response) and result.owner is request:
                 return result
             response = finish(request, result)
             if response.stream is not None:

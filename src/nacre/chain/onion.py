@@ -73,7 +73,7 @@ def _checked(
 ) -> Handler:
     async def onion(request: Request) -> Response:
         result = await call(request, call_next)
-        if result.__class__ is Response and result.owner is request:
+        if isinstance(result, Response) and result.owner is request:
             return result
         response = finish(request, result)
         if response.stream is not None:
@@ -95,7 +95,7 @@ def _plain(call: Callable[[Request, BlockingNext], Any], inner: Stage, finish: F
 
     async def in_thread(request: Request) -> Response:
         result = call(request, call_next)
-        if result.__class__ is Response and result.owner is request:
+        if isinstance(result, Response) and result.owner is request:
             return result
         response = finish(request, result)
         if response.stream is not None:

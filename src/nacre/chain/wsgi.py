@@ -216,7 +216,7 @@ class WSGILayer:
         call: _Call = environ[self._key]
         request = call.request
         call.response = response = call.call_next(request)
-        start_response(f"{response.status} {reason_phrase(response.status)}", list(response.raw_headers))
+        start_response(f"{response.status:d} {reason_phrase(response.status)}", list(response.raw_headers))
         if response.stream is None:
             return [response.body]
         call.body = _Blocking(response, request, self._threads)

@@ -283,7 +283,7 @@ class WSGIExchange:
 
     def _start(self, request: Request, response: Response) -> bool:
         """Tell the server status and headers; True if a body may follow."""
-        status = f"{response.status} {reason_phrase(response.status)}"
+        status = f"{response.status:d} {reason_phrase(response.status)}"
         headers = framed(response, head=request.method == "HEAD")
         if response.status == _UPGRADE_REQUIRED:
             # The fields that it should have are those that PEP 3333 leaves to the server.
