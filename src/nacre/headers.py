@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import string
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, TypeAlias, TypeVar, cast, overload
 
 Text: TypeAlias = str | bytes
@@ -35,6 +35,7 @@ _CHECKED_NAME_LENGTH_MAX = 64
 # Pairs of text that were checked or encoded, and what became of them. Most headers of an application are the same for
 # every response; those that aren't only use the room up, and then it is emptied. SECURITY: no cookie is kept here.
 _checked_pairs: dict[tuple[str, str], tuple[str, str]] = {}
+_known_checked: Callable[[tuple[object, object]], tuple[str, str] | None] = cast(Any, _checked_pairs.get)
 _encoded_pairs: dict[tuple[str, str], tuple[bytes, bytes]] = {}
 known_pair = _encoded_pairs.get
 """What `encode_pair` gave for a pair before; None if that isn't known, or frames the message (RFC 9112 §6).
@@ -320,18 +321,29 @@ class MutableHeaders(MultiMapping, MutableMapping[str, str]):
 
     def add(self, name: Text, value: HeaderValue) -> None:
         """Append a value and keep those that the name has."""
-        self._pairs.append(check_pair(name, value))
+        # PERF: most pairs have been checked before; to find that here spares a frame, 40 ns of 145 (bench/parts.py).
+        try:
+            pair = _known_checked((name, value)) or check_pair(name, value)
+        except TypeError:  # what can't be hashed is no text: told there
+            pair = check_pair(name, value)
+        self._pairs.append(pair)
 
     def set(self, name: Text, value: HeaderValue) -> None:
         """Give a name this one value, at the place of its first; append when it has none."""
         pair = check_pair(name, value)
-        name = pair[0]
-        for at, (known, _) in enumerate(self._pairs):
+        name, pairs = pair[0], self._pairs
+        at = 0
+        for known, _ in pairs:
             if known == name:
-                self._pairs[at] = pair
-                self._drop(name, at + 1)
-                return
-        self._pairs.append(pair)
+                break
+            at += 1
+        else:
+            pairs.append(pair)
+            return
+        pairs[at] = pair
+        at += 1
+        if at < len(pairs):
+            self._drop(name, at)
 
     def __setitem__(self, name: Text, value: HeaderValue) -> None:
         self.set(name, value)
