@@ -1,4 +1,4 @@
-"""The guide: every Python block in it runs, each page as one program."""
+"""The guide, and the pages of the dialects: every Python block in them runs, each page as one program."""
 
 import logging
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted((ROOT / "docs" / "guide").glob("*.md"))
+PAGES = sorted([*(ROOT / "docs" / "guide").glob("*.md"), *(ROOT / "docs" / "dialects").glob("*.md")])
 FENCE = re.compile(r"^```(\w*)$")
 
 
@@ -34,7 +34,7 @@ def in_the_root(monkeypatch):
     logging.getLogger("nacre.error").disabled = False
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+@pytest.mark.parametrize("page", PAGES, ids=[f"{page.parent.name}-{page.stem}" for page in PAGES])
 def test_page_runs(page, in_the_root):
     module = types.ModuleType(f"guide_{page.stem.replace('-', '_')}")
     exec(compile(program(page), str(page), "exec"), vars(module))  # noqa: S102

@@ -8,7 +8,6 @@ import pytest
 from nacre import Group, Nacre
 from nacre.errors import ConfigurationError
 
-PATTERNS = ["/users/<name>", "/users/active", "/<x>/active", "/users/<int:number>", "/<path:rest>", "/users/<path:rest>"]
 EXPRESSIONS = {
     "/users/<name>": r"/users/[^/]+",
     "/users/active": r"/users/active",
@@ -17,6 +16,7 @@ EXPRESSIONS = {
     "/<path:rest>": r"/.+",
     "/users/<path:rest>": r"/users/.+",
 }
+PATTERNS = list(EXPRESSIONS)
 PATHS = ["/users/active", "/users/7", "/users/reef", "/users/7/active", "/reef/active", "/users", "/a/b/c"]
 
 
