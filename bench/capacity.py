@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -39,6 +40,9 @@ MATRIX: dict[Serving, tuple[str, ...]] = {
 }
 _QUICK = ("json", "layers20")
 
+Found = dict[str, dict[str, list[float]]]
+"""Rounds by `Serving.name` and workload."""
+
 _NOTE = """\
 Raw ASGI's CPU time per request on the same server by the target's, medians of the rounds; higher is better. In brackets
 its own time per request. `spread` is how far the worst round of any cell in the row lies above its best."""
@@ -49,11 +53,18 @@ def measure(effort: Effort) -> dict[str, Any]:
     if not wrk.is_present():
         print(wrk.HOW_TO_GET, file=sys.stderr)
         return {"missing": wrk.HOW_TO_GET}
-    found: dict[str, dict[str, list[float]]] = {}
-    matrix = _matrix(effort)
+    return {"cpu_us": measure_matrix(effort, _matrix(effort))}
+
+
+def measure_matrix(effort: Effort, matrix: Mapping[Serving, tuple[str, ...]]) -> Found:
+    """The same for the workloads named for each target on its server.
+
+    Raises RuntimeError for a server that doesn't start, WrongAnswer for an application that answers wrongly.
+    """
+    found: Found = {}
     for setting in dict.fromkeys(WORKLOADS[name].setting for names in matrix.values() for name in names):
         _measure_setting(effort, setting, matrix, found)
-    return {"cpu_us": found}
+    return found
 
 
 def _matrix(effort: Effort) -> dict[Serving, tuple[str, ...]]:
@@ -68,9 +79,7 @@ def _matrix(effort: Effort) -> dict[Serving, tuple[str, ...]]:
     return {serving: _QUICK for serving in present if serving.kind is not UVICORN and serving.target in ours}
 
 
-def _measure_setting(
-    effort: Effort, setting: Setting, matrix: dict[Serving, tuple[str, ...]], found: dict[str, dict[str, list[float]]]
-) -> None:
+def _measure_setting(effort: Effort, setting: Setting, matrix: Mapping[Serving, tuple[str, ...]], found: Found) -> None:
     """Start each target once for all workloads of one setting, and measure these."""
     workloads = [workload for workload in WORKLOADS.values() if workload.setting == setting]
     with ExitStack() as stack:
@@ -107,7 +116,7 @@ def tables(data: dict[str, Any]) -> list[Table]:
     return [_table(data["cpu_us"], base) for base in (_ON_GRANIAN, _ON_UVICORN) if base.name in data["cpu_us"]]
 
 
-def _table(data: dict[str, dict[str, list[float]]], base: Serving) -> Table:
+def _table(data: Found, base: Serving) -> Table:
     raw = {workload: statistics.median(rounds) for workload, rounds in data[base.name].items()}
     rows = []
     for serving in MATRIX:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Effort:
-    """The default fills six minutes with all views; `QUICK` shows that everything works and the order of magnitude.
+    """The default fills ten minutes with all views; `QUICK` shows that everything works and the order of magnitude.
 
     In process, `generations` times fresh processes measure `rounds` rounds of `seconds` each; on servers there are
     `server_rounds` of `server_seconds`. `core` is where the measured runs, `load_core` where the load comes from.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench import capacity, growth, inproc, layers, parts, start
+from bench import capacity, dialects, growth, inproc, layers, parts, start
 from bench.tables import Table
 
 FOLDER = Path(__file__).parent
@@ -20,6 +20,7 @@ VIEWS: Mapping[str, Any] = {
     "growth": growth,
     "parts": parts,
     "server": capacity,
+    "dialects": dialects,
     "start": start,
 }
 """By name, modules with `measure(effort)`, which gives JSON, and `tables(data)`."""

@@ -6,7 +6,6 @@ import http.client
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -23,7 +22,10 @@ _START_LIMIT = 20.0
 
 @dataclass(frozen=True)
 class ServerKind:
-    """A server's package and its arguments before the application's name; `{port}` stands for the port."""
+    """A server's package, and what the interpreter is given to serve `{module}` at `{port}`.
+
+    A program that serves itself has no such package.
+    """
 
     name: str
     package: str
@@ -32,16 +34,21 @@ class ServerKind:
 
 def _granian(interface: str) -> ServerKind:
     loop = () if interface == "wsgi" else ("--loop", "uvloop")
-    arguments = ("--interface", interface, *loop, "--workers", "1", "--log-level", "warning")
-    return ServerKind(f"granian {interface}", "granian", (*arguments, "--host", "127.0.0.1", "--port", "{port}"))
+    chosen = ("--interface", interface, *loop, "--workers", "1", "--log-level", "warning")
+    where = ("--host", "127.0.0.1", "--port", "{port}", "{module}:app")
+    return ServerKind(f"granian {interface}", "granian", ("-m", "granian", *chosen, *where))
 
 
 GRANIAN_ASGI, GRANIAN_RSGI, GRANIAN_WSGI = _granian("asgi"), _granian("rsgi"), _granian("wsgi")
 UVICORN = ServerKind(
     "uvicorn",
     "uvicorn",
-    ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning", "--port", "{port}"),
+    (
+        *("-m", "uvicorn", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"),
+        *("--port", "{port}", "{module}:app"),
+    ),
 )
+OWN = ServerKind("its own run", "", ("-m", "{module}", "{port}"))
 
 
 @dataclass(frozen=True)
@@ -63,13 +70,14 @@ class Server:
         self.serving = serving
         self.port = free_port()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 -- `stop` closes it
-        arguments = [argument.format(port=self.port) for argument in serving.kind.arguments]
+        target = serving.target
+        arguments = [part.format(module=target.module, port=self.port) for part in serving.kind.arguments]
         self._begun = time.perf_counter()
         with on_core(core):
             self._process = subprocess.Popen(
-                [sys.executable, "-m", serving.kind.package, *arguments, f"{serving.target.module}:app"],
+                [target.python, *arguments],
                 cwd=ROOT,
-                env=environment(**setting.environment()),
+                env=environment(**target.search_path(), **setting.environment()),
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from bench.workloads import Setting
@@ -14,17 +17,29 @@ Protocol = Literal["asgi", "rsgi", "wsgi"]
 
 @dataclass(frozen=True)
 class Target:
-    """One application on one protocol. `needs` is the package without which it is left out."""
+    """One application on one protocol. `needs` is the package without which it is left out.
+
+    In a process of its own it is run by the interpreter `python`, which finds modules in `folder` too.
+    """
 
     name: str
     module: str
     protocol: Protocol
     setting: Setting = field(default_factory=Setting)
     needs: str | None = None
+    python: str = sys.executable
+    folder: Path | None = None
 
     @property
     def present(self) -> bool:
         return self.needs is None or importlib.util.find_spec(self.needs) is not None
+
+    def search_path(self) -> dict[str, str]:
+        """The variable for its process that has modules in `folder` found."""
+        if self.folder is None:
+            return {}
+        others = os.environ.get("PYTHONPATH")
+        return {"PYTHONPATH": os.pathsep.join([str(self.folder), *([others] if others else [])])}
 
     def build(self, setting: Setting) -> Any:
         """Its application, built for a setting."""

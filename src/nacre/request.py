@@ -548,7 +548,7 @@ reserve(
     Request(_NO_CARRIER, None, None, "", ""),
     (
         *("app", "provided", "visit", "state", "_session", "_json", "body_reader"),
-        *("_body_fields", "content_type", "content_length"),
+        *("_body_fields", "content_type", "content_length", "views"),
     ),
 )
 

@@ -35,7 +35,7 @@ def scripts(system):
 
 def asked(python, kind, program, requests, **environment):
     result = subprocess.run(
-        [str(python), str(FOLDER / "asking.py"), kind, str(program)],
+        [str(python), "-P", str(FOLDER / "asking.py"), kind, str(program)],  # -P: no folder of ours hides a package
         input=json.dumps(requests),
         capture_output=True,
         text=True,
@@ -68,13 +68,14 @@ def test_the_dialect_answers_as_the_original_but_for_what_is_explained(system, p
     requests = [one for one in script.REQUESTS if one.get("program", script.PROGRAMS[0]) == program]
     python = python_of(system)
     assert python is not None, HOW_TO_GET
-    original = asked(python, KINDS[system], path_of(system, program), requests)
+    path = path_of(system, program)
+    original = asked(python, KINDS[system], path, requests, PYTHONPATH=str(path.parent))
     dialect = asked(
         sys.executable,
         "wsgi" if KINDS[system] == "wsgi" else "asgi",
         write(system, program, tmp_path),
         requests,
-        PYTHONPATH=os.pathsep.join([str(ROOT / "src"), str(path_of(system, program).parent)]),
+        PYTHONPATH=os.pathsep.join([str(ROOT / "src"), str(path.parent)]),
     )
     unexplained, gone = [], []
     for request in requests:

@@ -1,0 +1,132 @@
+"""The errors of BlackSheep's programs: HTTP errors with a status, which become responses, and misuses."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import ClassVar
+
+from nacre import errors
+from nacre.errors import ConfigurationError, HTTPError, reason_phrase
+
+
+class HTTPException(HTTPError):
+    """End the request with an answer of this status; `message` is what handlers of it are told."""
+
+    own: ClassVar[dict[int, type[HTTPException]]] = {}
+    """The class of each status that has one."""
+
+    default_message: ClassVar[str] = "HTTP exception"
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        status = vars(cls).get("status")
+        if isinstance(status, int):
+            HTTPException.own.setdefault(status, cls)
+
+    def __init__(self, status: int, message: str = "") -> None:
+        super().__init__(message or self.default_message, status=int(status))
+        self.args = (message or self.default_message,)
+
+
+class _OfStatus(HTTPException):
+    """An HTTP exception whose class says the status."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(self.status, message or "")
+
+
+class BadRequest(_OfStatus):
+    status = 400
+    default_message = "Bad request"
+
+
+class BadRequestFormat(BadRequest):
+    """What was sent isn't what its content type says; `inner_exception` is the parser's."""
+
+    def __init__(self, message: str, inner_exception: object = None) -> None:
+        super().__init__(message)
+        self.inner_exception = inner_exception
+
+
+class Unauthorized(_OfStatus):
+    status = 401
+    default_message = "Unauthorized"
+
+
+class Forbidden(_OfStatus):
+    status = 403
+    default_message = "Forbidden"
+
+
+class NotFound(_OfStatus):
+    status = 404
+    default_message = "Not found"
+
+
+class Conflict(_OfStatus):
+    status = 409
+    default_message = "Conflict"
+
+
+class UnsupportedMediaType(_OfStatus):
+    status = 415
+    default_message = "Unsupported media type"
+
+
+class RangeNotSatisfiable(_OfStatus):
+    status = 416
+    default_message = "Range not satisfiable"
+
+
+class InternalServerError(_OfStatus):
+    """What handlers of 500 are given; `source_error` is the exception that nobody handled."""
+
+    status = 500
+    default_message = "Internal server error"
+
+    def __init__(self, source_error: Exception | str | None = None) -> None:
+        super().__init__(source_error if isinstance(source_error, str) else None)
+        self.source_error = source_error
+
+
+class NotImplementedByServer(_OfStatus):
+    status = 501
+    default_message = "Not implemented"
+
+
+class MessageAborted(errors.ClientDisconnect):
+    """The client left before its request was received."""
+
+
+class InvalidArgument(Exception):
+    """An argument that a function doesn't take."""
+
+
+class InvalidOperation(Exception):
+    """What can't be done at this time."""
+
+
+class InvalidExceptionHandler(ConfigurationError):
+    """A function that can't be called with `(app, request, exc)`."""
+
+
+def own_exception(error: Exception) -> Exception:
+    """An HTTP error as these programs know it; any other exception as it is."""
+    if not isinstance(error, HTTPError) or isinstance(error, HTTPException):
+        return error
+    cls = HTTPException.own.get(error.status)
+    text = None if error.detail == reason_phrase(error.status) else error.detail
+    made = cls(text) if cls is not None else HTTPException(error.status, text or "")  # type: ignore[arg-type, call-arg]
+    made.headers = error.headers
+    made.__cause__ = error
+    return made
+
+
+def error_text(error: HTTPError) -> str:
+    """What the default page of an HTTP error says."""
+    phrase = reason_phrase(error.status) or f"HTTP {error.status}"
+    if error.status == HTTPStatus.NOT_FOUND:
+        return "Resource not found"
+    if error.status != HTTPStatus.BAD_REQUEST or not error.detail or error.detail == phrase:
+        return phrase
+    return f"Bad Request: {error.detail}"

@@ -1,0 +1,145 @@
+"""Header fields whose names and values are bytes, over Nacre's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from nacre.headers import Headers as ReceivedHeaders
+from nacre.headers import MutableHeaders, check_pair, pairs_of
+from nacre.request import Request as NativeRequest
+
+HeaderType = tuple[bytes, bytes]
+Pairs = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
+
+
+def encoded(pair: tuple[str, str]) -> HeaderType:
+    return pair[0].encode("latin-1"), pair[1].encode("latin-1")
+
+
+class Header:
+    """One header field."""
+
+    def __init__(self, name: bytes, value: bytes) -> None:
+        self.name = name
+        self.value = value
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.name
+        yield self.value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Header) and (self.name.lower(), self.value) == (other.name.lower(), other.value)
+
+    def __hash__(self) -> int:
+        return hash((self.name.lower(), self.value))
+
+    def __repr__(self) -> str:
+        return f"<Header {self.name!r}: {self.value!r}>"
+
+
+class Headers(MutableHeaders):
+    """The header fields of a message: ordered, case-insensitive, several of a name allowed.
+
+    Asked with bytes they answer in bytes, as BlackSheep's do: `get` and `[]` with all values of the name. Asked with a
+    `str` they answer as Nacre's, for layers of other kinds. All that goes in is checked: ValueError for what may not
+    stand on the wire.
+    """
+
+    def __init__(self, values: Iterable[HeaderType] | None = None) -> None:
+        super().__init__([check_pair(name, value) for name, value in values or ()])
+
+    @classmethod
+    def over(cls, pairs: list[tuple[str, str]]) -> Headers:
+        """The fields in a list of checked pairs, which is used in place."""
+        headers = cls.__new__(cls)
+        MutableHeaders.__init__(headers, pairs)
+        return headers
+
+    @property
+    def values(self) -> list[HeaderType]:
+        """All fields, in order."""
+        return [encoded(pair) for pair in self.pairs()]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values)
+
+    def items(self) -> Any:
+        return iter(self.values)
+
+    def keys(self) -> Any:
+        return tuple(name for name, _ in self.values)
+
+    def get(self, name: Any, default: Any = None, /) -> Any:
+        if isinstance(name, bytes):
+            return tuple(value.encode("latin-1") for value in self.getlist(name))
+        return super().get(name, default)
+
+    def __getitem__(self, name: Any) -> Any:
+        return self.get(name) if isinstance(name, bytes) else super().__getitem__(name)
+
+    def get_tuples(self, name: bytes) -> list[HeaderType]:
+        return [pair for pair in self.values if pair[0] == name.lower()]
+
+    def get_first(self, key: bytes) -> bytes | None:
+        """The first value of a name; None without one."""
+        found = self.get(key)
+        return found[0] if found else None
+
+    def get_single(self, key: bytes) -> bytes:
+        """The only value of a name. Raises ValueError if there are several or none."""
+        found: tuple[bytes, ...] = self.get(key)
+        if len(found) != 1:
+            raise ValueError(f"{len(found)} headers are called {key[:60]!a}, and one was asked for")
+        return found[0]
+
+    def contains(self, key: bytes) -> bool:
+        return key in self
+
+    def add_many(self, values: Pairs) -> None:
+        for name, value in pairs_of(values):
+            self.add(name, value)
+
+    def merge(self, values: Pairs) -> None:
+        """Set each of these fields that isn't there with this value."""
+        for name, value in pairs_of(values):
+            if value not in self.get(name):
+                self.set(name, value)
+
+    def clone(self) -> Headers:
+        return Headers(self.values)
+
+    def __add__(self, other: Any) -> Headers:
+        both = self.clone()
+        both += other
+        return both
+
+    def __iadd__(self, other: Any) -> Headers:
+        single = isinstance(other, Header) or (isinstance(other, tuple) and isinstance(other[0], bytes))
+        self.add_many([tuple(other)] if single else list(other))
+        return self
+
+
+class RequestHeaders(Headers):
+    """The header fields of a request; a change is seen by all that look at the request later."""
+
+    native: NativeRequest
+
+    @classmethod
+    def of(cls, native: NativeRequest) -> RequestHeaders:
+        headers = cls.over(native.headers.pairs())
+        assert isinstance(headers, RequestHeaders)
+        headers.native = native
+        return headers
+
+    def add(self, name: Any, value: Any) -> None:
+        super().add(name, value)
+        self.native.replace_headers(ReceivedHeaders(self.pairs()))
+
+    def set(self, name: Any, value: Any) -> None:
+        super().set(name, value)
+        self.native.replace_headers(ReceivedHeaders(self.pairs()))
+
+    def remove(self, name: Any) -> None:
+        super().remove(name)
+        self.native.replace_headers(ReceivedHeaders(self.pairs()))

@@ -1,0 +1,409 @@
+"""The application."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, MutableMapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from nacre.app import Nacre
+from nacre.binding import Validation, read_parameters
+from nacre.callables import describe
+from nacre.chain.boundary import ErrorKey
+from nacre.dialects.blacksheep.contents import TextContent
+from nacre.dialects.blacksheep.exceptions import (
+    HTTPException,
+    InternalServerError,
+    InvalidExceptionHandler,
+    error_text,
+    own_exception,
+)
+from nacre.dialects.blacksheep.messages import Request, Response, own_response
+from nacre.dialects.blacksheep.middlewares import BlackSheepLayer, MiddlewareCategory, MiddlewareList
+from nacre.dialects.blacksheep.server.controllers import register_controller
+from nacre.dialects.blacksheep.server.cors import CORSPolicy, CORSStrategy, Names
+from nacre.dialects.blacksheep.server.env import EnvironmentSettings
+from nacre.dialects.blacksheep.server.files import ListedFiles
+from nacre.dialects.blacksheep.server.normalization import BlackSheepResults, ensure_response
+from nacre.dialects.blacksheep.server.routing import OrphanDefaultRouterError, Router
+from nacre.dialects.blacksheep.server.routing import router as default_router
+from nacre.dialects.blacksheep.server.services import Services
+from nacre.dialects.blacksheep.sessions.abc import SessionStore
+from nacre.dialects.blacksheep.sessions.cookies import CookieSessionStore
+from nacre.dialects.blacksheep.sessions.memory import InMemorySessionStore
+from nacre.errors import ConfigurationError, HTTPError, Location, Problem, ValidationError
+from nacre.lifespan import LifespanTask
+from nacre.request import Request as NativeRequest
+from nacre.response import Response as NativeResponse
+from nacre.sessions import Sessions
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ApplicationEvent:
+    """Functions to be called, plain or async, with the application: `app.on_start += function`, or as a decorator."""
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+        self.handlers: list[Callable[..., Any]] = []
+
+    def __iadd__(self, handler: Callable[..., Any]) -> ApplicationEvent:
+        self.handlers.append(handler)
+        return self
+
+    def __isub__(self, handler: Callable[..., Any]) -> ApplicationEvent:
+        self.handlers.remove(handler)
+        return self
+
+    def __call__(self, handler: F) -> F:
+        self.handlers.append(handler)
+        return handler
+
+    def __len__(self) -> int:
+        return len(self.handlers)
+
+    async def fire(self) -> None:
+        for handler in self.handlers:
+            result = handler(self.context)
+            if inspect.isawaitable(result):
+                await result
+
+    def fire_sync(self) -> None:
+        for handler in self.handlers:
+            handler(self.context)
+
+
+class ExceptionHandlers(MutableMapping[Any, Any]):
+    """The handlers of exceptions by class and status, as `app.exceptions_handlers[key] = function` sets them."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self._handlers: dict[Any, Callable[..., Any]] = {}
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._handlers[key]
+
+    def __setitem__(self, key: Any, handler: Callable[..., Any]) -> None:
+        self._app.add_exception_handler(key, handler)
+        self._handlers[key] = handler
+
+    def __delitem__(self, key: Any) -> None:
+        del self._handlers[key]
+        for native in _error_keys(key):
+            self._app.error_handlers.pop(native, None)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._handlers)
+
+    def __len__(self) -> int:
+        return len(self._handlers)
+
+
+class Application(Nacre):
+    """An application of BlackSheep's kind, and a Nacre application with all that this can do.
+
+    It serves the routes of `router`, those of the default router without one. `show_error_details` shows tracebacks to
+    clients that ask under a name of this machine. Plain handlers run on the event loop. Errors pass the middlewares as
+    responses. Raises SharedRouterError for a router that another application has.
+    """
+
+    dialect = "blacksheep"
+    middleware_list: ClassVar[type[MiddlewareList]] = MiddlewareList
+    middlewares: MiddlewareList
+
+    def __init__(self, *, router: Router | None = None, show_error_details: bool = False) -> None:
+        self.env_settings = EnvironmentSettings.from_env()
+        super().__init__(
+            debug=show_error_details or self.env_settings.show_error_details,
+            inline=True,
+            results=BlackSheepResults(),
+            validation=Validation(status=400),
+            slashes="ignore",
+            case_sensitive=False,
+        )
+        if router is None:
+            router = default_router if self.env_settings.use_default_router else Router()
+        self.router = router
+        self.services = Services(self)
+        self.exceptions_handlers = ExceptionHandlers(self)
+        self.default_headers: Sequence[tuple[str, str]] = ()
+        self._events = {
+            name: ApplicationEvent(self)
+            for name in ("on_start", "after_start", "on_stop", "on_middlewares_configuration")
+        }
+        self._is_configured = False
+        self._running: LifespanTask | None = None
+        self._contexts: list[Callable[[], Any]] = []
+        self._cors: CORSStrategy | None = None
+        self.lifespan_context = self._live
+        router.belong_to(self)
+
+    # Events.
+
+    @property
+    def on_start(self) -> ApplicationEvent:
+        """Fired when the application starts."""
+        return self._events["on_start"]
+
+    @on_start.setter
+    def on_start(self, event: ApplicationEvent) -> None:
+        self._events["on_start"] = event
+
+    @property
+    def after_start(self) -> ApplicationEvent:
+        """Fired when it has started, before the first request."""
+        return self._events["after_start"]
+
+    @after_start.setter
+    def after_start(self, event: ApplicationEvent) -> None:
+        self._events["after_start"] = event
+
+    @property
+    def on_stop(self) -> ApplicationEvent:
+        """Fired when it stops."""
+        return self._events["on_stop"]
+
+    @on_stop.setter
+    def on_stop(self, event: ApplicationEvent) -> None:
+        self._events["on_stop"] = event
+
+    @property
+    def on_middlewares_configuration(self) -> ApplicationEvent:
+        """Fired once before the chains are made; its functions are plain."""
+        return self._events["on_middlewares_configuration"]
+
+    @on_middlewares_configuration.setter
+    def on_middlewares_configuration(self, event: ApplicationEvent) -> None:
+        self._events["on_middlewares_configuration"] = event
+
+    def lifespan(self, callback: F) -> F:
+        """Run an async generator function, or an async context manager's, around the application's life."""
+        self._contexts.append(callback)
+        return callback
+
+    @asynccontextmanager
+    async def _live(self) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.on_stop.fire)
+            await self.on_start.fire()
+            for callback in self._contexts:
+                make = asynccontextmanager(callback) if inspect.isasyncgenfunction(callback) else callback
+                await stack.enter_async_context(make(self) if inspect.signature(callback).parameters else make())
+            await self.after_start.fire()
+            yield
+
+    async def start(self) -> None:
+        """Start without a server, as tests do."""
+        if self._running is None:
+            self.compile()
+            self._running = await self.live()
+
+    async def stop(self) -> None:
+        """Stop what `start` has started."""
+        running, self._running = self._running, None
+        if running is not None:
+            await running.stop()
+
+    def compile(self) -> None:
+        """Check and compile now. Raises ConfigurationError, and OrphanDefaultRouterError for routes that are lost."""
+        if default_router.is_used and default_router.owner is None:
+            raise OrphanDefaultRouterError
+        if not self._is_configured:
+            self._is_configured = True
+            for controller in self.router.controllers:
+                register_controller(self.router, controller)
+            if self.default_headers:
+                self.middlewares.append(_default_headers(self.default_headers), MiddlewareCategory.INIT)
+            self.on_middlewares_configuration.fire_sync()
+        super().compile()
+
+    def register_controllers(self, controller_types: Iterable[type]) -> None:
+        """Serve the methods of controllers that this application's router doesn't have already."""
+        for controller in controller_types:
+            register_controller(self.router, controller)
+
+    # Errors.
+
+    def exception_handler(self, exception_type: int | type[Exception]) -> Callable[[F], F]:
+        """Answer exceptions of this class or status with `async def handler(app, request, exc)`."""
+
+        def record(handler: F) -> F:
+            self.exceptions_handlers[exception_type] = handler
+            return handler
+
+        return record
+
+    def add_exception_handler(self, key: int | type[Exception], handler: Callable[..., Any]) -> None:
+        """What `exception_handler` does. Raises InvalidExceptionHandler for a function of other parameters."""
+        found = read_parameters(handler)
+        if isinstance(found, Problem) or len([one for one in found if one.is_positional]) != 3:
+            what = f"the exception handler {describe(handler)} takes other parameters than three"
+            fix = "write `async def handler(app, request, exc)`"
+            raise InvalidExceptionHandler(Problem(what, Location.of(handler) or Location.of_caller(), fix))
+        is_general = isinstance(key, type) and issubclass(HTTPError, key)
+
+        @wraps(handler)
+        async def answer(app: Any, request: NativeRequest, error: Exception) -> NativeResponse:
+            if is_general and isinstance(error, HTTPError):
+                return self.error_page(request, error)
+            shown = own_exception(error)
+            if key in (500, InternalServerError) and not isinstance(error, HTTPError):
+                shown = InternalServerError(error)
+            result = handler(self, Request.of(request), shown)
+            return ensure_response(await result if inspect.isawaitable(result) else result)
+
+        self.error_handler(*_error_keys(key))(answer)
+
+    def error_page(self, request: NativeRequest, error: HTTPError) -> NativeResponse:
+        """The plain text of an HTTP error that no handler takes."""
+        if isinstance(error, ValidationError):
+            text = f"Bad Request: {'; '.join(map(_refused, error.errors))}"
+            return Response(error.status, None, TextContent(text))
+        if error.status == 415 and error.refused_by is not None:
+            return Response(400, None, TextContent("Bad Request: Expected request content"))
+        response = Response(error.status, None, TextContent(error_text(error)))
+        response.headers.add_many(error.headers)
+        return response
+
+    def report(self, request: NativeRequest, error: Exception) -> NativeResponse | None:
+        page = super().report(request, error)
+        return None if page is None else own_response(page)
+
+    # Features.
+
+    def mount(self, path: str, app: Any, **options: Any) -> None:
+        """Hand everything under a path to another application: one of these, a Nacre, an ASGI or a WSGI one."""
+        super().mount("/" + path.strip("/"), app, **options)
+
+    def use_sessions(
+        self,
+        store: str | SessionStore | InMemorySessionStore | CookieSessionStore,
+        *,
+        session_cookie: str = "session",
+        session_max_age: int | None = None,
+    ) -> None:
+        """Give requests a `session`: in a cookie that the secret `store` signs, or in a store."""
+        if isinstance(store, SessionStore):
+            self.middlewares.append(_StoredSessions(store), MiddlewareCategory.SESSION)
+            return
+        if isinstance(store, str):
+            store = CookieSessionStore(store, session_cookie, session_max_age)
+        if isinstance(store, CookieSessionStore):
+            lasts = {} if store.session_max_age is None else {"max_age": store.session_max_age}
+            layer = Sessions(secret=store.secret_key, cookie=store.session_cookie, **lasts)
+        else:
+            layer = Sessions(store=store, cookie=store.cookie_name)
+        self.middlewares.append(layer, MiddlewareCategory.SESSION)
+
+    def use_cors(
+        self,
+        *,
+        allow_methods: Names = None,
+        allow_headers: Names = None,
+        allow_origins: Names = None,
+        allow_credentials: bool = False,
+        max_age: int = 5,
+        expose_headers: Names = None,
+    ) -> CORSStrategy:
+        """Let pages of other origins read the answers, as this policy allows. Raises ConfigurationError."""
+        if self._cors is None:
+            policy = CORSPolicy(
+                allow_methods=allow_methods,
+                allow_headers=allow_headers,
+                allow_origins=allow_origins,
+                allow_credentials=allow_credentials,
+                max_age=max_age,
+                expose_headers=expose_headers,
+            )
+            self._cors = CORSStrategy(policy)
+            self.middlewares.append(self._cors.middleware, MiddlewareCategory.INIT, -10)
+        return self._cors
+
+    def add_cors_policy(self, policy_name: str, **policy: Any) -> None:
+        """Add a policy for the routes that are decorated with `@app.cors(policy_name)`."""
+        (self._cors or self.use_cors()).add_policy(policy_name, CORSPolicy(**policy))
+
+    @property
+    def cors(self) -> CORSStrategy:
+        """The decorator of routes that have a policy of their own. Raises ConfigurationError without `use_cors`."""
+        if self._cors is None:
+            what = "there are no CORS policies to choose from"
+            raise ConfigurationError(Problem(what, Location.of_caller(), "call app.use_cors(…) before"))
+        return self._cors
+
+    def serve_files(
+        self,
+        source_folder: str | os.PathLike[str],
+        *,
+        discovery: bool = False,
+        cache_time: int = 10800,
+        extensions: set[str] | None = None,
+        root_path: str = "",
+        index_document: str | None = "index.html",
+        fallback_document: str | None = None,
+        allow_anonymous: bool = True,
+    ) -> None:
+        """Serve the files of a folder that have one of these extensions; a relative one is in the working directory."""
+        if discovery:
+            what = "serve_files(discovery=True) would list folders to everybody, which isn't there"
+            raise ConfigurationError(Problem(what, Location.of_caller(), "write an index_document for each folder"))
+        files = ListedFiles(
+            Path(source_folder).absolute(),
+            extensions=extensions,
+            index=index_document,
+            fallback=fallback_document,
+            max_age=cache_time,
+        )
+        super().mount("/" + root_path.strip("/") if root_path.strip("/") else "", files)
+
+
+class _StoredSessions:
+    """A middleware that has a store load and save the sessions."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+
+    async def __call__(self, request: Request, handler: Callable[[Request], Any]) -> Response:
+        session = request.session = await self._store.load(request)
+        response: Response = await handler(request)
+        if session.modified:
+            await self._store.save(request, response, session)
+        return response
+
+
+def _default_headers(headers: Sequence[tuple[str, str]]) -> BlackSheepLayer:
+    async def default_headers(request: Request, handler: Callable[[Request], Any]) -> Response:
+        response: Response = await handler(request)
+        for name, value in headers:
+            response.headers.add(name, value)
+        return response
+
+    return BlackSheepLayer(default_headers)
+
+
+def _error_keys(key: int | type[Exception]) -> list[ErrorKey]:
+    """The keys of Nacre's that stand for one of BlackSheep's: a class of a status stands for all errors of it."""
+    if isinstance(key, int):
+        return [key]
+    if key is HTTPException:
+        return [HTTPError]
+    is_status = issubclass(key, HTTPException) and HTTPException.own.get(key.status) is key
+    return [key, key.status] if is_status and issubclass(key, HTTPException) else [key]
+
+
+_SOURCES = {"path": "route", "form": "body"}
+
+
+def _refused(error: Any) -> str:
+    """What is wrong with one part of a request. SECURITY: what the client sent isn't quoted."""
+    source, *place = error["loc"]
+    name = ".".join(map(str, place))
+    if not name:
+        return "Expected request content" if error["type"] == "missing" else f"the {source} {error['msg']}"
+    if error["type"] == "missing" and source != "body":
+        return f"Missing {_SOURCES.get(source, source)} parameter `{name}`"
+    return f"Invalid value for parameter `{name}`: it {error['msg']}"

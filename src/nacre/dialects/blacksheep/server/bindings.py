@@ -1,0 +1,403 @@
+"""Where BlackSheep's programs say that a parameter comes from, and the signatures that say the same to Nacre."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from urllib.parse import unquote
+
+from nacre.binding import MISSING, Body, Cookie, Form, Header, Parameter, Path, Provide, Query, read_parameters
+from nacre.binding.kinds import kind_of
+from nacre.callables import describe, is_async
+from nacre.dialects.blacksheep.contents import FormPart
+from nacre.dialects.blacksheep.exceptions import BadRequest
+from nacre.dialects.blacksheep.messages import Request
+from nacre.dialects.blacksheep.server.websocket import WebSocket
+from nacre.dialects.blacksheep.url import URL
+from nacre.errors import ConfigurationError, Location, Problem
+from nacre.request import Request as NativeRequest
+
+T = TypeVar("T")
+
+
+class BoundValue(Generic[T]):
+    """A value that was taken from the request. A subclass may give the `name` that it has there."""
+
+    name: ClassVar[str | None] = None
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.value!r}>"
+
+
+class FromQuery(BoundValue[T]):
+    """A field of the query; all that are repeated for a list."""
+
+
+class FromHeader(BoundValue[T]):
+    """A header field, called as the parameter is unless a subclass names it."""
+
+
+class FromCookie(BoundValue[T]):
+    """A cookie."""
+
+
+class FromRoute(BoundValue[T]):
+    """A variable of the path."""
+
+
+class FromServices(BoundValue[T]):
+    """What the application's services give for the type."""
+
+
+class FromJSON(BoundValue[T]):
+    """The body, decoded from JSON."""
+
+
+FromJson = FromJSON
+
+
+class FromBody(FromJSON[T]):
+    """The body, decoded from JSON."""
+
+
+class FromForm(BoundValue[T]):
+    """The fields of a form."""
+
+
+class FromText(BoundValue[str]):
+    """The body as text."""
+
+
+class FromBytes(BoundValue[bytes]):
+    """The body as it came."""
+
+
+class FromFiles(BoundValue[list[FormPart]]):
+    """The files of a form."""
+
+
+class FromFile(BoundValue[FormPart]):
+    """The file of a form that is called as the parameter is."""
+
+
+class ClientInfo(BoundValue[tuple[str, int]]):
+    """The client's address and port."""
+
+
+class ServerInfo(BoundValue[tuple[str, int]]):
+    """The address and port that the request came to."""
+
+
+class RequestUser(BoundValue[Any]):
+    """Who the request is from."""
+
+
+class RequestURL(BoundValue[URL]):
+    """The URL of the request."""
+
+
+class RequestMethod(BoundValue[str]):
+    """The method of the request."""
+
+
+class Binder:
+    """A way of the program's own to take a value from a request, for parameters annotated with the class `handle`."""
+
+    handle: ClassVar[type[BoundValue[Any]]]
+    of: ClassVar[dict[Any, type[Binder]]] = {}
+    """The binder of each class that has one."""
+
+    def __init_subclass__(cls) -> None:
+        if "handle" in vars(cls):
+            Binder.of[cls.handle] = cls
+
+    def __init__(
+        self, expected_type: Any = MISSING, name: str = "", implicit: bool = False, required: bool = True
+    ) -> None:
+        self.expected_type = expected_type
+        self.parameter_name = name
+        self.implicit = implicit
+        self.required = required
+
+    async def get_value(self, request: Request) -> Any:
+        """The value in a request; None if it has none."""
+        raise NotImplementedError
+
+
+def _view(request: NativeRequest) -> Request:
+    return Request.of(request)
+
+
+def _socket(request: NativeRequest) -> WebSocket:
+    return WebSocket.of(request)
+
+
+_VIEW = Provide(_view, inline=True)
+_SOCKET = Provide(_socket, inline=True)
+
+
+def rebound(
+    function: Callable[..., Any], variables: Collection[str] = (), first: Sequence[inspect.Parameter] = ()
+) -> inspect.Signature:
+    """The signature of a function in Nacre's markers; `first` stand in the place of as many of its own parameters."""
+    found = _parameters(function)
+    if any(parameter.is_open for parameter in found):
+        what = f"{describe(function)} takes *args or **kwargs, so nothing tells what it asks for"
+        fix = "decorate the wrapper with functools.wraps(function)"
+        raise ConfigurationError(Problem(what, Location.of(function), fix))
+    rest = [_rebound(parameter, variables, function) for parameter in found[len(first) :]]
+    returned = inspect.Signature.empty
+    if not inspect.isasyncgenfunction(inspect.unwrap(function)):
+        try:
+            returned = inspect.signature(function, eval_str=True).return_annotation
+        except (NameError, TypeError, ValueError):
+            pass  # a name that exists for type checkers only
+    # A parameter that has a default may stand before one that has none: all are given by name.
+    rest = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in rest]
+    return inspect.Signature([*first, *rest], return_annotation=returned)
+
+
+def with_signature(function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
+    """The same function, asking for what the signature says."""
+    # PERF: a partial, since a function around it would be a call more for each request.
+    wrapper: Any = functools.partial(function)
+    functools.update_wrapper(wrapper, function)
+    wrapper.__signature__ = signature
+    return wrapper  # type: ignore[no-any-return]
+
+
+def bound_handler(function: Callable[..., Any], variables: Collection[str]) -> Callable[..., Any]:
+    """A handler as Nacre binds it; the function itself if it asks for nothing."""
+    signature = rebound(function, variables)
+    if not signature.parameters:
+        return function
+    # What is taken from the route by a parameter that is called like its variable is wrapped here.
+    kinds = {one.name: _bound_type(one.type) for one in _parameters(function) if one.name in variables}
+    classes = {name: kind[0] for name, kind in kinds.items() if kind is not None}
+    return with_signature(_wrapping(function, classes) if classes else function, signature)
+
+
+def _parameters(function: Callable[..., Any]) -> list[Parameter]:
+    found = read_parameters(function)
+    if isinstance(found, Problem):
+        raise ConfigurationError(found)
+    return found
+
+
+def _wrapping(function: Callable[..., Any], classes: Mapping[str, type[BoundValue[Any]]]) -> Callable[..., Any]:
+    """A function that is given plain values for the names in `classes`."""
+
+    def wrapped(values: dict[str, Any]) -> dict[str, Any]:
+        return values | {name: cls(values[name]) for name, cls in classes.items()}
+
+    if is_async(function):
+
+        @functools.wraps(function)
+        async def call(**values: Any) -> Any:
+            return await function(**wrapped(values))
+
+        return call
+
+    @functools.wraps(function)
+    def call_plainly(**values: Any) -> Any:
+        return function(**wrapped(values))
+
+    return call_plainly
+
+
+def _rebound(parameter: Parameter, variables: Collection[str], function: Callable[..., Any]) -> inspect.Parameter:
+    kind, name = parameter.type, parameter.name
+    made = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)
+    bare = kind is MISSING and not parameter.markers
+    default = inspect.Parameter.empty if parameter.default is MISSING else parameter.default
+    if parameter.markers:
+        return made.replace(annotation=Annotated[(kind, *parameter.markers)], default=default)
+    if parameter.unresolved is not None:
+        return made.replace(annotation=parameter.unresolved, default=default)
+    if (bare and name == "request") or kind is Request:
+        return made.replace(annotation=Annotated[Request, _VIEW])
+    if kind is WebSocket or (bare and name in ("websocket", "ws") and name not in variables):
+        return made.replace(annotation=Annotated[WebSocket, _SOCKET])
+    bound = _bound_type(kind)
+    if bound is not None and name in variables:
+        return made.replace(annotation=bound[1] or str)
+    if bound is not None:
+        return made.replace(annotation=_taken(*bound, parameter, function))
+    if bare and name not in variables:
+        return made.replace(annotation=Annotated[list[str] | None, Query()], default=None)
+    if typing.get_origin(kind) in (list, set) and name not in variables and parameter.default is MISSING:
+        return made.replace(annotation=Annotated[kind, Query(default_factory=typing.get_origin(kind))])
+    if kind in (Any, bytes):
+        return made.replace(annotation=Annotated[kind, Body()], default=default)
+    return made.replace(annotation=inspect.Parameter.empty if kind is MISSING else kind, default=default)
+
+
+def _bound_type(kind: Any) -> tuple[type[BoundValue[Any]], Any] | None:
+    """The class of a bound value that an annotation names, and the type of what it holds."""
+    args = [one for one in typing.get_args(kind) if one is not type(None)]
+    origin = typing.get_origin(kind) or kind
+    if not isinstance(origin, type) or not issubclass(origin, BoundValue):
+        return _bound_type(args[0]) if len(args) == 1 and origin is not kind and not isinstance(origin, type) else None
+    if args:
+        return origin, typing.get_args(kind)[0]
+    # `class FromAgent(FromHeader[str])` says the type among its bases.
+    for cls in origin.__mro__:
+        for base in vars(cls).get("__orig_bases__", ()):
+            held = typing.get_args(base)
+            if held and not isinstance(held[0], TypeVar):
+                return origin, held[0]
+    return origin, None
+
+
+_MARKERS: Mapping[type[BoundValue[Any]], Callable[..., Any]] = {
+    FromQuery: Query,
+    FromHeader: Header,
+    FromCookie: Cookie,
+    FromRoute: Path,
+}
+
+
+def _taken(cls: type[BoundValue[Any]], held: Any, parameter: Parameter, function: Callable[..., Any]) -> Any:
+    """The annotation of a parameter that is given a bound value."""
+    given = parameter.default.value if isinstance(parameter.default, BoundValue) else MISSING
+    if parameter.default is None:
+        given, held = None, held | None
+    name = cls.name or parameter.name
+    binder = Binder.of.get(cls)
+    if binder is not None:
+        return _provided(cls, _by_binder(binder(held, name, required=given is MISSING), name), MISSING)
+    for base, marker in _MARKERS.items():
+        if issubclass(cls, base):
+            default = {} if given is MISSING else {"default": given}
+            if given is MISSING and typing.get_origin(held) in (list, set):
+                default = {"default_factory": typing.get_origin(held)}
+            # Cookies are sent percent-encoded.
+            make = unquote if marker is Cookie and held in (None, str) else None
+            return _provided(cls, Annotated[held or str, marker(alias=name, **default)], MISSING, make)
+    if issubclass(cls, FromServices):
+        return _provided(cls, held, MISSING)
+    if issubclass(cls, FromJSON) or (issubclass(cls, FromForm) and held not in (None, dict, Any)):
+        marker = Form if issubclass(cls, FromForm) else Body
+        return _body_of(cls, dict[str, Any] if held is None else held, marker, given)
+    for base, read in _READERS.items():
+        if issubclass(cls, base):
+            return _provided(cls, Annotated[Any, Provide(functools.partial(read, name=name), inline=True)], MISSING)
+    what = f"{describe(function)} takes `{parameter.name}` from {cls.__name__}, which no binder is for"
+    raise ConfigurationError(Problem(what, Location.of(function), "derive a `Binder` with `handle` set to the class"))
+
+
+def _provided(cls: type[BoundValue[Any]], annotation: Any, default: Any, make: Callable[..., Any] | None = None) -> Any:
+    """The annotation of what is put into a bound value when it is there."""
+
+    def wrap(value: Any) -> Any:
+        return cls(value if make is None or value is None else make(value))
+
+    kept = inspect.Parameter.empty if default is MISSING else default
+    only = inspect.Parameter("value", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=annotation, default=kept)
+    wrap.__signature__ = inspect.Signature([only])  # type: ignore[attr-defined]
+    return Annotated[Any, Provide(wrap, inline=True)]
+
+
+def _body_of(cls: type[BoundValue[Any]], held: Any, marker: Callable[..., Any], given: Any) -> Any:
+    args = typing.get_args(held)
+    optional = type(None) in args
+    inner = next(one for one in args if one is not type(None)) if optional and len(args) == 2 else held
+    default = None if optional and given is MISSING else given
+    if isinstance(inner, type) and kind_of(inner) == "unsupported":
+        # A plain class is made of what its constructor asks for.
+        model = _model_of(inner)
+        shape: Any = model | None if optional else model
+        return _provided(cls, Annotated[shape, marker()], default, lambda value: inner(**vars(value)))
+    return _provided(cls, Annotated[held, marker()], default)
+
+
+def _model_of(cls: type) -> type:
+    defaults = {one.name: {} if one.default is MISSING else {"default": one.default} for one in _parameters(cls)}
+    fields = [
+        (one.name, Any if one.type is MISSING else one.type, dataclasses.field(**defaults[one.name]))
+        for one in _parameters(cls)
+        if not one.is_open
+    ]
+    return dataclasses.make_dataclass(cls.__name__, fields, kw_only=True)
+
+
+def _by_binder(binder: Binder, name: str) -> Any:
+    async def take(request: NativeRequest) -> Any:
+        value = await binder.get_value(Request.of(request))
+        if value is None and binder.required:
+            raise BadRequest(f"Missing parameter `{name}`")
+        return value
+
+    return Annotated[Any, Provide(take)]
+
+
+# What Nacre has no marker for is read by functions.
+
+
+async def _read_text(request: NativeRequest, *, name: str) -> str:
+    if not await request.body():
+        raise BadRequest("Missing body payload")
+    return await request.text()
+
+
+async def _read_bytes(request: NativeRequest, *, name: str) -> bytes:
+    return await request.body()
+
+
+async def _read_form(request: NativeRequest, *, name: str) -> dict[str, Any]:
+    form = await Request.of(request).form()
+    if form is None:
+        raise BadRequest("Expected request content")
+    return form
+
+
+async def _read_files(request: NativeRequest, *, name: str) -> list[FormPart]:
+    return await Request.of(request).files()
+
+
+async def _read_file(request: NativeRequest, *, name: str) -> FormPart:
+    found = await Request.of(request).files(name)
+    if not found:
+        raise BadRequest(f"Missing file `{name}`")
+    return found[0]
+
+
+def _client(request: NativeRequest, *, name: str) -> Any:
+    return request.client
+
+
+def _server(request: NativeRequest, *, name: str) -> Any:
+    return request.server
+
+
+def _user(request: NativeRequest, *, name: str) -> Any:
+    return Request.of(request).user
+
+
+def _url(request: NativeRequest, *, name: str) -> URL:
+    return Request.of(request).url
+
+
+def _method(request: NativeRequest, *, name: str) -> str:
+    return request.method
+
+
+_READERS: Mapping[type[BoundValue[Any]], Callable[..., Any]] = {
+    FromText: _read_text,
+    FromBytes: _read_bytes,
+    FromForm: _read_form,
+    FromFiles: _read_files,
+    FromFile: _read_file,
+    ClientInfo: _client,
+    ServerInfo: _server,
+    RequestUser: _user,
+    RequestURL: _url,
+    RequestMethod: _method,
+}

@@ -1,0 +1,316 @@
+"""Routers, the default one that module-level decorators write to, and the forms of its paths."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, TypeVar
+
+from nacre.dialects.blacksheep.server.bindings import bound_handler, rebound, with_signature
+from nacre.dialects.blacksheep.server.env import get_global_route_prefix
+from nacre.dialects.blacksheep.server.sse import ServerSentEventsResponse
+from nacre.errors import ConfigurationError, Location, Problem
+from nacre.groups import METHODS, Group
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+GET_WS = "GET_WS"
+"""The method that stands for WebSocket connections."""
+
+
+class RouteException(ConfigurationError):
+    """What is wrong with routes."""
+
+    def __init__(self, what: str, fix: str) -> None:
+        super().__init__(Problem(what, Location.of_caller(), fix))
+
+
+class RouteDuplicate(RouteException):
+    """Two handlers for one method and path."""
+
+
+class RouteNotFound(RouteException):
+    """No route has the name."""
+
+
+class InvalidValuePatternName(RouteException):
+    """A path names a type that `Route.value_patterns` doesn't have."""
+
+
+class InvalidRouterConfigurationError(RouteException):
+    """Routers and applications that don't fit together."""
+
+
+class SharedRouterError(InvalidRouterConfigurationError):
+    """One router for two applications."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "two applications share one router, so each would have the other's routes",
+            "give each its own: Application(router=Router()); tests empty the default one: router.reset()",
+        )
+
+
+class OrphanDefaultRouterError(InvalidRouterConfigurationError):
+    """Routes of the default router, which no application serves."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "routes were declared by the module-level decorators, and no application serves the default router",
+            "declare them on the router that the application is given, or make one without `router=`",
+        )
+
+
+class Route:
+    """The forms of paths: `:name`, `{name}`, `<name>`, `{type:name}`, `<type:name>`, and `*` at the end."""
+
+    value_patterns: ClassVar[dict[str, str]] = {
+        "string": r"[^/]+",
+        "str": r"[^/]+",
+        "path": r".*",
+        "int": r"\d+",
+        "float": r"\d+(?:\.\d+)?",
+        "uuid": r"[a-zA-Z0-9]{8}-[a-zA-Z0-9]{4}-[a-zA-Z0-9]{4}-[a-zA-Z0-9]{4}-[a-zA-Z0-9]{12}",
+    }
+    """The expression that a variable of each type must fit; programs may add types."""
+
+    def __init__(self, pattern: str | bytes, handler: Any) -> None:
+        self.handler = handler
+        self.pattern = pattern.decode() if isinstance(pattern, bytes) else pattern
+        self.param_names: list[str] = []
+        text = self.pattern if self.pattern.startswith("/") else "/" + self.pattern
+        self.path = _VARIABLE.sub(self._translated, text)
+        """The path as Nacre's patterns are written."""
+
+    def _translated(self, found: re.Match[str]) -> str:
+        name = found["braced"] or found["angled"] or found["plain"] or "tail"
+        kind = found["braced_type"] or found["angled_type"] or ("path" if found[0] == "*" else "string")
+        self.param_names.append(name)
+        if kind not in self.value_patterns:
+            known = ", ".join(self.value_patterns)
+            raise InvalidValuePatternName(f"the path {self.pattern!r} has a variable of type {kind!r}", f"use {known}")
+        if kind in ("string", "str"):
+            return f"{{{name}}}"
+        return f"{{{name}:path}}" if kind == "path" else f"<re:{self.value_patterns[kind]}:{name}>"
+
+
+_VARIABLE = re.compile(
+    r"\{(?:(?P<braced_type>\w+):)?(?P<braced>\w+)\}|<(?:(?P<angled_type>\w+):)?(?P<angled>\w+)>"
+    r"|:(?P<plain>[A-Za-z_]\w*)|\*"
+)
+
+
+class _Declares:
+    """The decorators; `add` says what becomes of a declaration."""
+
+    def add(self, method: str, pattern: Any, handler: Callable[..., Any], *, name: str | None = None) -> None:
+        raise NotImplementedError
+
+    def route(
+        self, pattern: str | None = "/", methods: Iterable[str] | None = None, *, name: str | None = None
+    ) -> Callable[[F], F]:
+        def record(handler: F) -> F:
+            for method in methods or ("GET",):
+                self.add(method, pattern, handler, name=name)
+            return handler
+
+        return record
+
+    def get(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
+        return self.route(pattern, ["GET"], name=name)
+
+    def post(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
+        return self.route(pattern, ["POST"], name=name)
+
+    def put(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
+        return self.route(pattern, ["PUT"], name=name)
+
+    def patch(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
+        return self.route(pattern, ["PATCH"], name=name)
+
+    def delete(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
+        return self.route(pattern, ["DELETE"], name=name)
+
+    def head(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
+        return self.route(pattern, ["HEAD"], name=name)
+
+    def options(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
+        return self.route(pattern, ["OPTIONS"], name=name)
+
+    def trace(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
+        return self.route(pattern, ["TRACE"], name=name)
+
+    def connect(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
+        return self.route(pattern, ["CONNECT"], name=name)
+
+    def ws(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
+        return self.route(pattern, [GET_WS], name=name)
+
+    def add_get(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
+        self.add("GET", pattern, handler, name=name)
+
+    def add_post(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
+        self.add("POST", pattern, handler, name=name)
+
+    def add_put(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
+        self.add("PUT", pattern, handler, name=name)
+
+    def add_patch(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
+        self.add("PATCH", pattern, handler, name=name)
+
+    def add_delete(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
+        self.add("DELETE", pattern, handler, name=name)
+
+    def add_head(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
+        self.add("HEAD", pattern, handler, name=name)
+
+    def add_options(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
+        self.add("OPTIONS", pattern, handler, name=name)
+
+    def add_ws(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
+        self.add(GET_WS, pattern, handler, name=name)
+
+
+class Router(_Declares):
+    """Routes for one application, under a prefix and for a host if these are given, with those of other routers.
+
+    Raises SharedRouterError where a second application takes it.
+    """
+
+    def __init__(
+        self, *, host: str | None = None, sub_routers: Iterable[Router] | None = None, prefix: str = ""
+    ) -> None:
+        self.prefix = "/" + prefix.strip("/") if prefix.strip("/") else ""
+        self._host = host
+        self.sub_routers = list(sub_routers or ())
+        self.controllers_routes = RoutesRegistry()
+        self.controllers: list[type] = []
+        self._fallback: Callable[..., Any] | None = None
+        self._owner: Callable[[], Any] = lambda: None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all routes, and the application; that one keeps those that it has."""
+        self.group = Group(self.prefix, host=self._host)
+        self._known: dict[tuple[str, str], Callable[..., Any]] = {}
+        self._owner = lambda: None
+        self.controllers_routes.reset()
+        self.controllers.clear()
+        for router in self.sub_routers:
+            self.group.include(router.group)
+
+    @property
+    def owner(self) -> Any:
+        """The application that has taken it; None for none."""
+        return self._owner()
+
+    def belong_to(self, app: Any) -> None:
+        """Serve the routes by an application. Raises SharedRouterError if they are another one's."""
+        if self.owner is not None and self.owner is not app:
+            raise SharedRouterError
+        self._owner = weakref.ref(app)
+        app.include(self.group, prefix=get_global_route_prefix())
+
+    @property
+    def is_used(self) -> bool:
+        """Whether any route was declared."""
+        return bool(self._known)
+
+    def add(self, method: str, pattern: Any, handler: Callable[..., Any], *, name: str | None = None) -> None:
+        """Serve a path. Raises RouteDuplicate if it has a handler for the method, and ConfigurationError."""
+        method = (method.decode() if isinstance(method, bytes) else method).upper()
+        route = Route("/" if pattern is None else pattern, handler)
+        key = (method, re.sub(r":\w+>|\{\w+", "", route.path.rstrip("/").lower()))
+        if key in self._known:
+            other = getattr(self._known[key], "__qualname__", "another handler")
+            what = f"{method} {route.pattern} is declared twice, for {other} and {_name(handler)}"
+            raise RouteDuplicate(what, "leave one of them out")
+        self._known[key] = handler
+        options = {"name": name} if name is not None else {}
+        if method == GET_WS:
+            self.group.websocket(route.path, **options)(bound_handler(handler, route.param_names))
+            return
+        endpoint = _endpoint(handler, route.param_names)
+        self.group.add_route(route.path, endpoint, methods=[method], **options)
+        if route.path.endswith("/{tail:path}"):
+            # `*` is also for nothing.
+            short = route.path.removesuffix("{tail:path}").rstrip("/") or "/"
+            if (method, short.rstrip("/").lower()) not in self._known:
+                self.group.add_route(short, endpoint, methods=[method], defaults={"tail": ""})
+
+    @property
+    def fallback(self) -> Callable[..., Any] | None:
+        """What answers where no route does."""
+        return self._fallback
+
+    @fallback.setter
+    def fallback(self, handler: Any) -> None:
+        self._fallback = handler.handler if isinstance(handler, Route) else handler
+        if not callable(self._fallback):
+            raise RouteException("the fallback isn't a function", "give a function, or a Route of one")
+        self.group.add_route("/{fallback_path:path}", _endpoint(self._fallback, ()), methods=METHODS, hidden=True)
+
+    def url_for(self, name: str, **params: object) -> str:
+        """The path of the route with this name. Raises RouteNotFound, and ValueError for values that don't fit."""
+        if self.owner is None:
+            raise RouteNotFound(f"no application serves the route {name!r} yet", "make the application first")
+        return self.owner.url_for(name, **params)  # type: ignore[no-any-return]
+
+
+class RegisteredRoute:
+    """A declaration of a controller's method."""
+
+    def __init__(self, method: str, pattern: str | None, handler: Callable[..., Any], name: str | None = None) -> None:
+        self.method = method
+        self.pattern = pattern
+        self.handler = handler
+        self.name = name
+
+
+class RoutesRegistry(_Declares):
+    """Declarations of the methods of controllers, whose classes take them."""
+
+    def __init__(self) -> None:
+        self.routes: list[RegisteredRoute] = []
+
+    def reset(self) -> None:
+        self.routes.clear()
+
+    def add(self, method: str, pattern: Any, handler: Callable[..., Any], *, name: str | None = None) -> None:
+        self.routes.append(RegisteredRoute(method, pattern, handler, name))
+
+
+def _endpoint(handler: Callable[..., Any], variables: Iterable[str]) -> Callable[..., Any]:
+    """A handler of HTTP as Nacre calls it; an async generator's events are sent as they come."""
+    if not inspect.isasyncgenfunction(inspect.unwrap(handler)):
+        return bound_handler(handler, list(variables))
+
+    def stream(**values: Any) -> ServerSentEventsResponse:
+        return ServerSentEventsResponse(lambda: handler(**values))
+
+    stream.__name__, stream.__qualname__ = _name(handler), _name(handler)
+    stream.__wrapped__ = handler  # type: ignore[attr-defined]
+    return with_signature(stream, rebound(handler, list(variables)))
+
+
+def _name(handler: Any) -> str:
+    return getattr(handler, "__qualname__", type(handler).__qualname__)
+
+
+router = Router()
+"""The default router: that of an application which isn't given one."""
+
+controllers_routes = router.controllers_routes
+route = router.route
+get = router.get
+post = router.post
+put = router.put
+patch = router.patch
+delete = router.delete
+head = router.head
+options = router.options
+trace = router.trace
+connect = router.connect
+ws = router.ws

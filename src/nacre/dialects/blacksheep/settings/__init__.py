@@ -1,0 +1,1 @@
+"""What a program may set for the whole process."""

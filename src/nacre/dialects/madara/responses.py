@@ -1,0 +1,380 @@
+"""Werkzeug's response over a native one: its attributes and methods, and what it makes of other responses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, Self, overload
+
+from werkzeug.datastructures import Headers as WerkzeugHeaders
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import dump_options_header
+from werkzeug.utils import get_content_type
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from nacre.chain.wsgi import call_wsgi
+from nacre.errors import reason_phrase
+from nacre.headers import MutableHeaders
+from nacre.response import Response as NativeResponse
+from nacre.response import ready_response
+
+Pair = tuple[str, str]
+
+TEXT: Pair = ("content-type", "text/plain; charset=utf-8")
+JSON: Pair = ("content-type", "application/json")
+
+_new = object.__new__
+_encode_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Status(int):
+    """A status that is a number, as everywhere in Nacre, and the text that Werkzeug has for it: `404 NOT FOUND`."""
+
+    def __str__(self) -> str:
+        return f"{int(self)} {reason_phrase(int(self)).upper() or 'UNKNOWN'}"
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+    def __format__(self, form: str) -> str:
+        return int.__format__(self, form) if form.endswith("d") else format(str(self), form)
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == other if isinstance(other, str) else int(self) == other
+
+    __hash__ = int.__hash__
+
+    def __contains__(self, text: str) -> bool:
+        return text in str(self)
+
+    def __getitem__(self, index: Any) -> str:
+        return str(self)[index]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(str(self), name)  # `startswith`, `split` and the like
+
+
+class _Statuses(dict[int, Status]):
+    def __missing__(self, code: int) -> Status:
+        return Status(code)
+
+
+# PERF: a response is asked for its status several times before it is sent.
+_statuses = _Statuses((status.value, Status(status.value)) for status in HTTPStatus)
+
+
+def read_status(value: object) -> int:
+    """The number of a status: 201, `HTTPStatus.CREATED`, "201 CREATED". Raises TypeError or ValueError for others."""
+    if isinstance(value, bytes | bytearray):
+        value = value.decode("latin-1")
+    if isinstance(value, str):
+        number, _, _ = value.strip().partition(" ")
+        if not (number.isascii() and number.isdigit() and len(number) == 3):
+            raise ValueError(f"{value[:40]!r} is no status; write 201 or '201 CREATED'")
+        value = number
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError(f"a status is an int or a str, not {type(value).__name__}")
+    code = int(value)
+    if not 100 <= code <= 599:
+        raise ValueError(f"{code} is no status (100 to 599)")
+    return code
+
+
+class Headers(MutableHeaders):
+    """A response's header fields with the ways that Werkzeug has to look at them and change them.
+
+    Iteration gives pairs, and each field of a name counts. Names are in lower case.
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.pairs())
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.raw[key] if isinstance(key, int | slice) else super().__getitem__(key)
+
+    def keys(self, lower: bool = False) -> Any:
+        return [name for name, _ in self.raw]
+
+    def values(self) -> Any:
+        return [value for _, value in self.raw]
+
+    def items(self, lower: bool = False) -> Any:
+        return self.pairs()
+
+    def get(self, name: Any, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:
+        """The first value of a name, made a `type`; `default` if there is none or it makes no such thing."""
+        value = super().get(name)
+        if value is None:
+            return default
+        try:
+            return value if type is None else type(value)
+        except (TypeError, ValueError):
+            return default
+
+    def getlist(self, name: Any, type: Callable[[str], Any] | None = None) -> list[Any]:
+        return list(super().getlist(name) if type is None else map(type, super().getlist(name)))
+
+    def get_all(self, name: str) -> list[str]:
+        return super().getlist(name)
+
+    def add(self, name: Any, value: Any, /, **parameters: Any) -> None:
+        """Append a value, with parameters such as `filename="a.txt"` behind it."""
+        super().add(name, _with_parameters(value, parameters))
+
+    add_header = add
+
+    def set(self, name: Any, value: Any, /, **parameters: Any) -> None:
+        """Give a name this one value."""
+        super().set(name, _with_parameters(value, parameters))
+
+    def setlist(self, name: str, values: Iterable[Any]) -> None:
+        """Give a name these values."""
+        self.remove(name)
+        for value in values:
+            self.add(name, value)
+
+    def __setitem__(self, name: Any, value: Any) -> None:
+        MutableHeaders.set(self, name, value if value.__class__ is str else _text(value))
+
+    def setdefault(self, name: Any, value: Any) -> str:
+        return super().setdefault(name, _text(value))
+
+    def extend(self, source: Any = (), /, **others: Any) -> None:
+        """Append the fields of a mapping, whose values may be lists, or of pairs."""
+        for name, value in (*_pairs(source), *_pairs(others)):
+            self.add(name, value)
+
+    def update(self, source: Any = (), /, **others: Any) -> None:  # type: ignore[override]
+        """Replace the values of each name by those given."""
+        grouped: dict[str, list[Any]] = {}
+        for name, value in (*_pairs(source), *_pairs(others)):
+            grouped.setdefault(name.lower(), []).append(value)
+        for name, values in grouped.items():
+            self.setlist(name, values)
+
+    def pop(self, name: Any = None, default: Any = ...) -> Any:
+        """Drop all values of a name and give the first one. Raises KeyError without a default."""
+        value = super().get(name)
+        if value is None and default is ...:
+            raise KeyError(name)
+        self.remove(name)
+        return default if value is None else value
+
+    def clear(self) -> None:
+        self.raw.clear()
+
+    def copy(self) -> Headers:
+        return Headers(self.pairs())
+
+    def to_wsgi_list(self) -> list[Pair]:
+        return self.pairs()
+
+
+def _with_parameters(value: Any, parameters: Mapping[str, Any]) -> str:
+    named = {name.replace("_", "-"): str(item) for name, item in parameters.items() if item is not None}
+    return dump_options_header(_text(value), named) if named else _text(value)
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _pairs(source: Any) -> Iterator[tuple[str, Any]]:
+    items = source.items() if hasattr(source, "items") else source
+    for name, value in items:
+        if isinstance(value, list | tuple | set):
+            yield from ((name, one) for one in value)
+        else:
+            yield name, value
+
+
+class Response(NativeResponse, WerkzeugResponse):
+    """A native response with Werkzeug's constructor, attributes and methods.
+
+    `response` is text, bytes, or an iterable of them, which is sent piece by piece unless it is a list or tuple. Raises
+    ValueError for header text that may not stand on the wire. `Content-Length` is always that of the body that is sent.
+    """
+
+    # Werkzeug has a file to write to under this name; here it is the native stream.
+    stream: Any = None
+    direct_passthrough = False
+
+    def __init__(
+        self,
+        response: Iterable[str] | Iterable[bytes] | str | bytes | None = None,
+        status: int | str | HTTPStatus | None = None,
+        headers: Any = None,
+        mimetype: str | None = None,
+        content_type: str | None = None,
+        direct_passthrough: bool = False,
+    ) -> None:
+        NativeResponse.__init__(self)
+        if headers is not None:
+            self.headers.extend(headers)
+        if content_type is None and (mimetype is not None or "content-type" not in self.headers):
+            content_type = get_content_type(mimetype or self.default_mimetype or "", "utf-8") or None
+        if content_type is not None:
+            self.headers.set("content-type", content_type)
+        if status is not None:
+            self.status = status
+        if direct_passthrough:
+            self.direct_passthrough = True
+        self.response = response
+
+    @property
+    def status(self) -> Any:
+        """The status: equal to 404 and to "404 NOT FOUND"; any of both, and "404", may be set."""
+        return _statuses[self.__dict__["status"]]
+
+    @status.setter
+    def status(self, value: Any) -> None:
+        self.__dict__["status"] = value if value.__class__ is int else read_status(value)
+
+    @property
+    def status_code(self) -> int:
+        """The status as a plain number."""
+        return int(self.__dict__["status"])
+
+    @status_code.setter
+    def status_code(self, code: int) -> None:
+        self.__dict__["status"] = read_status(code)
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields; changes show at once."""
+        # Kept where the native class keeps its own: the two have one list.
+        kept = self.__dict__.get("headers")
+        if kept.__class__ is not Headers:
+            kept = self.__dict__["headers"] = Headers(self.raw_headers)
+        return kept  # type: ignore[no-any-return]
+
+    @headers.setter
+    def headers(self, headers: Any) -> None:
+        pairs = Headers()
+        pairs.extend(headers)
+        self.raw_headers[:] = pairs.raw
+
+    @property
+    def response(self) -> Any:
+        """The body as an iterable: a list of one part, unless it is sent piece by piece."""
+        return [self.body] if self.stream is None else self.stream
+
+    @response.setter
+    def response(self, response: Any) -> None:
+        if response is None or isinstance(response, str | bytes | bytearray):
+            self.set_data(response or b"")
+        elif isinstance(response, list | tuple):
+            self.set_data(b"".join(part.encode() if isinstance(part, str) else bytes(part) for part in response))
+        else:
+            self.body, self.stream = b"", response
+
+    @overload
+    def get_data(self, as_text: bool = ...) -> Any: ...
+    @overload
+    def get_data(self, as_text: Any = ...) -> Any: ...
+    def get_data(self, as_text: bool = False) -> Any:
+        """The whole body; one that comes in pieces is put together, and sent as a whole then."""
+        if self.stream is not None:
+            self.response = list(self.iter_encoded())
+        return self.body.decode() if as_text else self.body
+
+    def set_data(self, value: bytes | str) -> None:
+        """Send this in the place of the body."""
+        self.stream = None
+        self.body = value.encode() if isinstance(value, str) else bytes(value)
+
+    data: Any = property(get_data, set_data, doc="The whole body.")
+
+    @property
+    def content_length(self) -> int | None:
+        """The length of the body in bytes; None of one that comes in pieces, unless a field tells."""
+        return len(self.body) if self.stream is None else self.headers.get("content-length", type=int)
+
+    @content_length.setter
+    def content_length(self, length: int | None) -> None:
+        if length is None:
+            self.headers.remove("content-length")
+        else:
+            self.headers.set("content-length", length)
+
+    # The names of cookies' attributes by position, and their defaults, are Werkzeug's.
+    set_cookie = WerkzeugResponse.set_cookie
+    delete_cookie = WerkzeugResponse.delete_cookie
+
+    def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
+        """Call `func()` after the last byte."""
+        self.on_sent(func)
+        return func
+
+    def close(self) -> None:
+        """Close the iterable that the body is made of."""
+        close = getattr(self.stream, "close", None)
+        if close is not None:
+            close()
+
+    def get_wsgi_headers(self, environ: Any) -> WerkzeugHeaders:
+        headers = WerkzeugHeaders(self.headers.pairs())
+        if self.stream is None and 200 <= self.status_code not in (204, 304):
+            headers["Content-Length"] = str(len(self.body))
+        return headers
+
+    def get_wsgi_response(self, environ: Any) -> tuple[Iterable[bytes], str, list[Pair]]:
+        headers = self.get_wsgi_headers(environ)
+        return self.get_app_iter(environ), str(self.status), headers.to_wsgi_list()
+
+    @classmethod
+    def force_type(cls, response: Any, environ: Any = None) -> Self:
+        """What any response, or what a WSGI application answers to `environ`, is as one of these.
+
+        Raises TypeError for anything else.
+        """
+        if isinstance(response, NativeResponse):
+            return response.as_kind(cls)
+        if isinstance(response, HTTPException):
+            made = response.get_response(environ)
+            return cls.force_type(made, environ)
+        if isinstance(response, WerkzeugResponse) and response.is_sequence:
+            other = cls(response.get_data(), response.status_code, response.headers)
+            other.on_sent(response.close)
+            return other
+        if not callable(response) or environ is None:
+            raise TypeError(f"a response or a WSGI application is wanted here, not {type(response).__name__}")
+        return call_wsgi(response, _as_get(environ), "what a view returned").as_kind(cls)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} [{self.status}]>"
+
+
+def _as_get(environ: Any) -> Any:
+    # What HEAD is answered with has the length of what GET is: the body is dropped by who sends it.
+    return {**environ, "REQUEST_METHOD": "GET"} if environ["REQUEST_METHOD"] == "HEAD" else environ
+
+
+def as_madara(response: NativeResponse) -> Response:
+    """A response as one of Madara's.
+
+    PERF: a plain one only changes its class, there and back: the state is the same, and a copy of it costs 0.4 µs.
+    """
+    if response.__class__ is NativeResponse:
+        response.__class__ = Response
+    return response.as_kind(Response)
+
+
+def as_native(response: NativeResponse) -> NativeResponse:
+    """The other way, since the native chain asks for the status more often than programs do."""
+    if response.__class__ is Response:
+        response.__class__ = NativeResponse
+    return response
+
+
+def json_response(data: object) -> NativeResponse:
+    """Data as compact JSON of ASCII characters, with a newline at its end. Raises TypeError for other data."""
+    return ready_response((_encode_json(data) + "\n").encode(), JSON)
+
+

@@ -1,0 +1,99 @@
+"""Werkzeug's URL rules as Nacre's patterns: their variables, their hosts, and which of two is tried first."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+from urllib.parse import unquote
+
+from werkzeug.routing import Map, Rule
+from werkzeug.routing.converters import DEFAULT_CONVERTERS
+from werkzeug.routing.rules import parse_converter_args
+
+from nacre.errors import ConfigurationError, Location, Problem
+from nacre.groups import Slashes
+from nacre.routing import Converters
+
+_VARIABLE = re.compile(
+    r"<(?:(?P<kind>[a-zA-Z_][a-zA-Z0-9_]*)(?:\((?P<arguments>.*?)\))?:)?(?P<name>[a-zA-Z_][a-zA-Z0-9_]*)>"
+)
+_PORT = re.compile(r":[0-9]+$")
+
+# What Nacre has for the converters that are there without arguments; the others are Werkzeug's own.
+_NATIVE = {"default": "string", "string": "string", "path": "path", "uuid": "uuid", "int": "uint"}
+
+_PARTS = 12  # that are compared; two rules that are alike for so long are tried as they were declared
+
+
+class Rules:
+    """Makes patterns of the rules of one map."""
+
+    def __init__(self, url_map: Map, converters: Converters) -> None:
+        self._map = url_map
+        self._converters = converters
+        self._known: dict[Any, str] = {}
+
+    def pattern(self, rule: Rule) -> str:
+        """The path of a rule as Nacre writes it. Raises ConfigurationError for braces, which it has no way to write."""
+        if set("{}") & set(_VARIABLE.sub("", rule.rule)):
+            fix = "leave them out, or take the segment by a variable and look at it in the view"
+            raise ConfigurationError(Problem(f"rule {rule.rule!r} holds braces", Location.of_caller(), fix))
+        return _VARIABLE.sub(lambda found: f"<{self._converter(rule, found)}:{found['name']}>", rule.rule)
+
+    def _converter(self, rule: Rule, found: re.Match[str]) -> str:
+        kind, arguments = found["kind"] or "default", found["arguments"] or ""
+        cls = self._map.converters[kind]
+        if not arguments and kind in _NATIVE and cls is DEFAULT_CONVERTERS[kind]:
+            return _NATIVE[kind]
+        key = kind, arguments, cls
+        if key not in self._known:
+            positional, named = parse_converter_args(arguments)
+            converter = rule.get_converter(found["name"], kind, positional, named)
+            if not converter.part_isolating:
+                fix = "take the path by `<path:…>` and look at it in the view"
+                what = f"rule {rule.rule!r} has a converter `{kind}` of your own that takes slashes"
+                raise ConfigurationError(Problem(what, Location.of_caller(), fix))
+            name = f"{kind}_{len(self._known) + 1}"
+            self._converters.register(
+                name, converter.to_python, pattern=converter.regex, format=lambda value: unquote(converter.to_url(value))
+            )
+            self._known[key] = name
+        return self._known[key]
+
+    def order(self, rule: Rule, number: int) -> int:
+        """What sorts the rule that is tried first lowest, among those that are alike but for their variables.
+
+        `number` counts the declarations.
+        """
+        weights = []
+        for segment in rule.rule.split("/")[1 : _PARTS + 1]:
+            kinds = [found["kind"] or "default" for found in _VARIABLE.finditer(segment)]
+            weights.append(max((self._map.converters[kind].weight for kind in kinds), default=0))
+        total = 0
+        for weight in weights + [0] * (_PARTS - len(weights)):
+            total = total * 1000 + min(weight, 999)
+        return total * 2**32 + number
+
+
+def slashes_of(rule: Rule) -> Slashes:
+    """What becomes of a request that lacks the final slash of a rule, or has one too many."""
+    if not rule.strict_slashes:
+        return "ignore"
+    return "redirect" if rule.is_branch else "strict"
+
+
+def host_of(rule: Rule, url_map: Map, server_name: str | None) -> str | None:
+    """The host that a rule is for, without its port; None for any."""
+    if url_map.host_matching:
+        return cast("str | None", rule.host and _PORT.sub("", rule.host))
+    if server_name is None:
+        return None
+    name = _PORT.sub("", server_name)
+    return f"{rule.subdomain}.{name}" if rule.subdomain else name
+
+
+def redirect_target(rule: Rule, values: dict[str, Any], converted: dict[str, str]) -> str:
+    """Where a rule with `redirect_to` sends to; `converted` are the variables as they stand in the path."""
+    if callable(rule.redirect_to):
+        return rule.redirect_to(None, **values)
+    return _VARIABLE.sub(lambda found: converted[found["name"]], rule.redirect_to or "")

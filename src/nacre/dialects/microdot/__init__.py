@@ -1,0 +1,23 @@
+"""Programs for Microdot 2 on Nacre: `from nacre.dialects.microdot import Microdot`."""
+
+from nacre.dialects.microdot.application import Microdot
+from nacre.dialects.microdot.errors import HTTPException, abort
+from nacre.dialects.microdot.mappings import MultiDict, NoCaseDict
+from nacre.dialects.microdot.patterns import URLPattern
+from nacre.dialects.microdot.request import Request
+from nacre.dialects.microdot.response import Response, redirect, send_file
+
+__version__ = "2.5.1"
+
+__all__ = [
+    "HTTPException",
+    "Microdot",
+    "MultiDict",
+    "NoCaseDict",
+    "Request",
+    "Response",
+    "URLPattern",
+    "abort",
+    "redirect",
+    "send_file",
+]

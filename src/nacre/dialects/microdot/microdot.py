@@ -1,0 +1,29 @@
+"""The names of Microdot's main module."""
+
+from nacre.dialects.microdot import (
+    HTTPException,
+    Microdot,
+    MultiDict,
+    NoCaseDict,
+    Request,
+    Response,
+    URLPattern,
+    abort,
+    redirect,
+    send_file,
+)
+from nacre.dialects.microdot.stream import BodyStream as AsyncBytesIO
+
+__all__ = [
+    "AsyncBytesIO",
+    "HTTPException",
+    "Microdot",
+    "MultiDict",
+    "NoCaseDict",
+    "Request",
+    "Response",
+    "URLPattern",
+    "abort",
+    "redirect",
+    "send_file",
+]

@@ -1,0 +1,266 @@
+"""Microdot's request: a view of the native one whose body has been received before the program's code is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from nacre import Nacre
+from nacre.codecs import decode_json
+from nacre.dialects.microdot.calls import after_hook
+from nacre.dialects.microdot.mappings import MultiDict
+from nacre.dialects.microdot.stream import BodyStream
+from nacre.errors import BadRequest, ContentTooLarge
+from nacre.headers import Headers
+from nacre.types import Scope
+from nacre.urls import QueryParams
+from nacre.views import RequestView
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ORIGIN = "microdot"
+"""The option of a route that holds its `Origin`."""
+
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "CONNECT", "TRACE"})
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a program wrote to declare a route, and the application it wrote it for."""
+
+    app: Nacre
+    pattern: str
+    function: Callable[..., Any]
+
+
+class Request(RequestView):
+    """A request as programs for Microdot know it. Its limits are class attributes, which programs may set at any time.
+
+    A body of more than `max_content_length` bytes is refused with 413; one of up to `max_body_length` bytes is in
+    `body`, a larger one in `stream` only.
+    """
+
+    max_content_length = 16 * 1024
+    max_body_length = 16 * 1024
+    max_readline = 2 * 1024
+    """COMPAT: has no effect. The length of lines and header fields is bounded by the server."""
+
+    class G:
+        """What hooks and handlers of one request leave for each other."""
+
+    def prepare(self) -> None:
+        self.g: Any = self.G()
+        self.received = b""
+        self.is_received = False
+        self.reader: BodyStream | None = None
+        self.fields: Any = None
+        self.uploads: Any = None
+        self.data: Any = self
+        """What `json` has decoded; the request itself before."""
+
+    # The body.
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether there is a body that hasn't been received."""
+        if self.is_received:
+            return False
+        native = self.native
+        length = native.content_length
+        if length is None and native.method not in _BODILESS:
+            return True
+        self.is_received = not length
+        return bool(length)
+
+    async def receive(self) -> None:
+        """Receive the body as far as it belongs into `body`. Raises ContentTooLarge, ClientDisconnect."""
+        self.is_received = True
+        native, limit = self.native, self.max_content_length
+        native.max_body = limit
+        length = native.content_length
+        if length is None:
+            await self._receive_unmeasured()
+        elif length > limit:
+            raise ContentTooLarge("the body is larger than Request.max_content_length allows")
+        elif length <= self.max_body_length:
+            self.received = await native.body()
+
+    async def _receive_unmeasured(self) -> None:
+        """Receive a body that doesn't tell its length; the first part of a large one is kept for `stream`."""
+        stream, first = self.native.stream(), bytearray()
+        async for piece in stream:
+            first += piece
+            if len(first) > self.max_body_length:
+                self.reader = BodyStream(bytes(first), stream, self.max_content_length)
+                return
+        self.received = bytes(first)
+
+    @property
+    def body(self) -> bytes:
+        """The body; empty if it is larger than `max_body_length`, which leaves it to `stream`."""
+        return self.received
+
+    @property
+    def stream(self) -> BodyStream:
+        """The body to be read piece by piece, of up to `max_content_length` bytes."""
+        if self.reader is None:
+            rest = self.native.stream() if self.native.content_length and not self.received else None
+            self.reader = BodyStream(self.received, rest, self.max_content_length)
+        return self.reader
+
+    @property
+    def json(self) -> Any:
+        """The body decoded from JSON, None unless its type is `application/json`. Raises BadRequest."""
+        if self.data is self:
+            native = self.native
+            self.data = None
+            if native.content_type is not None and native.content_type.essence == "application/json":
+                try:
+                    self.data = decode_json(self.received)
+                except ValueError:
+                    raise native.undecoded() or BadRequest("the body is not valid JSON") from None
+        return self.data
+
+    @property
+    def form(self) -> Any:
+        """The fields of a form: a `MultiDict` of an urlencoded one, None of any other body. Raises BadRequest.
+
+        `with_form_data` puts those of a multipart form here.
+        """
+        if self.fields is None:
+            kind = self.native.content_type
+            if kind is None or kind.essence != "application/x-www-form-urlencoded":
+                return None
+            try:
+                pairs = QueryParams(self.received.decode()).pairs()
+            except ValueError:
+                raise self.native.undecoded() or BadRequest("the form is malformed") from None
+            self.fields = MultiDict(pairs)
+        return self.fields
+
+    @property
+    def files(self) -> Any:
+        """The files of a multipart form by name, where `with_form_data` has read it; else None."""
+        return self.uploads
+
+    # What the client sent besides.
+
+    @property
+    def method(self) -> str:
+        """The method, in capital letters."""
+        return self.native.method
+
+    @property
+    def path(self) -> str:
+        """The path, percent-decoded."""
+        return self.native.path
+
+    @property
+    def url(self) -> str:
+        """Path and query, without scheme and host."""
+        query = self.native.query_string
+        return f"{self.native.path}?{query}" if query else self.native.path
+
+    @property
+    def query_string(self) -> str | None:
+        """The query without its question mark; None without one."""
+        return self.native.query_string or None
+
+    @property
+    def args(self) -> MultiDict:
+        """The fields of the query. Raises BadRequest for more than 1,000."""
+        args = self.__dict__.get("fields_of_query")
+        if args is None:
+            args = self.__dict__["fields_of_query"] = MultiDict(self.native.query.pairs())
+        return cast("MultiDict", args)
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields by name, in any case."""
+        return self.native.headers
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies by name."""
+        return self.native.cookies
+
+    @property
+    def content_type(self) -> str | None:
+        """The field `Content-Type` as it came, None without one."""
+        return self.native.body_fields()[0]
+
+    @property
+    def content_length(self) -> int:
+        """The declared length of the body in bytes, 0 if there is none."""
+        return self.native.content_length or 0
+
+    @property
+    def client_addr(self) -> tuple[str, int] | None:
+        """The client's address and port, None where the server doesn't tell."""
+        client = self.native.client
+        return None if client is None else (client[0], client[1])
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`, as the server says."""
+        return self.native.scheme
+
+    @property
+    def http_version(self) -> str:
+        """`1.0`, `1.1`, `2` or `3`."""
+        return self.native.http_version
+
+    # Where it is served.
+
+    @property
+    def app(self) -> Any:
+        """The application that serves it; of sub-applications, the one they are mounted in."""
+        return self.native.app
+
+    @property
+    def origin(self) -> Origin | None:
+        """What declared the route; None for native routes and where none matches."""
+        route = self.native.route
+        return None if route is None else cast("Origin | None", route.options.get(ORIGIN))
+
+    @property
+    def route(self) -> Callable[..., Any] | None:
+        """The function of the route; None where none matches."""
+        origin = self.origin
+        if origin is not None:
+            return origin.function
+        route = self.native.route
+        return None if route is None else route.endpoint
+
+    @property
+    def subapp(self) -> Nacre | None:
+        """The sub-application that declared the route; None if the application itself did."""
+        origin = self.origin
+        return None if origin is None or origin.app is self.native.app else origin.app
+
+    @property
+    def url_prefix(self) -> str:
+        """The prefix that the sub-application is mounted under, in applications of other kinds too; "" without one."""
+        origin, route = self.origin, self.native.route
+        return "" if origin is None or route is None else route.path.removesuffix(origin.pattern)
+
+    @property
+    def url_args(self) -> dict[str, Any]:
+        """The values of the path's variables."""
+        return dict(self.native.path_params)
+
+    @property
+    def asgi_scope(self) -> Scope:
+        """The ASGI scope; made of the raw request where the server speaks another protocol."""
+        return self.native.scope
+
+    @property
+    def environ(self) -> dict[str, Any] | None:
+        """The WSGI environment, None where the server speaks another protocol."""
+        return cast("dict[str, Any]", self.native.raw) if self.native.carrier.protocol == "wsgi" else None
+
+    def after_request(self, f: F) -> F:
+        """Call `f(request, response)` for this request, after the hooks of the application, if no error occurred."""
+        self.native.after_request(after_hook(f, type(self).of))
+        return f

@@ -1,0 +1,242 @@
+"""Microdot's response, and the rules by which what a function returns becomes one."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, cast
+
+from nacre.cookies import format_cookie
+from nacre.files import FileResponse
+from nacre.media import http_date
+from nacre.pieces import FilePieces, is_readable
+from nacre.response import RedirectResponse
+from nacre.response import Response as NativeResponse
+from nacre.results import Converter, Results, is_stream
+
+_JSON = "application/json; charset=UTF-8"
+_LONG_AGO = "Thu, 01 Jan 1970 00:00:01 GMT"
+
+
+class Response(NativeResponse):
+    """A response as programs for Microdot know it.
+
+    `body` is text, bytes, data for JSON (a dict or list), a file, or an iterable of pieces, plain or async. A header's
+    value may be a list of values. Raises ValueError for header fields that can't be sent.
+    """
+
+    default_content_type: ClassVar[str] = "text/plain"
+    default_send_file_max_age: ClassVar[int | None] = None
+    send_file_buffer_size: ClassVar[int] = 1024
+    """COMPAT: has no effect. Files are read in blocks of 64 KiB."""
+
+    types_map: ClassVar[dict[str, str]] = {
+        "css": "text/css",
+        "gif": "image/gif",
+        "html": "text/html",
+        "jpg": "image/jpeg",
+        "js": "application/javascript",
+        "json": "application/json",
+        "png": "image/png",
+        "svg": "image/svg+xml",
+        "txt": "text/plain",
+    }
+    already_handled: ClassVar[Response]
+    """What a route returns when its WebSocket session is over."""
+
+    reason: str | None = None
+    """COMPAT: has no effect. The reason phrase is the server's."""
+
+    def __init__(
+        self, body: Any = "", status_code: int = 200, headers: Mapping[str, Any] | None = None, reason: str | None = None
+    ) -> None:
+        super().__init__(None, 204 if body is None and status_code == 200 else status_code)
+        if reason is not None:
+            self.reason = reason
+        if isinstance(body, dict | list):
+            self.body = json.dumps(body).encode()
+            self.headers.set("content-type", _JSON)
+        elif body is not None:
+            self.body = body
+            if body.__class__ is not bytes:
+                self._place(body)
+        for name, value in headers.items() if headers else ():
+            self._set(name, value)
+        if "content-type" not in self.headers:
+            self.headers.set("content-type", default_type(self.default_content_type))
+
+    def _set(self, name: str, value: Any) -> None:
+        if not isinstance(value, list):
+            self.headers.set(name, value)
+            return
+        self.headers.remove(name)
+        for one in cast("list[Any]", value):
+            self.headers.add(name, one)
+
+    def _place(self, body: Any) -> None:
+        """Put a body where the core has it, if it is one that can be sent."""
+        if isinstance(body, str):
+            self.body = body.encode()
+        elif isinstance(body, bytearray | memoryview):
+            self.body = bytes(body)
+        elif is_readable(body) or is_stream(body):
+            self.body, self.stream = b"", FilePieces(body) if is_readable(body) else body
+
+    def settle(self) -> None:
+        """Take in what a program has set as `body`. Raises TypeError for what can't be sent."""
+        if self.body.__class__ is bytes:
+            return
+        given: Any = self.body
+        self.stream = None
+        self._place(given)
+        if self.body.__class__ is not bytes:
+            raise TypeError(f"a response's body is text, bytes or a stream, not {type(given).__name__}")
+
+    @property
+    def status_code(self) -> int:
+        """The status."""
+        return self.status
+
+    @status_code.setter
+    def status_code(self, status_code: int) -> None:
+        self.status = status_code
+
+    def set_cookie(
+        self,
+        cookie: str,
+        value: str,
+        path: str | None = None,
+        domain: str | None = None,
+        expires: datetime | str | None = None,
+        max_age: int | timedelta | None = None,
+        secure: bool = False,
+        http_only: bool = False,
+        partitioned: bool = False,
+    ) -> None:
+        """Add a cookie; `max_age` in seconds. Raises ValueError for what no cookie can hold."""
+        # The core's text has the same attributes in another order, and programs compare the whole.
+        format_cookie(
+            cookie,
+            value,
+            max_age=max_age,
+            expires=expires,
+            path=path,
+            domain=domain,
+            secure=secure,
+            httponly=http_only,
+            samesite=None,
+            partitioned=partitioned,
+        )
+        age = int(max_age.total_seconds()) if isinstance(max_age, timedelta) else max_age
+        attributes = (
+            ("Path", path),
+            ("Domain", domain),
+            ("Expires", http_date(expires) if isinstance(expires, datetime) else expires),
+            ("Max-Age", age),
+        )
+        parts = [f"{cookie}={value}", *(f"{name}={one}" for name, one in attributes if one is not None)]
+        parts += [name for name, is_set in (("Secure", secure), ("HttpOnly", http_only)) if is_set]
+        self.headers.add("set-cookie", "; ".join([*parts, "Partitioned"] if partitioned else parts))
+
+    def delete_cookie(self, cookie: str, **kwargs: Any) -> None:
+        """Have the client forget a cookie; the arguments are those that it was set with."""
+        self.set_cookie(cookie, "", **kwargs | {"expires": _LONG_AGO, "max_age": 0})
+
+    @classmethod
+    def redirect(cls, location: str, status_code: int = 302) -> Response:
+        """Send the client to another URL. Raises ValueError for control characters and schemes besides http(s)."""
+        to = RedirectResponse(location).headers["location"]
+        return cls(status_code=status_code, headers={"Location": to})
+
+    @classmethod
+    def send_file(
+        cls,
+        filename: str,
+        status_code: int = 200,
+        content_type: str | None = None,
+        stream: Any = None,
+        max_age: int | None = None,
+        compressed: bool | str = False,
+        file_extension: str = "",
+    ) -> Response:
+        """Send a file, or what is read from `stream`; the type goes by the ending of `filename`, without a `.gz`.
+
+        `max_age` is in seconds. `compressed` names the content coding that the file is in, True gzip;
+        `file_extension` is what its name ends in besides. A missing file is a 404, and conditions and ranges of the
+        request are answered. Whether a client may name the file is for the caller to decide.
+        """
+        if content_type is None:
+            ending = filename.removesuffix(".gz").rpartition(".")[2]
+            content_type = cls.types_map.get(ending, "application/octet-stream")
+        age = cls.default_send_file_max_age if max_age is None else max_age
+        source = filename + file_extension if stream is None else stream
+        response = FileResponse(source, status_code, content_type=content_type, max_age=age).as_kind(cls)
+        if compressed:
+            response.headers.set("content-encoding", compressed if isinstance(compressed, str) else "gzip")
+        return response
+
+
+def default_type(content_type: str) -> str:
+    """The default content type, with a charset if it says none."""
+    return content_type if "charset=" in content_type else content_type + "; charset=UTF-8"
+
+
+Response.already_handled = Response(None)
+
+
+class MicrodotResults(Results):
+    """What functions of Microdot's programs return: a body; a status; a body, a status and headers in a tuple."""
+
+    def compile(self, annotation: Any) -> Converter:
+        # Annotations say nothing here.
+        return super().compile(inspect.Signature.empty)
+
+    def splits_tuples(self, annotation: Any) -> bool:
+        return True
+
+    def text(self, value: str) -> NativeResponse:
+        return Response(value)
+
+    def binary(self, value: bytes) -> NativeResponse:
+        return Response(value)
+
+    def data(self, value: object) -> NativeResponse:
+        return Response(value) if isinstance(value, dict | list) else Response(json.dumps(value), headers=_JSON_TYPE)
+
+    def nothing(self, value: None) -> NativeResponse:
+        return Response(None)
+
+    def status(self, value: int) -> NativeResponse:
+        return Response("", value)
+
+    def stream(self, value: Any) -> NativeResponse:
+        return Response(value)
+
+    def parts(self, value: tuple[Any, ...]) -> NativeResponse:
+        """`(body, status)`, `(body, status, headers)`, `(body, headers)`, `(status, headers)`."""
+        match value:
+            case (int() as status, dict() as headers) if not isinstance(status, bool):
+                body, code = "", status
+            case (body, int() as code):
+                headers = {}
+            case (body, int() as code, dict() as headers):
+                pass
+            case (body, dict() as headers):
+                code = 200
+            case _:
+                return super().parts(value)
+        return Response(body, code, cast("dict[str, Any]", headers))
+
+    def other(self, value: Any) -> NativeResponse:
+        if isinstance(value, Response):
+            value.settle()
+            return value
+        return Response(value) if is_readable(value) else super().other(value)
+
+
+_JSON_TYPE = {"Content-Type": _JSON}
+
+redirect: Callable[..., Response] = Response.redirect
+send_file: Callable[..., Response] = Response.send_file

@@ -1,0 +1,128 @@
+"""Bodies that are read in Rapidy's own ways: unchecked types, own decoders, forms as dicts, streams."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, get_origin
+
+from nacre.binding import MISSING
+from nacre.dialects.rapidy.pydantic_fields import adapter_of
+from nacre.dialects.rapidy.streams import StreamReader
+from nacre.dialects.rapidy.web_exceptions import HTTPValidationFailure, extraction_failure
+from nacre.dialects.rapidy.web_request import Request, translated
+from nacre.errors import HTTPError
+from nacre.forms import FormData
+from nacre.media import parse_media_type
+from nacre.request import Request as NativeRequest
+
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def is_marked(kind: Any, content_type: str) -> bool:
+    """Whether the core's own marker reads such a body: JSON of any type but streams, text as a str."""
+    if content_type == "application/json":
+        return kind not in (MISSING, StreamReader) and kind is not bytes
+    return content_type.startswith("text/") and "*" not in content_type and kind is str
+
+
+class BodyReader:
+    """Reads a body by its declared type, and has pydantic validate it."""
+
+    def __init__(
+        self,
+        kind: Any,
+        content_type: str,
+        *,
+        checks: bool,
+        loads: Callable[[str], Any],
+        default: Any,
+        default_factory: Callable[[], Any] | None,
+        constraints: Mapping[str, Any],
+    ) -> None:
+        self.kind = Any if kind is MISSING else kind
+        self.content_type = content_type
+        self._checks = checks
+        self._loads = loads
+        self._default = default
+        self._default_factory = default_factory
+        self._is_stream = kind is StreamReader
+        is_raw = self._is_stream or self.kind in (Any, bytes)
+        self._validate = None if is_raw else adapter_of(self.kind, constraints).validate_python
+
+    def provider(self) -> Callable[[NativeRequest], Awaitable[Any]]:
+        """The function that gives the body to a parameter."""
+
+        async def body(request: NativeRequest) -> Any:
+            return await self.read(Request.of(request))
+
+        return body
+
+    async def read(self, request: Request) -> Any:
+        """The validated body. Raises HTTPValidationFailure, and what reading raises."""
+        if self._checks:
+            self._check(request)
+        if self._is_stream:
+            return request.content
+        raw = await self._raw(request) if request.body_exists else None
+        if raw is None:
+            return self._absent()
+        if self._validate is None:
+            return raw
+        try:
+            return self._validate(raw)
+        except ValueError as error:
+            raise _failure(error) from None
+
+    def _absent(self) -> Any:
+        if self._default_factory is not None:
+            return self._default_factory()
+        if self._default is not MISSING:
+            return self._default
+        if self.kind in (Any, bytes):
+            return None
+        raise HTTPValidationFailure([{"type": "missing", "loc": ["body"], "msg": "Field required"}])
+
+    def _check(self, request: Request) -> None:
+        given = request.native.body_fields()[0]
+        if not given:
+            raise extraction_failure(f"`Content-Type` header cannot be empty. Expected: `{self.content_type}`")
+        try:
+            essence = parse_media_type(given).essence
+        except ValueError:
+            raise extraction_failure(f"Expected Content-Type `{self.content_type}`") from None
+        wanted, found = self.content_type.split("/"), essence.split("/")
+        if any(part not in ("*", other) for part, other in zip(wanted, found, strict=False)):
+            raise extraction_failure(f"Expected Content-Type `{self.content_type}` not `{essence}`")
+
+    async def _raw(self, request: Request) -> Any:
+        if self.kind is bytes or get_origin(self.kind) is bytes:
+            return await request.read()
+        if self.content_type == "application/json":
+            try:
+                return self._loads(await request.text())
+            except (json.JSONDecodeError, RecursionError) as error:
+                said = str(error) if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
+                raise extraction_failure(said, " as Json") from None
+        if self.content_type in FORMS:
+            try:
+                return _fields(await request.native.form())
+            except HTTPError as error:
+                if error.status != 400:
+                    raise translated(error, request.native) from None
+                raise extraction_failure("extraction error") from None
+        return await (request.text() if self.content_type.startswith("text/") else request.read())
+
+
+def _fields(form: FormData) -> dict[str, Any]:
+    """The fields of a form, lists for those that are repeated."""
+    lists = {name: form.getlist(name) for name in form}
+    return {name: values if len(values) > 1 else values[0] for name, values in lists.items()}
+
+
+def _failure(error: ValueError) -> HTTPValidationFailure:
+    found = getattr(error, "errors", None)
+    if found is None:
+        return HTTPValidationFailure([{"type": "value_error", "loc": ["body"], "msg": "is not valid"}])
+    listed = found(include_url=False, include_input=False)
+    return HTTPValidationFailure([{**one, "loc": ["body", *one["loc"]]} for one in listed])

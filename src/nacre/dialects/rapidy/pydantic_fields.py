@@ -1,0 +1,31 @@
+"""Where pydantic comes in: it validates what clients send, by its own rules and in its own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+
+from nacre.errors import MissingExtra
+
+
+def with_constraints(kind: Any, constraints: Mapping[str, Any]) -> Any:
+    """A type for pydantic to validate, with these constraints. Raises MissingExtra without pydantic."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return kind  # pydantic can't read one, and the core can
+    annotated: Any = Annotated
+    return annotated[kind, _pydantic().Field(**constraints)]
+
+
+def adapter_of(kind: Any, constraints: Mapping[str, Any]) -> Any:
+    """Pydantic's validator of a type. Raises MissingExtra without pydantic."""
+    return _pydantic().TypeAdapter(with_constraints(kind, constraints))
+
+
+def _pydantic() -> Any:
+    try:
+        import pydantic
+    except ImportError as error:
+        raise MissingExtra("the parameters of Rapidy's programs", "pydantic") from error
+    return pydantic

@@ -1,0 +1,283 @@
+"""Routes that are declared without an application: method decorators, controllers, routers, views."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar, Self, TypeVar
+
+import nacre
+from nacre.dialects.rapidy.adaptation import adapt_handler, check_async
+from nacre.dialects.rapidy.lifespan import Lifespan, LifespanCTX, LifespanHook
+from nacre.dialects.rapidy.typedefs import Unset
+from nacre.dialects.rapidy.web_exceptions import HTTPMethodNotAllowed
+from nacre.dialects.rapidy.web_middlewares import given_options, validated_options
+from nacre.dialects.rapidy.web_request import Request
+from nacre.errors import ConfigurationError, Location, Problem
+
+C = TypeVar("C", bound=type)
+
+CLIENT_MAX_SIZE = 1024**2
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+_OPTIONS = (
+    *("status_code", "response_validate", "response_type", "response_content_type", "response_charset"),
+    *("response_zlib_executor", "response_zlib_executor_size", "response_include_fields", "response_exclude_fields"),
+    *("response_by_alias", "response_exclude_unset", "response_exclude_defaults", "response_exclude_none"),
+    *("response_custom_encoder", "response_json_encoder"),
+)
+
+
+class BaseHTTPRouter:
+    """Something that an application or router is given to serve."""
+
+    def __init__(self, path: str | None) -> None:
+        self.where = Location.of_caller()
+        if path is not None and not path.startswith("/"):
+            fix = f'write "/{path}"'
+            raise ConfigurationError(Problem(f"the path {path!r} doesn't begin with a slash", self.where, fix))
+        self.path = path
+
+    def register(self, group: nacre.Group, lifespan: Lifespan) -> None:
+        """Declare all its routes in a group."""
+        raise NotImplementedError
+
+
+class HTTPRouteHandler(BaseHTTPRouter):
+    """One or more handlers under a path; the options of the responses are those of `middleware`."""
+
+    def __init__(self, path: str | None = None, **options: Any) -> None:
+        super().__init__(path)
+        self.response = given_options({name: options.pop(name) for name in _OPTIONS if name in options})
+        options = {name: value for name, value in options.items() if value is not Unset}
+        self.allow_head = bool(options.pop("allow_head", True))
+        self.name: str | None = options.pop("name", None)
+        for name in options:
+            what = f"a route has no option `{name}`"
+            raise ConfigurationError(Problem(what, self.where, f"it has {', '.join(_OPTIONS)}, allow_head, name"))
+
+    @classmethod
+    def reg(cls, path: str, handler: Any, **options: Any) -> Any:
+        """The same without decorating: `get.reg("/", handler)`."""
+        return cls(path, **options)(handler)
+
+    def __call__(self, handler: Any) -> Any:
+        raise NotImplementedError
+
+
+class HTTPMethodRouteHandler(HTTPRouteHandler):
+    """A handler of one method. Raises ConfigurationError for a function that isn't async."""
+
+    method: ClassVar[str]
+    handler: Callable[..., Any]
+
+    def __call__(self, handler: Any) -> Self:
+        check_async(handler)
+        self.handler = handler
+        return self
+
+    def register(self, group: nacre.Group, lifespan: Lifespan) -> None:
+        if self.path is None:
+            what = f"`@{type(self).__name__}` has no path"
+            raise ConfigurationError(Problem(what, Location.of(self.handler), "only in a controller it needs none"))
+        declare(group, self.method, self.path, self.handler, self.response, name=self.name, allow_head=self.allow_head)
+
+
+class get(HTTPMethodRouteHandler):  # noqa: N801 - a decorator
+    """Serve GET, and HEAD with it unless `allow_head` is False."""
+
+    method = "GET"
+
+
+class post(HTTPMethodRouteHandler):  # noqa: N801 - a decorator
+    """Serve POST."""
+
+    method = "POST"
+
+
+class put(HTTPMethodRouteHandler):  # noqa: N801 - a decorator
+    """Serve PUT."""
+
+    method = "PUT"
+
+
+class patch(HTTPMethodRouteHandler):  # noqa: N801 - a decorator
+    """Serve PATCH."""
+
+    method = "PATCH"
+
+
+class delete(HTTPMethodRouteHandler):  # noqa: N801 - a decorator
+    """Serve DELETE."""
+
+    method = "DELETE"
+
+
+class head(HTTPMethodRouteHandler):  # noqa: N801 - a decorator
+    """Serve HEAD by a handler of its own."""
+
+    method = "HEAD"
+
+
+class options(HTTPMethodRouteHandler):  # noqa: N801 - a decorator
+    """Serve OPTIONS by a handler of its own."""
+
+    method = "OPTIONS"
+
+
+class AnyRoute(HTTPMethodRouteHandler):
+    """A handler, or a View, of a method that is told; `*` is every one that a View has."""
+
+    def __init__(self, method: str, path: str, **options: Any) -> None:
+        super().__init__(path, **options)
+        self.method = method  # type: ignore[misc]  # the others have one each
+
+
+class controller(HTTPRouteHandler):  # noqa: N801 - a decorator
+    """Serve the decorated methods of a class, of which one object is made; its options hold for all of them."""
+
+    controlled: type
+
+    def __call__(self, handler: Any) -> Self:
+        self.controlled = handler
+        return self
+
+    def register(self, group: nacre.Group, lifespan: Lifespan) -> None:
+        instance = self.controlled()
+        for one in _methods_of(self.controlled):
+            path = (self.path or "").rstrip("/") + (one.path or "") or "/"
+            function = one.handler.__get__(instance)
+            response = {**self.response, **one.response}
+            declare(group, one.method, path, function, response, name=one.name, allow_head=one.allow_head)
+
+
+class HTTPRouter(BaseHTTPRouter):
+    """Routes under a prefix, with middlewares, a limit for bodies and lifespan hooks of their own."""
+
+    def __init__(
+        self,
+        path: str,
+        route_handlers: Iterable[Any] = (),
+        *,
+        middlewares: Iterable[Any] | None = None,
+        client_max_size: int = CLIENT_MAX_SIZE,
+        lifespan: list[LifespanCTX] | None = None,
+        on_startup: list[LifespanHook] | None = None,
+        on_shutdown: list[LifespanHook] | None = None,
+        on_cleanup: list[LifespanHook] | None = None,
+    ) -> None:
+        super().__init__(path)
+        self.route_handlers = list(route_handlers)
+        self.middlewares = list(middlewares or ())
+        self.client_max_size = client_max_size
+        self.lifespan = Lifespan(None, on_startup or (), on_shutdown or (), on_cleanup or (), lifespan or ())
+
+    def register(self, group: nacre.Group, lifespan: Lifespan) -> None:
+        inner = nacre.Group(self.path or "", middlewares=self.middlewares, max_body=self.client_max_size or None)
+        inner.where = self.where
+        own = Lifespan(lifespan.app, (), (), (), self.lifespan.lifespan_managers)
+        own.on_startup, own.on_shutdown = self.lifespan.on_startup, self.lifespan.on_shutdown
+        own.on_cleanup = self.lifespan.on_cleanup
+        lifespan.inner.append(own)
+        for one in self.route_handlers:
+            checked(one).register(inner, own)
+        group.include(inner)
+
+
+class View:
+    """A handler that is a class: a method for each HTTP method, and the request as `self.request`."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+
+
+def checked(item: Any) -> BaseHTTPRouter:
+    """An item of a list of handlers. Raises ConfigurationError for what is none."""
+    if isinstance(item, BaseHTTPRouter):
+        return item
+    name = getattr(item, "__qualname__", type(item).__qualname__)
+    fix = "decorate it with @get(path), @controller(path) or their like, or give an HTTPRouter"
+    raise ConfigurationError(Problem(f"`{name}` is no route handler", Location.of(item), fix))
+
+
+def declare(
+    group: nacre.Group,
+    method: str,
+    path: str,
+    handler: Any,
+    response: dict[str, Any],
+    *,
+    name: str | None = None,
+    allow_head: bool = True,
+) -> None:
+    """Declare a handler, or a View, in a group; the path may have `{name:regex}`."""
+    if isinstance(handler, type):
+        for known, function in _views_of(handler, method):
+            declare(group, known, path, function, response)
+        return
+    pattern = to_pattern(path)
+    adapted = adapt_handler(handler, response)
+    given = validated_options(handler, response)
+    named = {} if name is None else {"name": name}
+    group.add_route(pattern, adapted, methods=(method,), **named, **given)
+    if (rest := _REST.search(path)) is not None:
+        # The core's variable for the rest of a path holds something; `.*` may be empty.
+        group.add_route(to_pattern(path[: rest.start()]), adapted, methods=(method,), defaults={rest[1]: ""}, **given)
+    if method == "GET" and not allow_head:
+        group.add_route(pattern, _no_head(), methods=("HEAD",), hidden=True)
+
+
+def _no_head() -> Callable[..., Any]:
+    async def refuse(request: nacre.Request) -> Any:
+        raise HTTPMethodNotAllowed("HEAD", ("GET",))
+
+    return refuse
+
+
+_VARIABLE = re.compile(r"\{([_a-zA-Z][_a-zA-Z0-9]*)(?::((?:[^{}]|\{[^{}]*\})+))?\}")
+
+
+_REST = re.compile(r"\{([_a-zA-Z][_a-zA-Z0-9]*):\.\*\}$")
+
+
+def to_pattern(path: str) -> str:
+    """The core's spelling of a path; an expression that may match slashes takes the rest of the path."""
+
+    def spelt(found: re.Match[str]) -> str:
+        name, regex = found[1], found[2]
+        if regex is None:
+            return f"<{name}>"
+        return f"<path:{name}>" if regex in (".*", ".+") else f"<re:{regex}:{name}>"
+
+    return _VARIABLE.sub(spelt, path)
+
+
+def _methods_of(cls: type) -> Iterator[HTTPMethodRouteHandler]:
+    """The decorated methods of a class, in the order written, those of its bases first."""
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        found.update(vars(base))
+    return (one for one in found.values() if isinstance(one, HTTPMethodRouteHandler))
+
+
+def _views_of(view: type, method: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The methods of a View that serve `method`, or all for `*`, each as a handler."""
+    for name in METHODS:
+        function = getattr(view, name.lower(), None)
+        if function is not None and method in ("*", name):
+            yield name, _of_view(view, function)
+
+
+def _of_view(view: type, function: Callable[..., Any]) -> Callable[..., Any]:
+    signature = inspect.signature(function)
+    request = inspect.Parameter("view_request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Request)
+
+    @functools.wraps(function)
+    async def handler(view_request: Request, **values: Any) -> Any:
+        return await function(view(view_request), **values)
+
+    parameters = [request, *list(signature.parameters.values())[1:]]
+    handler.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return handler

@@ -1,0 +1,274 @@
+"""The request as Rapidy's programs know it, which is aiohttp's, over the native one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote_plus
+
+from nacre.dialects.rapidy.streams import StreamReader
+from nacre.dialects.rapidy.web_exceptions import (
+    HTTPBadRequest,
+    HTTPException,
+    HTTPRequestEntityTooLarge,
+    of_status,
+)
+from nacre.errors import ContentTooLarge, HTTPError
+from nacre.forms import FormData
+from nacre.headers import Headers, MultiMapping, Pairs
+from nacre.request import Request as NativeRequest
+from nacre.uploads import UploadFile
+from nacre.urls import URL
+from nacre.views import RequestView
+
+FileField = UploadFile
+"""A file of a form: `filename`, `content_type`, `headers`; its content is read with `read`, which is async."""
+
+
+class Repeated(MultiMapping):
+    """aiohttp's names for the values of a repeated field."""
+
+    __slots__ = ()
+
+    def getall(self, key: str, *default: Any) -> Any:
+        """All values of a field. Raises KeyError for none, unless there is a default."""
+        values = self.getlist(key)
+        if not values and not default:
+            raise KeyError(key)
+        return values or default[0]
+
+    def getone(self, key: str, *default: Any) -> Any:
+        """The first value of a field. Raises KeyError for none, unless there is a default."""
+        return self.getall(key, *([value] for value in default))[0]
+
+
+class MultiDict(Repeated, Pairs):
+    """The fields of a query."""
+
+    __slots__ = ()
+
+
+class CIMultiDict(Repeated, Headers):
+    """Header fields."""
+
+    __slots__ = ()
+
+
+_DIVIDING = re.compile(r"%(26|3[bBdD]|2[bB])")
+"""Escapes of `&`, `;`, `=` and `+`."""
+
+
+class MalformedJSON(HTTPBadRequest, json.JSONDecodeError):
+    """What `request.json()` raises: a 400 where nobody catches it, and the ValueError that programs catch."""
+
+    headers: Any
+
+    def __init__(self, error: json.JSONDecodeError) -> None:
+        super().__init__(text="400: the body is not valid JSON")
+        self.msg, self.doc, self.pos, self.lineno, self.colno = error.msg, "", error.pos, error.lineno, error.colno
+
+
+class Request(RequestView):
+    """A request; what is set on it as on a dict is there for all functions that it passes."""
+
+    def prepare(self) -> None:
+        self._values: dict[str, Any] = {}
+
+    # What the client sent.
+
+    @property
+    def method(self) -> str:
+        return self.native.method
+
+    @property
+    def path(self) -> str:
+        """The decoded path, with the prefix of the application that this one is mounted in."""
+        return self.native.root_path + self.native.path
+
+    @property
+    def path_qs(self) -> str:
+        """Path and query as they stand in a URL."""
+        return str(self.rel_url)
+
+    raw_path = path_qs
+
+    @property
+    def url(self) -> URL:
+        return self.native.url
+
+    @property
+    def rel_url(self) -> RelativeURL:
+        """Path and query of the URL."""
+        return RelativeURL(self)
+
+    @property
+    def query_string(self) -> str:
+        """The query, decoded but for what would change its fields."""
+        return unquote_plus(_DIVIDING.sub(r"%25\1", self.native.query_string))
+
+    @property
+    def query(self) -> MultiDict:
+        return MultiDict(self.native.query.pairs())
+
+    @property
+    def headers(self) -> CIMultiDict:
+        return CIMultiDict(self.native.headers.pairs())
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        return self.native.cookies
+
+    @property
+    def scheme(self) -> str:
+        return self.native.scheme
+
+    @property
+    def secure(self) -> bool:
+        return self.native.scheme == "https"
+
+    @property
+    def host(self) -> str:
+        """The `Host` field, port included."""
+        return self.native.headers.get("host", "")
+
+    @property
+    def remote(self) -> str | None:
+        """The address of the peer."""
+        return None if self.native.client is None else self.native.client[0]
+
+    @property
+    def version(self) -> tuple[int, int]:
+        major, _, minor = self.native.http_version.partition(".")
+        return int(major), int(minor or 0)
+
+    @property
+    def content_type(self) -> str:
+        found = self.native.content_type
+        return "application/octet-stream" if found is None else found.essence
+
+    @property
+    def charset(self) -> str | None:
+        return None if self.native.content_type is None else self.native.content_type.charset
+
+    @property
+    def content_length(self) -> int | None:
+        return self.native.content_length
+
+    # The application's side.
+
+    @property
+    def app(self) -> Any:
+        return self.native.app
+
+    @property
+    def match_info(self) -> Mapping[str, Any]:
+        """The path's variables."""
+        return self.native.path_params
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._values[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._values[key] = value
+
+    def __delitem__(self, key: Any) -> None:
+        del self._values[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._values
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """A value that was set on the request."""
+        return self._values.get(key, default)
+
+    # The body.
+
+    @property
+    def body_exists(self) -> bool:
+        """Whether the client says that there is a body."""
+        return bool(self.native.content_length) or "transfer-encoding" in self.native.headers
+
+    can_read_body = has_body = body_exists
+
+    @property
+    def content(self) -> StreamReader:
+        """The body piece by piece; one reader for all who ask."""
+        reader: StreamReader | None = self.__dict__.get("reader")
+        if reader is None:
+            reader = self.__dict__["reader"] = StreamReader(self.native)
+        return reader
+
+    async def read(self) -> bytes:
+        """The whole body. Raises HTTPRequestEntityTooLarge over the limit."""
+        try:
+            return await self.native.body()
+        except HTTPError as error:
+            raise translated(error, self.native) from None
+
+    async def text(self) -> str:
+        """The whole body as text in its charset. Raises HTTPBadRequest if it isn't in that."""
+        try:
+            return await self.native.text()
+        except HTTPError as error:
+            raise translated(error, self.native) from None
+
+    async def json(self, *, loads: Callable[[str], Any] = json.loads) -> Any:
+        """The body decoded from JSON, whatever its content type says. Raises MalformedJSON."""
+        try:
+            return loads(await self.text())
+        except json.JSONDecodeError as error:
+            raise MalformedJSON(error) from None
+        except RecursionError:
+            raise HTTPBadRequest(text="400: the body is nested too deeply") from None
+
+    async def post(self) -> FormData:
+        """The fields and files of a form; an empty one for another content type."""
+        if self.content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+            return FormData()
+        try:
+            return await self.native.form()
+        except HTTPError as error:
+            raise translated(error, self.native) from None
+
+
+class RelativeURL:
+    """Path and query of a request's URL."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self.path = request.path
+        self.query_string = request.query_string
+
+    @property
+    def query(self) -> MultiDict:
+        return self._request.query
+
+    def __str__(self) -> str:
+        whole, origin = str(self._request.url), self._request.url.origin
+        return whole.removeprefix(origin) or "/"
+
+
+def translated(error: HTTPError, request: NativeRequest) -> HTTPException:
+    """An HTTP error of the core as the exception that programs expect."""
+    if isinstance(error, HTTPException):
+        return error
+    if isinstance(error, ContentTooLarge):
+        return HTTPRequestEntityTooLarge(request.max_body or 0)
+    found = of_status(error.status, error.detail)
+    for name, value in error.headers:
+        found.headers.add(name, value)
+    return found
+
+
+BaseRequest = Request

@@ -1,0 +1,2 @@
+{% args place, height %}
+<p>Tide at {{place}}: {{height}} m</p>
