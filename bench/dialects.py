@@ -7,6 +7,7 @@ environment, on Granian or on the server that it brings.
 from __future__ import annotations
 
 import statistics
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -43,7 +44,8 @@ COMPARISONS = (
     Comparison("microdot", GRANIAN_ASGI, (GRANIAN_RSGI, GRANIAN_ASGI)),
     Comparison("microdot", OWN, (OWN,)),
     Comparison("madara", GRANIAN_WSGI, (GRANIAN_WSGI,)),
-    Comparison("flama", GRANIAN_ASGI, (GRANIAN_RSGI, GRANIAN_ASGI)),
+    # Its layers are ASGI classes, which RSGI has to be translated for.
+    Comparison("flama", GRANIAN_ASGI, (GRANIAN_ASGI, GRANIAN_RSGI)),
     Comparison("blacksheep", GRANIAN_ASGI, (GRANIAN_RSGI, GRANIAN_ASGI)),
     # It is made for the server of aiohttp, and for no other.
     Comparison("rapidy", OWN, (OWN, GRANIAN_RSGI, GRANIAN_ASGI)),
@@ -57,10 +59,11 @@ PROTOCOLS: dict[ServerKind, Protocol] = {
 
 _NOTE = """\
 The original's CPU time per request by its dialect's, for the same program, medians of the rounds; higher is better. In
-brackets the row's own time per request. The target is for RSGI, by which a dialect's `run` serves, for Madara, a WSGI
-system, for WSGI; `met` answers for each workload. *Its own run* is what the program does when it is started by itself:
-an original brings a server, a dialect starts Granian. Microdot's server ends the connection after each answer. `spread`
-is how far the worst round of any cell in the row lies above its best."""
+brackets the row's own time per request. The target is for the protocol that suits the dialect: WSGI for Madara, a WSGI
+system; ASGI for Flama, whose layers are ASGI classes; RSGI for the others. `met` answers for each workload. *Its own
+run* is what the program does when it is started by itself: an original brings a server, a dialect starts Granian.
+Microdot's server ends the connection after each answer. `spread` is how far the worst round of any cell in the row lies
+above its best."""
 
 
 def measure(effort: Effort) -> dict[str, Any]:
@@ -77,7 +80,7 @@ def measure(effort: Effort) -> dict[str, Any]:
         for name in NAMES:
             try:
                 data["versions"][name], data["cpu_us"][name] = _measure_system(effort, name, Path(folder))
-            except (RuntimeError, WrongAnswer) as error:
+            except (RuntimeError, WrongAnswer, OSError, subprocess.SubprocessError) as error:
                 print(f"{name}: {error}", file=sys.stderr)
                 data["failed"][name] = str(error).strip().splitlines()[-1]
     return data
@@ -97,7 +100,8 @@ def _measure_system(effort: Effort, name: str, folder: Path) -> tuple[str, Found
             *(Serving(dialect_target(name, kind, folder), kind) for kind in comparison.kinds(effort)),
         )
     }
-    return version_at(python, name), measure_matrix(effort, matrix)
+    found = measure_matrix(effort, matrix)
+    return version_at(python, name), found
 
 
 def original_target(name: str, kind: ServerKind, python: Path) -> Target:

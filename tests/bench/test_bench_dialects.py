@@ -4,10 +4,12 @@ import re
 import sys
 
 import pytest
-from bench.dialects import COMPARISONS, PROTOCOLS, WORKLOADS, dialect_target, tables
+from bench import wrk
+from bench.dialects import COMPARISONS, PROTOCOLS, WORKLOADS, dialect_target, measure, tables
 from bench.drivers import driver_for
+from bench.effort import QUICK
 from bench.goals import DIALECTS
-from bench.originals import NAMES, ROOT, in_dialect, python_of
+from bench.originals import HOW_TO_GET, NAMES, ROOT, in_dialect, python_of
 from bench.servers import OWN
 from bench.workloads import WORKLOADS as ALL
 from bench.workloads import check
@@ -85,6 +87,25 @@ def test_the_table_gives_ratios_targets_and_which_are_met():
 def test_the_table_says_what_is_missing():
     (table,) = tables({"missing": "no wrk"})
     assert "no wrk" in table.markdown()
+
+
+def test_a_system_that_fails_is_told_and_leaves_the_others_their_figures(tmp_path, monkeypatch):
+    python = tmp_path / "flama" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\necho there is no flama here\nexit 3\n", encoding="utf-8")
+    python.chmod(0o755)
+    monkeypatch.setenv("NACRE_ORIGINALS", str(tmp_path))
+    monkeypatch.setattr(wrk, "is_present", lambda: True)
+    data = measure(QUICK)
+    others = {name: HOW_TO_GET for name in NAMES if name != "flama"}
+    assert data["failed"] == {**others, "flama": "flama (granian asgi) did not start: there is no flama here"}
+    assert data["cpu_us"] == {}
+    assert len(tables(data)[0].rows) == len(NAMES)
+
+
+def test_without_any_original_nothing_is_started(tmp_path, monkeypatch):
+    monkeypatch.setenv("NACRE_ORIGINALS", str(tmp_path))
+    assert measure(QUICK) == {"missing": HOW_TO_GET}
 
 
 def test_every_system_is_compared_and_has_a_goal():

@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from programs.program import Ask
 
 from dialects.program import load
-from programs.program import Ask
 
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -155,9 +155,9 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("name", PROGRAMS)
 async def test_program_answers_and_prints_what_the_document_says(name, client_for, capsys):
-    async with client_for(load("madara", name).app) as client:
-        if name != "a8_simple_layer":
-            assert capsys.readouterr().out == ""
+    app = load("madara", name).app
+    app.compile()
+    async with client_for(app) as client:
         for ask in PROGRAMS[name]:
             capsys.readouterr()
             await ask.put_to(client)

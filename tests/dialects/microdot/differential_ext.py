@@ -184,9 +184,7 @@ REQUESTS = [
 ]
 
 _REALM = "`BasicAuth(app)`, as the document has it, gets the default realm: the original tells everybody an address"
-_REMEMBERED = (
-    "the cookie has Path, HttpOnly and SameSite, and is deleted as it was set; the original's has none"
-)
+_REMEMBERED = "the cookie has Path, HttpOnly and SameSite, and is deleted as it was set; the original's has none"
 
 DIFFERENCES = {
     "e31_basic_auth nobody": _REALM,

@@ -1,6 +1,7 @@
 """The programs that use Microdot's extensions, as its users write them: what each answers on every transport."""
 
 import base64
+import functools
 import re
 import sys
 import unittest
@@ -9,7 +10,7 @@ import pytest
 from programs.program import Ask
 
 from dialects.program import FOLDER, load
-from nacre.dialects.microdot import jinja, utemplate
+from nacre.dialects.microdot import helpers, jinja, utemplate
 
 PROGRAMS_FOLDER = FOLDER / "microdot" / "programs"
 TEXT = "text/plain; charset=UTF-8"
@@ -136,6 +137,9 @@ def _as_in_a_new_process(monkeypatch):
     """Where the templates are is kept with their class."""
     monkeypatch.setattr(jinja.Template, "jinja_env", None)
     monkeypatch.setattr(utemplate.Template, "loader", None)
+    yield
+    for module in [module for module in sys.modules if module.partition(".")[0] == "utemplate"]:
+        del sys.modules[module]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -148,8 +152,6 @@ async def test_a_program_answers_and_prints_as_its_document_says(name, client_fo
         for ask in PROGRAMS[name]:
             await ask.put_to(client)
             assert capsys.readouterr().out == ask.printed
-    for module in [module for module in sys.modules if module.partition(".")[0] == "utemplate"]:
-        monkeypatch.delitem(sys.modules, module)
 
 
 async def test_the_treasury_gives_to_its_own_pages_and_not_to_the_pirates(client_for):
@@ -185,3 +187,16 @@ def test_the_tests_of_a_program_pass(name):
     suite.run(result)
     assert result.testsRun == {"e40_csrf_tests": 5, "e42_login_tests": 1}[name]
     assert not result.errors + result.failures, result
+
+
+def test_the_chain_of_a_route_names_the_extensions_around_it():
+    program = load("microdot", "e34_csrf")
+    chain = next(chain for chain in program.app.describe().chains if chain.path == "/log" and chain.method == "POST")
+    assert [(layer.name, layer.dialect) for layer in chain.layers] == [("CORSLayer", "microdot")]
+    assert [(hook.name.rpartition(".")[2], hook.dialect) for hook in chain.hooks] == [
+        ("csrf_before_request", "microdot")
+    ]
+
+
+def test_the_helper_for_decorators_is_that_of_the_standard_library():
+    assert helpers.wraps is functools.wraps

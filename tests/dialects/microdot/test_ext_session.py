@@ -7,8 +7,13 @@ import time
 import pytest
 
 from nacre.dialects.microdot import Microdot, abort
+from nacre.dialects.microdot.auth import TokenAuth
+from nacre.dialects.microdot.cors import CORS
+from nacre.dialects.microdot.csrf import CSRF
 from nacre.dialects.microdot.session import Session, SessionDict, with_session
+from nacre.dialects.microdot.websocket import with_websocket
 from nacre.errors import MissingExtra
+from nacre.testing import HandshakeDenied
 
 SECRET = "a-secret-that-is-long-enough-for-hs256"
 # Made by PyJWT, which the original signs with: {"a": 1} and "top-secret".
@@ -198,6 +203,33 @@ async def test_sessions_are_there_in_mounted_applications(client_for):
     app.mount(sea, url_prefix="/sea", local=True)
     async with client_for(app) as client:
         assert [(await client.get("/sea/")).text for _ in range(2)] == ["1", "2"]
+
+
+async def test_the_extensions_stand_around_a_websocket_too(client_for):
+    app = Microdot()
+    sessions, auth = Session(app, secret_key=SECRET), TokenAuth()
+    CSRF(app, CORS(app, allowed_origins="*"))
+    auth.authenticate(lambda request, token: token)
+
+    @app.before_request
+    async def count(request):
+        session = sessions.get(request)
+        session["count"] = session.get("count", 0) + 1
+        session.save()
+
+    @app.get("/talk/<name>")
+    @auth
+    @with_session
+    @with_websocket
+    async def talk(request, ws, session, name):
+        await ws.send(f"{name} {request.g.current_user} {session['count']}")
+
+    async with client_for(app) as client:
+        async with client.websocket("/talk/reef", headers={"authorization": "Bearer joe"}) as ws:
+            assert await ws.receive() == "reef joe 1"
+        with pytest.raises(HandshakeDenied, match="401"):
+            async with client.websocket("/talk/reef"):
+                pass
 
 
 async def test_an_application_may_be_given_later_and_its_key_too(client_for):

@@ -1,7 +1,19 @@
 """What is asked of Rapidy and of its dialect, and why some answers differ."""
 
 PROGRAMS = ["desk", "d1_tide", "d2_options", "d3_token", "d4_text", "d5_response", "d6_injected", "d7_body"]
-HEADERS = ["content-type", "location", "allow", "set-cookie", "x-desk", "x-conflict", "x-inner", "x-injected", "x-a", "x-ok", "x-head"]
+HEADERS = [
+    "content-type",
+    "location",
+    "allow",
+    "set-cookie",
+    "x-desk",
+    "x-conflict",
+    "x-inner",
+    "x-injected",
+    "x-a",
+    "x-ok",
+    "x-head",
+]
 
 JSON = [["content-type", "application/json"]]
 FORM = [["content-type", "application/x-www-form-urlencoded"]]
@@ -122,7 +134,9 @@ REQUESTS = [
     ask("catch wrong", "POST /", '{"fish": "eel"}', JSON, program="d7_body"),
 ]
 
-UNANSWERED = "what no route answers is a response to middlewares, not an exception: a broad `except` can't make it a 200"
+UNANSWERED = (
+    "what no route answers is a response to middlewares, not an exception: a broad `except` can't make it a 200"
+)
 ALLOWED = f"`Allow` names OPTIONS, which every path answers, with a space after each comma; {UNANSWERED}"
 
 DIFFERENCES = {

@@ -1,9 +1,9 @@
-"""The programs of Rapidy's document, in our own words, on every transport; and the desk, which uses much of the rest."""
+"""The programs of Rapidy's document, in our own words, on every transport; and the desk, with much of the rest."""
 
 import pytest
+from programs.program import Ask
 
 from dialects.program import load
-from programs.program import Ask
 
 JSON = "application/json; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"
@@ -22,6 +22,7 @@ MISMATCH = {
 }
 FLAG = {"x-flag": "red", "set-cookie": "flag=red; Path=/"}
 NO_FLAG = {"x-flag": None, "set-cookie": None}
+IDA = {"name": "Ida", "length": 7.5}
 CATCH = {"fish": "eel", "count": 3}
 
 PROGRAMS = {
@@ -67,7 +68,11 @@ PROGRAMS = {
         Ask("GET /moved", 302, text="302: Found", headers={"location": "/text"}),
         Ask("GET /crash", 500, text="500 Internal Server Error\n\nServer got itself in trouble"),
         Ask("GET /crane?what=boats", text="lifts boats"),
-        Ask("POST /form", data={"name": "Ida", "length": 7.5, "tags": []}, sent={"form": {"name": "Ida", "length": "7.5"}}),
+        Ask(
+            "POST /form",
+            data={"name": "Ida", "length": 7.5, "tags": []},
+            sent={"form": {"name": "Ida", "length": "7.5"}},
+        ),
         Ask("POST /stream", text="10", sent={"content": b"0123456789"}),
     ],
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from nacre.headers import Headers as ReceivedHeaders
@@ -10,7 +11,24 @@ from nacre.headers import MutableHeaders, check_pair, pairs_of
 from nacre.request import Request as NativeRequest
 
 HeaderType = tuple[bytes, bytes]
+_KEPT_LENGTH_MAX = 128
+_NEVER_KEPT = (b"set-cookie", b"Set-Cookie", "set-cookie", "Set-Cookie")
 Pairs = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
+
+
+@lru_cache(maxsize=512)
+def _kept_pair(name: Any, value: Any) -> tuple[str, str]:
+    return check_pair(name, value)
+
+
+def checked_pair(name: Any, value: Any) -> tuple[str, str]:
+    """A field as it may be sent. Raises ValueError for what may not stand on the wire.
+
+    PERF: most fields of an application are the same for all responses. SECURITY: cookies aren't kept.
+    """
+    if value.__class__ is bytes and len(value) <= _KEPT_LENGTH_MAX and name not in _NEVER_KEPT:
+        return _kept_pair(name, value)
+    return check_pair(name, value)
 
 
 def encoded(pair: tuple[str, str]) -> HeaderType:
@@ -47,14 +65,24 @@ class Headers(MutableHeaders):
     """
 
     def __init__(self, values: Iterable[HeaderType] | None = None) -> None:
-        super().__init__([check_pair(name, value) for name, value in values or ()])
+        self.fields = [check_pair(name, value) for name, value in values or ()]
+        super().__init__(self.fields)
 
     @classmethod
     def over(cls, pairs: list[tuple[str, str]]) -> Headers:
         """The fields in a list of checked pairs, which is used in place."""
         headers = cls.__new__(cls)
         MutableHeaders.__init__(headers, pairs)
+        headers.fields = pairs
         return headers
+
+    def add(self, name: Any, value: Any) -> None:
+        """Append a field."""
+        # PERF: as `checked_pair`, without the call.
+        if value.__class__ is bytes and len(value) <= _KEPT_LENGTH_MAX and name not in _NEVER_KEPT:
+            self.fields.append(_kept_pair(name, value))
+        else:
+            self.fields.append(check_pair(name, value))
 
     @property
     def values(self) -> list[HeaderType]:

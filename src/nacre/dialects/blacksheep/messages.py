@@ -9,17 +9,21 @@ from urllib.parse import unquote
 from nacre.dialects.blacksheep.contents import Content, FormPart, StreamedContent, simplified
 from nacre.dialects.blacksheep.cookies import Cookie, parse_cookie, write_cookie
 from nacre.dialects.blacksheep.exceptions import BadRequestFormat
-from nacre.dialects.blacksheep.headers import Headers, HeaderType, RequestHeaders, encoded
+from nacre.dialects.blacksheep.headers import Headers, HeaderType, RequestHeaders, checked_pair, encoded
 from nacre.dialects.blacksheep.sessions.abc import Session
 from nacre.dialects.blacksheep.settings.json import json_settings
 from nacre.dialects.blacksheep.url import URL
 from nacre.errors import UnsupportedMediaType, reason_phrase
 from nacre.headers import check_pair
+from nacre.lazy import lazy
 from nacre.media import is_json
 from nacre.response import Response as NativeResponse
 from nacre.types import Scope
 from nacre.urls import encode_path
 from nacre.views import RequestView
+
+
+_new = object.__new__
 
 
 class Message:
@@ -263,29 +267,24 @@ class Request(Message, RequestView):
 class Response(Message, NativeResponse):
     """A response: its status, header fields as pairs of bytes, and its content."""
 
-    _headers: Headers | None = None
-
     def __init__(
         self, status: int, headers: Iterable[HeaderType] | None = None, content: Content | None = None
     ) -> None:
         super().__init__(None, status)
         if headers is not None:
-            self.raw_headers += [check_pair(name, value) for name, value in headers]
+            for name, value in headers:
+                self.add_header(name, value)
         if content is not None:
             self.content = content
 
-    @property
+    @lazy
     def headers(self) -> Any:
-        # PERF: made once for most responses; it is another one when the list is, as in a copy.
-        headers = self._headers
-        if headers is None or headers.raw is not self.raw_headers:
-            headers = self._headers = Headers.over(self.raw_headers)
-        return headers
+        return Headers.over(self.raw_headers)
 
     def add_header(self, name: bytes, value: bytes) -> None:
         """Append a field. Raises ValueError for what may not stand on the wire."""
         # PERF: without the object that `headers` makes, since most layers do this and nothing else.
-        self.raw_headers.append(check_pair(name, value))
+        self.raw_headers.append(checked_pair(name, value))
 
     @property
     def content(self) -> Content | None:
@@ -365,6 +364,24 @@ class Response(Message, NativeResponse):
         return self.get_cookies()
 
 
+def ready_response(body: bytes, content_type: tuple[str, str], status: int = 200) -> Response:
+    """A response of bytes that are encoded already, with a header pair that is known to be sound."""
+    # PERF: as `nacre.response.ready_response` makes a native one, at a third of the constructor's cost.
+    response = _new(Response)
+    response.status = status
+    response.body = body
+    response.raw_headers = [content_type]
+    response.stream = None
+    response.background = None
+    response.sent_callbacks = None
+    response.owner = None
+    return response
+
+
 def own_response(response: NativeResponse) -> Response:
     """The same response in these words; itself if it is in them already."""
-    return response.as_kind(Response)
+    if isinstance(response, Response):
+        return response
+    own = response.as_kind(Response)
+    vars(own).pop("headers", None)  # the native object over the same list
+    return own

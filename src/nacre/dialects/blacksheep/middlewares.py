@@ -65,43 +65,63 @@ class BlackSheepLayer:
         """The layer as it is in one chain, where it is known what stands inside."""
         # What another layer of this kind gives is in these words already.
         converts = not (place.inside and isinstance(place.inside[0], BlackSheepLayer))
-        return _OnRoute(self, converts) if len(self.__signature__.parameters) == 2 else _OnRouteMore(self, converts)
+        if place.is_websocket:
+            return _OnHandshake(self, converts=True)
+        is_plain = len(self.__signature__.parameters) == len(_FIRST)
+        return _on_route(self, converts=converts) if is_plain else _OnRouteMore(self, converts=converts)
 
     async def __call__(self, request: NativeRequest, call_next: CallNext, **more: Any) -> NativeResponse:
         return ensure_response(await self.call(Request.of(request), _handler(call_next, converts=True), **more))
 
 
-class _OnRoute:
-    """A middleware in one chain."""
+def _on_route(layer: BlackSheepLayer, *, converts: bool) -> Callable[..., Any]:
+    """A middleware in one chain: a native layer.
 
-    def __init__(self, layer: BlackSheepLayer, converts: bool) -> None:
+    PERF: the rest of a chain is the same function for all requests, so what calls it for the middleware is made once.
+    """
+    made: tuple[Any, Any] = (None, None)
+    call, view_of = layer.call, Request.of
+
+    async def onion(request: NativeRequest, call_next: CallNext) -> NativeResponse:
+        nonlocal made
+        known, handler = made
+        if known is not call_next:
+            handler = _handler(call_next, converts=converts)
+            made = call_next, handler
+        response = await call(view_of(request), handler)
+        return response if response.__class__ is Response else ensure_response(response)
+
+    onion.__wrapped__ = layer.middleware  # type: ignore[attr-defined]
+    return onion
+
+
+class _OnRouteMore:
+    """A middleware in one chain, one that asks for more than the request and the handler."""
+
+    def __init__(self, layer: BlackSheepLayer, *, converts: bool) -> None:
         self.call = layer.call
         self.converts = converts
         self.__wrapped__ = layer.middleware
         self.__signature__ = layer.__signature__
-        self.inner: tuple[Any, Any] = (None, None)
-
-    def handler(self, call_next: CallNext) -> RequestHandler:
-        # PERF: the rest of a chain is the same function for all requests, so what calls it is made once.
-        known, handler = self.inner
-        if known is not call_next:
-            handler = _handler(call_next, converts=self.converts)
-            self.inner = call_next, handler
-        return handler  # type: ignore[no-any-return]
-
-    async def __call__(self, request: NativeRequest, call_next: CallNext) -> NativeResponse:
-        known, handler = self.inner
-        if known is not call_next:
-            handler = self.handler(call_next)
-        response = await self.call(Request.of(request), handler)
-        return response if response.__class__ is Response else ensure_response(response)
-
-
-class _OnRouteMore(_OnRoute):
-    """A middleware in one chain, one that asks for more than the request and the handler."""
 
     async def __call__(self, request: NativeRequest, call_next: CallNext, **more: Any) -> NativeResponse:
-        return ensure_response(await self.call(Request.of(request), self.handler(call_next), **more))
+        handler = _handler(call_next, converts=self.converts)
+        return ensure_response(await self.call(Request.of(request), handler, **more))
+
+
+class _OnHandshake(_OnRouteMore):
+    """A middleware around the handshake of a WebSocket, whose own answer must come back as the object that it is."""
+
+    async def __call__(self, request: NativeRequest, call_next: CallNext, **more: Any) -> NativeResponse:
+        given: list[NativeResponse] = []
+
+        async def remembered(request: NativeRequest) -> NativeResponse:
+            given[:] = [await call_next(request)]
+            return given[0]
+
+        answer = ensure_response(await self.call(Request.of(request), _handler(remembered, converts=True), **more))
+        # The header fields are one list for both.
+        return given[0] if given and answer.raw_headers is given[0].raw_headers else answer
 
 
 def _handler(call_next: CallNext, *, converts: bool) -> RequestHandler:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
@@ -26,8 +26,8 @@ from nacre.dialects.flama.websockets import WebSocket
 from nacre.errors import ConfigurationError, ErrorItem, InternalServerError, Location, MissingExtra, Problem
 from nacre.openapi import OpenAPI
 from nacre.openapi.pages import require_assets
-from nacre.results import return_annotation
 from nacre.response import ready_response
+from nacre.results import return_annotation
 
 __all__ = ["Flama"]
 
@@ -54,9 +54,6 @@ class APIResults(nacre.Results):
 
     def parts(self, value: tuple[Any, ...]) -> nacre.Response:
         return self.data(value)
-
-    def splits_tuples(self, annotation: Any) -> bool:
-        return False
 
 
 def validation_shape(errors: Sequence[ErrorItem]) -> object:
@@ -172,7 +169,9 @@ class Flama(nacre.Nacre):
             return
         place = Location.of_caller()
         if path is None or endpoint is None:
-            raise ConfigurationError(Problem("a route needs a path and an endpoint", place, "add_route(path, function)"))
+            raise ConfigurationError(
+                Problem("a route needs a path and an endpoint", place, "add_route(path, function)")
+            )
         if pagination is not None:
             fix = "slice the result in the handler, by parameters for the page and its size"
             raise ConfigurationError(Problem(f"`{path}`: pagination={pagination!r} isn't done here", place, fix))
@@ -183,6 +182,7 @@ class Flama(nacre.Nacre):
             shared["name"] = name or endpoint.__name__
             for method, handler in handlers_of(endpoint, self.components):
                 super().add_route(path, handler, methods=[method], **_typed(handler, shared))
+                shared["name"] = None  # one of them stands for the path
             return
         handler = settle(endpoint, self.components)
         super().add_route(path, handler, methods=methods or ("GET",), **_typed(endpoint, shared))
@@ -312,20 +312,234 @@ class Flama(nacre.Nacre):
             response.headers.add(name, value)
         return response
 
+    def connect(self, path: str, **options: Any) -> Callable[[F], F]:
+        """Serve CONNECT, as `route` does."""
+        return self.route(path, ["CONNECT"], **options)
 
-def _adders() -> None:
-    """Give the application `get` … as decorators and `add_get` … as methods, for each method of HTTP."""
-    for method in ("get", "head", "post", "put", "delete", "connect", "options", "trace", "patch"):
-        setattr(Flama, method, functools.partialmethod(_decorate, method.upper()))
-        setattr(Flama, f"add_{method}", functools.partialmethod(_add, method.upper()))
+    def trace(self, path: str, **options: Any) -> Callable[[F], F]:
+        """Serve TRACE, as `route` does."""
+        return self.route(path, ["TRACE"], **options)
+
+    def add_method(self, method: str, path: str | None = None, endpoint: Any = None, **options: Any) -> None:
+        """Serve one method of a path, as `add_route` does."""
+        self.add_route(path, endpoint, [method], **options)
+
+    add_get = functools.partialmethod(add_method, "GET")
+    add_head = functools.partialmethod(add_method, "HEAD")
+    add_post = functools.partialmethod(add_method, "POST")
+    add_put = functools.partialmethod(add_method, "PUT")
+    add_patch = functools.partialmethod(add_method, "PATCH")
+    add_delete = functools.partialmethod(add_method, "DELETE")
+    add_options = functools.partialmethod(add_method, "OPTIONS")
+    add_connect = functools.partialmethod(add_method, "CONNECT")
+    add_trace = functools.partialmethod(add_method, "TRACE")
 
 
-def _decorate(app: Flama, method: str, path: str, **options: Any) -> Callable[[F], F]:
-    return app.route(path, [method], **options)
+def declare(app: Flama, route: BaseRoute) -> None:
+    """Declare a route that is an object. Raises ConfigurationError for one of another kind."""
+    match route:
+        case Route():
+            app.add_route(
+                route.path,
+                route.endpoint,
+                route.methods,
+                route.name,
+                route.include_in_schema,
+                pagination=route.pagination,
+                tags=route.tags,
+            )
+        case WebSocketRoute():
+            app.add_websocket_route(route.path, route.endpoint, route.name, tags=route.tags)
+        case Mount():
+            inner = route.app
+            if inner is None:
+                inner = Flama(routes=route.routes, components=route.components, schema=None, docs=None)
+            app.mount(route.path, inner, route.name)
+        case _:
+            what = f"a {type(route).__name__} is no route"
+            fix = "give a Route, a WebSocketRoute or a Mount of nacre.dialects.flama.routing"
+            raise ConfigurationError(Problem(what, Location.of_caller(), fix))
 
 
-def _add(app: Flama, method: str, path: str | None = None, endpoint: Any = None, **options: Any) -> None:
-    app.add_route(path, endpoint, [method], **options)
+def serve_schema(app: Flama, openapi: Mapping[str, Any], schema: str | None, docs: str | None) -> None:
+    """Serve the OpenAPI document and its page, if paths are given for them."""
+    if schema is None:
+        return
+    info = dict(openapi.get("info", {}))
+    try:
+        require_assets()
+    except MissingExtra:
+        docs = None
+    group = Schema(
+        title=info.pop("title", "Flama"),
+        version=info.pop("version", "0.1.0"),
+        description=info.pop("description", None),
+        info=info,
+        servers=openapi.get("servers", ()),
+        tags={one["name"]: one.get("description", "") for one in openapi.get("tags", ())},
+        path=schema,
+        yaml_path=None,
+        docs_path=docs,
+    )
+    app.include(group)
 
 
-_adders()
+_OPENAPI = {"info": {"title": "Flama", "version": "0.1.0", "summary": "Flama application"}}
+
+
+def inherit(app: Flama, component: Component) -> None:
+    """Give a mounted application a component of the one around it, unless it has one of that type."""
+    kind = inspect.signature(component.resolve, eval_str=True).return_annotation
+    if not component.chooses and all(provider.provides != kind for provider in app.providers):
+        app.add_component(component)
+
+
+def _typed(endpoint: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """A route's options, with the type that its return annotation promises."""
+    kind = result_type(return_annotation(endpoint))
+    return dict(options) if kind is None else {"response_type": kind, **options}
+
+
+def _closing(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A handler of WebSockets that may raise WebSocketException."""
+
+    @functools.wraps(handler)
+    async def closing(**values: Any) -> None:
+        try:
+            await handler(**values)
+        except exceptions.WebSocketException as error:
+            websocket = next(value for value in values.values() if isinstance(value, WebSocket))
+            await websocket.close(error.code, error.reason)
+
+    return closing
+
+
+def answering(handler: Callable[..., Any], key: object) -> Callable[..., Any]:
+    """An error handler in the core's words."""
+    if len(inspect.signature(handler).parameters) == 4:
+        return _sending(handler, key)
+
+    def told(request: nacre.Request, error: Exception) -> tuple[Request, Exception]:
+        return Request.of(request), exceptions.translated(error, key, request.path, request.method)
+
+    if is_async(handler):
+
+        @functools.wraps(handler)
+        async def answer(request: nacre.Request, error: Exception) -> Any:
+            return await handler(*told(request, error))
+
+        return answer
+
+    @functools.wraps(handler)
+    def answer_plain(request: nacre.Request, error: Exception) -> Any:
+        return handler(*told(request, error))
+
+    return answer_plain
+
+
+def _sending(handler: Callable[..., Any], key: object) -> Callable[..., Any]:
+    """An error handler that sends its answer as an ASGI application does."""
+
+    @functools.wraps(handler)
+    async def answer(request: nacre.Request, error: Exception) -> Response:
+        told = exceptions.translated(error, key, request.path, request.method)
+        response = Response()
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                response.status = message["status"]
+                for name, value in message.get("headers", ()):
+                    if name != b"content-length":
+                        response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
+            else:
+                response.body += message.get("body", b"")
+
+        result = handler(scope_of(request), replay(request), send, told)
+        if inspect.isawaitable(result):
+            await result
+        return response
+
+    vars(answer)["__signature__"] = inspect.signature(_sending)  # two arguments, as the core calls it
+    return answer
+
+
+# What handlers may ask for by type.
+
+
+def _request(request: nacre.Request) -> Request:
+    return Request.of(request)
+
+
+def _websocket(request: nacre.Request) -> WebSocket:
+    return WebSocket.of(request)
+
+
+def _scope(request: nacre.Request) -> types.Scope:
+    return types.Scope(scope_of(request))
+
+
+def _receive(request: nacre.Request) -> types.Receive:
+    return replay(request)
+
+
+def _method(request: nacre.Request) -> types.Method:
+    return types.Method(request.method)
+
+
+def _url(request: nacre.Request) -> types.URL:
+    return types.URL(str(request.url))
+
+
+def _scheme(request: nacre.Request) -> types.Scheme:
+    return types.Scheme(request.scheme)
+
+
+def _host(request: nacre.Request) -> types.Host:
+    return types.Host(request.url.host)
+
+
+def _port(request: nacre.Request) -> types.Port:
+    _, port = request.server or (None, None)
+    return cast("types.Port", port)
+
+
+def _path(request: nacre.Request) -> types.Path:
+    return types.Path(request.root_path + request.path)
+
+
+def _query_string(request: nacre.Request) -> types.QueryString:
+    return types.QueryString(request.query_string)
+
+
+def _query_params(request: nacre.Request) -> types.QueryParams:
+    return types.QueryParams(request.query)
+
+
+def _path_params(request: nacre.Request) -> types.PathParams:
+    return types.PathParams(request.path_params)
+
+
+def _cookies(request: nacre.Request) -> types.Cookies:
+    return types.Cookies(request.cookies)
+
+
+async def _body(request: nacre.Request) -> types.Body:
+    return types.Body(await request.body())
+
+
+async def _request_data(request: nacre.Request) -> types.RequestData:
+    """JSON unless the content type is that of a form; 415 for another one."""
+    essence = request.content_type.essence if request.content_type else ""
+    if essence in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        form = await request.form()
+        return types.RequestData(form.items())
+    return cast("types.RequestData", await request.json())
+
+
+_PARTS = [
+    nacre.Provide(function, inline=True)
+    for function in (
+        *(_request, _websocket, _scope, _receive, _method, _url, _scheme, _host, _port, _path, _query_string),
+        *(_query_params, _path_params, _cookies, _body, _request_data),
+    )
+]

@@ -26,9 +26,7 @@ class BackgroundTask:
     A process is forked or spawned, so what it is given must be known to the platform's way of starting processes.
     """
 
-    def __init__(
-        self, concurrency: Concurrency | str, func: Callable[..., Any], *args: Any, **kwargs: Any
-    ) -> None:
+    def __init__(self, concurrency: Concurrency | str, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         self.concurrency = Concurrency(concurrency)
         self.func, self.args, self.kwargs = func, args, kwargs
 

@@ -59,9 +59,7 @@ class SerializationError(HTTPException):
 class NotFoundException(Exception):
     """No route has this path, or no route has this name."""
 
-    def __init__(
-        self, path: str | None = None, params: dict[str, Any] | None = None, name: str | None = None
-    ) -> None:
+    def __init__(self, path: str | None = None, params: dict[str, Any] | None = None, name: str | None = None) -> None:
         super().__init__(f"nothing is found for {name or path!r}")
         self.path, self.params, self.name = path, params, name
 

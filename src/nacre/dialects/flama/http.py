@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import nacre
 from nacre.callables import is_async
@@ -17,11 +17,11 @@ from nacre.codecs import decode_json, encode_json
 from nacre.dialects.flama import types
 from nacre.dialects.flama.exceptions import HTTPException, SerializationError
 from nacre.disposition import content_disposition
-from nacre.errors import ResponseValidationError
+from nacre.errors import MissingExtra, ResponseValidationError
 from nacre.files import FileResponse as NativeFileResponse
 from nacre.files import guess_content_type
 from nacre.forms import FormData
-from nacre.headers import Headers
+from nacre.headers import Headers, check_pair
 from nacre.lazy import lazy
 from nacre.response import SameSite, Stream
 from nacre.shaping.conversion import compile_conversion
@@ -36,6 +36,7 @@ __all__ = [
     "FileResponse",
     "HTMLFileResponse",
     "HTMLResponse",
+    "HTMLTemplateResponse",
     "JSONResponse",
     "Method",
     "OpenAPIResponse",
@@ -202,10 +203,12 @@ class Response(nacre.Response):
         if media_type is not None:
             self.media_type = media_type
         self.body = self.render(content)
-        kind = self.media_type
-        if kind is not None and not any(name == "content-type" for name, _ in self.raw_headers):
-            is_text = kind.startswith("text/") and "charset=" not in kind.lower()
-            self.headers.set("content-type", f"{kind}; charset={self.charset}" if is_text else kind)
+        if self.media_type is not None:
+            pair = _content_type(self.media_type, self.charset)
+            if not self.raw_headers:
+                self.raw_headers = [pair]
+            elif not any(name == "content-type" for name, _ in self.raw_headers):
+                self.raw_headers.append(pair)
 
     def render(self, content: Any) -> bytes:
         """The body's bytes; subclasses may make them of anything."""
@@ -264,9 +267,7 @@ class Response(nacre.Response):
         samesite: SameSite | None = "lax",
     ) -> None:
         """Tell the client to forget a cookie."""
-        super().delete_cookie(
-            key, path=path, domain=domain, secure=secure, httponly=httponly, samesite=samesite
-        )
+        super().delete_cookie(key, path=path, domain=domain, secure=secure, httponly=httponly, samesite=samesite)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Send it as the answer of an ASGI application, as middlewares that refuse a request do."""
@@ -276,6 +277,13 @@ class Response(nacre.Response):
             result: Any = background()
             if is_async(background):
                 await result
+
+
+@lru_cache(maxsize=256)
+def _content_type(media_type: str, charset: str) -> tuple[str, str]:
+    """The header pair of a content type; raises ValueError for what may not stand in one."""
+    is_text = media_type.startswith("text/") and "charset=" not in media_type.lower()
+    return check_pair("content-type", f"{media_type}; charset={charset}" if is_text else media_type)
 
 
 class PlainTextResponse(Response):
@@ -398,6 +406,28 @@ class HTMLFileResponse(FileResponse):
 
     def __init__(self, path: str | os.PathLike[str], *args: Any, **kwargs: Any) -> None:
         super().__init__(path, *args, **kwargs)
+
+
+class HTMLTemplateResponse(HTMLResponse):
+    """A page made of a Jinja template in the folder `templates` of the working directory; escapes what it prints.
+
+    Set `templates` to another `jinja2.Environment` for templates elsewhere. Raises MissingExtra without Jinja.
+    """
+
+    templates: ClassVar[Any] = None
+
+    def __init__(self, template: str, context: dict[str, Any] | None = None, *args: Any, **kwargs: Any) -> None:
+        environment = type(self).templates or _environment()
+        super().__init__(environment.get_template(template).render(context or {}), *args, **kwargs)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
+    try:
+        import jinja2
+    except ImportError:
+        raise MissingExtra("HTMLTemplateResponse", "jinja") from None
+    return jinja2.Environment(loader=jinja2.FileSystemLoader("templates"), autoescape=True)
 
 
 def _fitted(content: Any, schema: Any) -> Any:

@@ -75,7 +75,5 @@ def _partial(schema: Any) -> Any:
         import pydantic
     except ImportError:
         raise MissingExtra("a schema of which fields are left out", "pydantic") from None
-    fields: dict[str, Any] = {
-        name: (field.annotation | None, None) for name, field in schema.model_fields.items()
-    }
+    fields: dict[str, Any] = {name: (field.annotation | None, None) for name, field in schema.model_fields.items()}
     return pydantic.create_model(f"{schema.__name__}Partial", **fields)

@@ -5,12 +5,12 @@ Its request is Werkzeug's, so that library is needed: the extra `nacre[madara]`.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from nacre.errors import MissingExtra
 
-try:
-    import werkzeug as _werkzeug  # noqa: F401 - the modules of this package are made of it
-except ImportError:
-    raise MissingExtra("the Madara dialect", "madara") from None
+if find_spec("werkzeug") is None:
+    raise MissingExtra("the Madara dialect", "madara")
 
 from nacre.dialects.madara.middleware import layer
 

@@ -15,13 +15,13 @@ from typing import Any
 
 from werkzeug.exceptions import HTTPException
 
-from nacre.callables import is_async
+from nacre.callables import describe, is_async
 from nacre.chain.hooks import Hooks
 from nacre.chain.middleware import DjangoMiddleware, Middleware
 from nacre.chain.shapes import load_target, recognise
 from nacre.dialects.madara.responses import as_madara, as_native
 from nacre.dialects.madara.wrappers import Request, Response, make_response
-from nacre.errors import ConfigurationError, HTTPError, Location
+from nacre.errors import ConfigurationError, HTTPError, Location, Problem
 from nacre.groups import Entry, MiddlewareList
 from nacre.request import Request as NativeRequest
 from nacre.response import Response as NativeResponse
@@ -56,7 +56,8 @@ class MadaraMiddlewares(MiddlewareList):
     """A list for Madara's middlewares, dotted names included, and for layers of every other kind.
 
     A function is a factory, as in Madara; one that is called with `(request, call_next)` is given as
-    `nacre.Middleware(function)`.
+    `nacre.Middleware(function)`. A class whose `__call__` is a coroutine function is a native layer, since Madara has
+    none such.
     """
 
     def prepare(self, item: Any) -> Any:
@@ -72,28 +73,23 @@ class MadaraMiddlewares(MiddlewareList):
         known: tuple[Any, Any] | None = vars(self).get("made")
         if known is None or known[0] != kept:
             known = self.made = kept, tuple(_in_rows(kept))
-        return known[1]  # type: ignore[no-any-return]
+        return known[1]
 
 
 def _in_rows(entries: Sequence[Entry]) -> Iterator[Entry]:
-    def kind(entry: Entry) -> Any:
-        return "plain" if isinstance(entry.item, Part) and not entry.item.is_async else id(entry)
-
-    for key, row in itertools.groupby(entries, kind):
-        whole = list(row)
-        first = whole[0]
-        if not isinstance(first.item, Part):
-            yield first
+    for is_own, neighbours in itertools.groupby(entries, lambda entry: isinstance(entry.item, Part)):
+        row = list(neighbours)
+        if not is_own:
+            yield from row
             continue
-        yield Entry(_Row([entry.item for entry in whole], first.where), first.where)
-        for entry in whole[1:] if key == "plain" else ():
-            yield Entry(_Inner(entry.item, entry.where), entry.where)
+        yield Entry(_Row([entry.item for entry in row], row[0].where), row[0].where)
+        yield from (Entry(_Inner(entry.item, entry.where), entry.where) for entry in row[1:])
 
 
 def _is_django(cls: type) -> bool:
     bare: Middleware = Middleware(cls)
     try:
-        return recognise(bare, cls) == "django"
+        return recognise(bare, cls) == "django" and not is_async(cls.__call__)
     except ConfigurationError:
         return False  # told by who adapts it, with what is accepted
 
@@ -104,9 +100,6 @@ class Part:
     def __init__(self, target: Any, args: tuple[Any, ...] = (), options: dict[str, Any] | None = None) -> None:
         self.target = target
         self.name: str = getattr(target, "__name__", type(target).__name__)
-        self.is_async = bool(getattr(target, "async_capable", False)) or (
-            isinstance(target, type) and is_async(target.__call__)
-        )
         self._args = args
         self._options = options or {}
         self._built: dict[int, Link] = {}
@@ -116,10 +109,21 @@ class Part:
         link = self._built.get(id(app))
         if link is None:
             link = self._built[id(app)] = Link()
-            follow = link.begin if self.is_async else link.follow
-            first = (follow, app) if _takes_two(self.target) and not self._args else (follow,)
-            link.hold(self.target(*first, *self._args, **self._options))
+            link.hold(self._build(link.follow, app))
         return link
+
+    def _build(self, follow: GetResponse, app: Any) -> Any:
+        # Madara itself gives both, its document's example takes one.
+        both, one = (follow, app, *self._args), (follow, *self._args)
+        first = one if _misfit(self.target, *both, **self._options) else both
+        problem = _misfit(self.target, *first, **self._options)
+        if problem is None:
+            built = self.target(*first, **self._options)
+            if callable(built):
+                return built
+            problem = f"it gives {describe(built)}, which can't be called"
+        fix = "let it take (get_response) or (get_response, app), and be called with (request)"
+        raise ConfigurationError(Problem(f"middleware `{self.name}`: {problem}", Location.of(self.target), fix))
 
     @property
     def functions(self) -> dict[str, Any]:
@@ -129,13 +133,15 @@ class Part:
         return {f"its_{name}": one for name, one in found.items()} or {"its_call": self.target}
 
 
-def _takes_two(target: Any) -> bool:
-    # Madara itself gives both, its document's example takes one.
+def _misfit(target: Any, *args: Any, **options: Any) -> str | None:
+    """Why something can't be called so; None if it can, or doesn't tell."""
     try:
-        inspect.signature(target).bind(None, None)
-    except (TypeError, ValueError):
-        return False
-    return True
+        inspect.signature(target).bind(*args, **options)
+    except TypeError as error:
+        return f"it can't be built: {error}"
+    except ValueError:
+        pass
+    return None
 
 
 class Link:
@@ -163,10 +169,6 @@ class Link:
         except HTTPException as error:
             result = error
         return result if result.__class__ is Response else make_response(request, result)
-
-    def begin(self, request: Any) -> Any:
-        """`get_response` of a middleware that awaits it."""
-        return self.inner.call(request)
 
 
 def _not_yet(request: Any) -> Any:
@@ -205,15 +207,10 @@ class _Factory:
     def __init__(self, parts: list[Part]) -> None:
         self._parts = parts
         self.__name__ = self.__qualname__ = parts[0].name
-        if parts[0].is_async:
-            self.async_capable = True
         vars(self).update(parts[0].functions)
 
     def __call__(self, get_response: Callable[[NativeRequest], Any], app: Any) -> Any:
-        links = [part.link(app) for part in self._parts]
-        if self._parts[0].is_async:
-            return AsyncStack(links[0], get_response)
-        return Stack(links, get_response)
+        return Stack([part.link(app) for part in self._parts], get_response)
 
 
 class Stack:
@@ -266,54 +263,3 @@ class Stack:
             if result is not None:
                 return make_response(request, result)
         return None
-
-
-class AsyncStack:
-    """A middleware with `async def __call__`, which Madara itself has not: `get_response` is awaited in it."""
-
-    def __init__(self, link: Link, get_response: Callable[[NativeRequest], Any]) -> None:
-        async def follow(request: Any) -> Response:
-            return as_madara(await get_response(native_request(request)))
-
-        link.inner = Link(follow)
-        self._call = link.call
-        self._view, self._exception = link.process_view, link.process_exception
-        if self._view is not None:
-            self.process_view = self._process_view
-        if self._exception is not None:
-            self.process_exception = self._process_exception
-
-    async def __call__(self, native: NativeRequest) -> NativeResponse:
-        request = Request.of(native)
-        try:
-            return as_native(await _response(request, self._call(request)))
-        except HTTPException as error:
-            return make_response(request, error)
-        except HTTPError:
-            raise
-        except Exception as error:
-            response = None if self._exception is None else await self._process_exception(native, error)
-            if response is None:
-                raise
-            return response
-
-    async def _process_view(self, native: NativeRequest, view: Any, values: dict[str, Any]) -> Response | None:
-        request = Request.of(native)
-        try:
-            result = await _value(self._view(request, getattr(view, "madara_view", view), request.view_args or {}))
-        except HTTPException as error:
-            result = error
-        return None if result is None else make_response(request, result)
-
-    async def _process_exception(self, native: NativeRequest, error: Exception) -> Response | None:
-        request = Request.of(native)
-        result = await _value(self._exception(request, error))
-        return None if result is None else make_response(request, result)
-
-
-async def _value(result: Any) -> Any:
-    return await result if inspect.isawaitable(result) else result
-
-
-async def _response(request: Request, result: Any) -> Response:
-    return make_response(request, await _value(result))

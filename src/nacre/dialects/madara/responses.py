@@ -9,7 +9,7 @@ from typing import Any, Self, overload
 
 from werkzeug.datastructures import Headers as WerkzeugHeaders
 from werkzeug.exceptions import HTTPException
-from werkzeug.http import dump_options_header
+from werkzeug.http import dump_options_header, remove_entity_headers
 from werkzeug.utils import get_content_type
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -150,7 +150,7 @@ class Headers(MutableHeaders):
         for name, value in (*_pairs(source), *_pairs(others)):
             self.add(name, value)
 
-    def update(self, source: Any = (), /, **others: Any) -> None:  # type: ignore[override]
+    def update(self, source: Any = (), /, **others: Any) -> None:
         """Replace the values of each name by those given."""
         grouped: dict[str, list[Any]] = {}
         for name, value in (*_pairs(source), *_pairs(others)):
@@ -234,7 +234,7 @@ class Response(NativeResponse, WerkzeugResponse):
 
     @status.setter
     def status(self, value: Any) -> None:
-        self.__dict__["status"] = value if value.__class__ is int else read_status(value)
+        self.__dict__["status"] = read_status(value)
 
     @property
     def status_code(self) -> int:
@@ -249,7 +249,7 @@ class Response(NativeResponse, WerkzeugResponse):
     def headers(self) -> Headers:
         """The header fields; changes show at once."""
         # Kept where the native class keeps its own: the two have one list.
-        kept = self.__dict__.get("headers")
+        kept: Any = self.__dict__.get("headers")
         if kept.__class__ is not Headers:
             kept = self.__dict__["headers"] = Headers(self.raw_headers)
         return kept  # type: ignore[no-any-return]
@@ -268,7 +268,7 @@ class Response(NativeResponse, WerkzeugResponse):
     @response.setter
     def response(self, response: Any) -> None:
         if response is None or isinstance(response, str | bytes | bytearray):
-            self.set_data(response or b"")
+            self.set_data(response if isinstance(response, str) else bytes(response or b""))
         elif isinstance(response, list | tuple):
             self.set_data(b"".join(part.encode() if isinstance(part, str) else bytes(part) for part in response))
         else:
@@ -304,8 +304,8 @@ class Response(NativeResponse, WerkzeugResponse):
             self.headers.set("content-length", length)
 
     # The names of cookies' attributes by position, and their defaults, are Werkzeug's.
-    set_cookie = WerkzeugResponse.set_cookie
-    delete_cookie = WerkzeugResponse.delete_cookie
+    set_cookie: Any = WerkzeugResponse.set_cookie
+    delete_cookie: Any = WerkzeugResponse.delete_cookie
 
     def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
         """Call `func()` after the last byte."""
@@ -317,6 +317,14 @@ class Response(NativeResponse, WerkzeugResponse):
         close = getattr(self.stream, "close", None)
         if close is not None:
             close()
+
+    def make_conditional(self, *args: Any, **kwargs: Any) -> Any:
+        """Answer 304, 206 or 412 if the request's fields ask for that; the arguments are Werkzeug's."""
+        super().make_conditional(*args, **kwargs)
+        if self.status_code == 304:
+            self.set_data(b"")
+            remove_entity_headers(self.raw_headers)
+        return self
 
     def get_wsgi_headers(self, environ: Any) -> WerkzeugHeaders:
         headers = WerkzeugHeaders(self.headers.pairs())
@@ -345,7 +353,8 @@ class Response(NativeResponse, WerkzeugResponse):
             return other
         if not callable(response) or environ is None:
             raise TypeError(f"a response or a WSGI application is wanted here, not {type(response).__name__}")
-        return call_wsgi(response, _as_get(environ), "what a view returned").as_kind(cls)
+        application: Any = response
+        return call_wsgi(application, _as_get(environ), "what a view returned").as_kind(cls)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} [{self.status}]>"
@@ -369,12 +378,10 @@ def as_madara(response: NativeResponse) -> Response:
 def as_native(response: NativeResponse) -> NativeResponse:
     """The other way, since the native chain asks for the status more often than programs do."""
     if response.__class__ is Response:
-        response.__class__ = NativeResponse
+        response.__class__ = NativeResponse  # type: ignore[assignment]  # a class above it, which mypy takes for another
     return response
 
 
 def json_response(data: object) -> NativeResponse:
     """Data as compact JSON of ASCII characters, with a newline at its end. Raises TypeError for other data."""
     return ready_response((_encode_json(data) + "\n").encode(), JSON)
-
-

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import unquote
 
 from werkzeug.routing import Map, Rule
 from werkzeug.routing.converters import DEFAULT_CONVERTERS
 from werkzeug.routing.rules import parse_converter_args
 
+from nacre.dialects.madara.views import View, late_view, native_view, redirecting_view
 from nacre.errors import ConfigurationError, Location, Problem
-from nacre.groups import Slashes
+from nacre.groups import Group, RouteDeclaration, Slashes
 from nacre.routing import Converters
 
 _VARIABLE = re.compile(
@@ -26,12 +29,44 @@ _PARTS = 12  # that are compared; two rules that are alike for so long are tried
 
 
 class Rules:
-    """Makes patterns of the rules of one map."""
+    """Makes native routes of the rules of one map."""
 
-    def __init__(self, url_map: Map, converters: Converters) -> None:
+    def __init__(
+        self, url_map: Map, views: Mapping[str, View], converters: Converters, server_name: str | None
+    ) -> None:
         self._map = url_map
+        self._views = views
         self._converters = converters
+        self._server_name = server_name
         self._known: dict[Any, str] = {}
+        self._native: dict[str, View] = {}
+        self._numbers = itertools.count()
+
+    def declare(self, group: Group, rule: Rule, methods: Iterable[str]) -> None:
+        """Add the route of a rule to a group."""
+        Group.add_route(
+            group,
+            self.pattern(rule),
+            self._view(rule),
+            methods=sorted(methods),
+            name=rule.endpoint,
+            host=host_of(rule, self._map, self._server_name),
+            defaults=rule.defaults or {},
+            slashes=slashes_of(rule),
+        )
+        declared = group.declarations[-1]
+        assert isinstance(declared, RouteDeclaration)
+        declared.order = self.order(rule, next(self._numbers))
+
+    def _view(self, rule: Rule) -> View:
+        """What the native chain calls for a rule: the same for all rules of an endpoint."""
+        if rule.redirect_to is not None:
+            return redirecting_view(rule, _VARIABLE)
+        name = rule.endpoint
+        if name not in self._native:
+            view = self._views.get(name)
+            self._native[name] = late_view(self._views, name) if view is None else native_view(view)
+        return self._native[name]
 
     def pattern(self, rule: Rule) -> str:
         """The path of a rule as Nacre writes it. Raises ConfigurationError for braces, which it has no way to write."""
@@ -54,8 +89,9 @@ class Rules:
                 what = f"rule {rule.rule!r} has a converter `{kind}` of your own that takes slashes"
                 raise ConfigurationError(Problem(what, Location.of_caller(), fix))
             name = f"{kind}_{len(self._known) + 1}"
+            back = converter.to_url
             self._converters.register(
-                name, converter.to_python, pattern=converter.regex, format=lambda value: unquote(converter.to_url(value))
+                name, converter.to_python, pattern=converter.regex, format=lambda value: unquote(back(value))
             )
             self._known[key] = name
         return self._known[key]
@@ -85,15 +121,8 @@ def slashes_of(rule: Rule) -> Slashes:
 def host_of(rule: Rule, url_map: Map, server_name: str | None) -> str | None:
     """The host that a rule is for, without its port; None for any."""
     if url_map.host_matching:
-        return cast("str | None", rule.host and _PORT.sub("", rule.host))
+        return rule.host and _PORT.sub("", rule.host)
     if server_name is None:
         return None
     name = _PORT.sub("", server_name)
     return f"{rule.subdomain}.{name}" if rule.subdomain else name
-
-
-def redirect_target(rule: Rule, values: dict[str, Any], converted: dict[str, str]) -> str:
-    """Where a rule with `redirect_to` sends to; `converted` are the variables as they stand in the path."""
-    if callable(rule.redirect_to):
-        return rule.redirect_to(None, **values)
-    return _VARIABLE.sub(lambda found: converted[found["name"]], rule.redirect_to or "")

@@ -8,6 +8,7 @@ from typing import Any, Generic, Self, TypeVar, overload
 
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.datastructures import Headers as WerkzeugHeaders
+from werkzeug.formparser import FormDataParser
 from werkzeug.wrappers import Request as WerkzeugRequest
 
 from nacre.chain.wsgi import environ_of
@@ -52,7 +53,7 @@ class Request(RequestView, WerkzeugRequest):
     def __init__(self, environ: Environ, populate_request: bool = True, shallow: bool = False) -> None:
         path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace") or "/"
         self.native = NativeRequest(CARRIER, environ, None, environ["REQUEST_METHOD"], keep_escapes(path))
-        self.environ = environ
+        vars(self)["environ"] = environ
         if populate_request and not shallow:
             environ["werkzeug.request"] = self
         if shallow:
@@ -128,12 +129,18 @@ class Request(RequestView, WerkzeugRequest):
         self.made_environ = state, environ
         return environ
 
+    def make_form_data_parser(self) -> FormDataParser:
+        """What a form is read by; the files that it gives are closed after the response."""
+        self.native.after_response(self.close)
+        return super().make_form_data_parser()
+
     async def receive(self) -> None:
         """Receive the body now, for code that runs on the event loop and could not wait for it."""
         body = await self.native.body()
         vars(self).setdefault("stream", io.BytesIO(body))
 
-    __repr__ = WerkzeugRequest.__repr__
+    def __repr__(self) -> str:
+        return WerkzeugRequest.__repr__(self)
 
 
 def make_response(request: Request | None, *rv: Any) -> Response:
@@ -216,7 +223,7 @@ class MadaraResults(Results):
         return make_response(None, value)
 
 
-PLAIN = frozenset((str, bytes, dict))
+PLAIN: frozenset[Any] = frozenset((str, bytes, dict))
 """What `MadaraResults` makes a response of without being told the request."""
 
 __all__ = ["PLAIN", "MadaraResults", "Request", "Response", "jsonify", "make_response"]

@@ -2,6 +2,7 @@
 
 from nacre.dialects.microdot.application import Microdot
 from nacre.dialects.microdot.errors import HTTPException, abort
+from nacre.dialects.microdot.layers import layer
 from nacre.dialects.microdot.mappings import MultiDict, NoCaseDict
 from nacre.dialects.microdot.patterns import URLPattern
 from nacre.dialects.microdot.request import Request
@@ -18,6 +19,7 @@ __all__ = [
     "Response",
     "URLPattern",
     "abort",
+    "layer",
     "redirect",
     "send_file",
 ]

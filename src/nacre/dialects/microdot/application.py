@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, ClassVar, TypeVar, cast
+import inspect
+import ssl as stdlib_ssl
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, TypeVar
 
-from nacre import ConfigurationError, HTTPError, Nacre
-from nacre.dialects.microdot import calls
+from nacre import HTTPError, Nacre
+from nacre.dialects.microdot import calls, serving
 from nacre.dialects.microdot.errors import HTTPException, abort
 from nacre.dialects.microdot.patterns import Parser, URLPattern
 from nacre.dialects.microdot.request import ORIGIN, Origin, Request
 from nacre.dialects.microdot.response import MicrodotResults, Response
-from nacre.errors import ContentTooLarge, Location, MethodNotAllowed, Problem
+from nacre.dialects.microdot.upgrading import origins_of, upgrades, websocket_handler
+from nacre.errors import ContentTooLarge
 from nacre.request import Request as NativeRequest
 from nacre.response import Response as NativeResponse
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-LifespanHandler = Callable[[dict[str, Any]], Awaitable[object]]
 
 _TEXTS = {
     400: "Bad request",
@@ -26,6 +28,13 @@ _TEXTS = {
     413: "Payload too large",
     500: "Internal server error",
 }
+
+
+class _Options(HTTPError):
+    """The automatic answer to OPTIONS: raised, so that the hooks for errors see it, as Microdot has it."""
+
+    def __init__(self, methods: Iterable[str]) -> None:
+        super().__init__("", status=200, headers=[("allow", ", ".join(methods))])
 
 
 class Microdot(Nacre):
@@ -38,14 +47,16 @@ class Microdot(Nacre):
 
     def __init__(
         self,
-        lifespan_startup: LifespanHandler | None = None,
-        lifespan_shutdown: LifespanHandler | None = None,
+        lifespan_startup: serving.LifespanHandler | None = None,
+        lifespan_shutdown: serving.LifespanHandler | None = None,
         **options: Any,
     ) -> None:
         self.known_types: dict[str, tuple[str, Parser | None]] = {}
-        self.lifespan_startup = lifespan_startup
-        self.lifespan_shutdown = lifespan_shutdown
-        super().__init__(**{"results": MicrodotResults(), "route_order": "declared"} | options)
+        self.lifespan_handlers = serving.LifespanHandlers(lifespan_startup, lifespan_shutdown)
+        if lifespan_startup is not None or lifespan_shutdown is not None:
+            options.setdefault("lifespan", self.lifespan_handlers.live)
+        settings: dict[str, Any] = {"results": MicrodotResults(), "route_order": "declared"}
+        super().__init__(**settings | options)
 
     # Routes.
 
@@ -59,7 +70,11 @@ class Microdot(Nacre):
         """Serve `path` with a function; what `route` decorates with."""
         URLPattern.teach(self.converters, self.known_types)
         options[ORIGIN] = Origin(self, path, endpoint)
-        super().add_route(path, calls.endpoint(endpoint, Request.of), methods=methods, **options)
+        methods = [method.upper() for method in methods]
+        handler = calls.endpoint(endpoint, Request.of)
+        super().add_route(path, handler, methods=methods, **options)
+        if "GET" in methods and upgrades(endpoint):
+            super().websocket(path, origins=origins_of(endpoint), **options)(websocket_handler(handler))
 
     def compile(self) -> None:
         """Check and compile now. Raises one ConfigurationError that lists everything wrong."""
@@ -83,8 +98,10 @@ class Microdot(Nacre):
             self.after_hooks += subapp.after_hooks
             self.error_hooks += subapp.error_hooks
             self.error_handlers.update(subapp.error_handlers)
+            self.middlewares += list(subapp.middlewares)
             for moved in (subapp.before_hooks, subapp.after_hooks, subapp.error_hooks, subapp.error_handlers):
                 moved.clear()
+            subapp.middlewares.clear()
         self.include(subapp, url_prefix)
 
     # Hooks and error handlers.
@@ -111,6 +128,9 @@ class Microdot(Nacre):
         def record(f: F) -> F:
             count = 1 if isinstance(key, int) else 2
             handler = calls.error_handler(f, Request.of, self.tools.results.convert, count)
+            if not isinstance(key, int) and issubclass(HTTPError, key):
+                # Microdot's 404s and what `abort` raises go to handlers of their status, never to those of `Exception`.
+                handler = calls.unless(HTTPError, self.error_page, handler)
             super(Microdot, self).error_handler(key)(handler)
             return f
 
@@ -132,14 +152,73 @@ class Microdot(Nacre):
         return response
 
     def answer_options(self, request: NativeRequest) -> NativeResponse:
-        """200 with the methods of all routes that have the path."""
+        """200 with the methods of all routes that have the path; the hooks for errors see it."""
         methods = [method for method in request.allowed_methods if method not in ("HEAD", "OPTIONS")]
-        if "HEAD" in request.allowed_methods:
-            methods.append("HEAD")
-        return Response("", 200, {"Allow": ", ".join([*methods, "OPTIONS"])})
+        raise _Options([*methods, *(["HEAD"] if "HEAD" in request.allowed_methods else []), "OPTIONS"])
 
     def answer_unknown(self, request: NativeRequest) -> NativeResponse:
         """404; 413 for a body that no route would have taken, and 200 for OPTIONS."""
         if (request.content_length or 0) > Request.max_content_length:
             raise ContentTooLarge("the body is larger than Request.max_content_length allows")
         return self.answer_options(request) if request.method == "OPTIONS" else super().answer_unknown(request)
+
+    # Serving.
+
+    def __call__(self, first: Any, second: Any, third: Any = None, /) -> Any:
+        """Serve ASGI when called with three arguments, WSGI when called with two."""
+        if third is None:
+            return super().__call__(_with_whole_path(first), second)
+        if first["type"] == "lifespan":
+            return serving.serve_lifespan(self, self.lifespan_handlers, first, second, third)
+        return super().__call__(first, second, third)
+
+    # Servers tell an ASGI 3 application by this mark; for 3.11 the core has another one.
+    if sys.version_info >= (3, 12):
+        inspect.markcoroutinefunction(__call__)
+
+    def run(
+        self,
+        host: str = "0.0.0.0",  # noqa: S104 - Microdot's default
+        port: int = 5000,
+        debug: bool = False,
+        ssl: Any = None,
+        **options: Any,
+    ) -> None:
+        """Serve on `host` until it is stopped by a signal or `shutdown()`; `debug` logs each request.
+
+        `ssl` is an `ssl.SSLContext`, for which uvicorn serves, or certificate files as `nacre.server.run` takes them,
+        as it does `options`. Raises MissingExtra without uvicorn.
+        """
+        if debug:
+            serving.announce(host, port, ssl)
+        if isinstance(ssl, stdlib_ssl.SSLContext):
+            serving.run_with_context(self, host, port, ssl, access_log=debug)
+        else:
+            super().run(host, port, ssl=ssl, access_log=debug, **options)
+
+    async def start_server(
+        self,
+        host: str = "0.0.0.0",  # noqa: S104 - Microdot's default
+        port: int = 5000,
+        debug: bool = False,
+        ssl: Any = None,
+        **options: Any,
+    ) -> None:
+        """Serve on the running event loop until `shutdown()` is called; the arguments are those of `run`."""
+        if debug:
+            serving.announce(host, port, ssl)
+        if isinstance(ssl, stdlib_ssl.SSLContext):
+            await serving.serve_with_context(self, host, port, ssl, access_log=debug)
+        else:
+            await super().start_server(host, port, ssl=ssl, access_log=debug, **options)
+
+
+def _with_whole_path(environ: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A WSGI environment in which the prefix that a server mounts the application under is a part of the path.
+
+    COMPAT: Microdot's routes have it in theirs.
+    """
+    prefix = environ.get("SCRIPT_NAME")
+    if not prefix:
+        return environ
+    return {**environ, "SCRIPT_NAME": "", "PATH_INFO": prefix + environ.get("PATH_INFO", "")}

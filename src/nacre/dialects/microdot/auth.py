@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ F = TypeVar("F", bound=Function)
 _REALM = "Please login"
 
 
-class BaseAuth:
+class BaseAuth(ABC):
     """What both ways have in common: an object that decorates the routes it guards.
 
     The user that the function of `authenticate` returns is `request.g.current_user` in the route; whatever is false
@@ -55,13 +56,13 @@ class BaseAuth:
         self.auth_callback = function
         return function
 
+    @abstractmethod
     def credentials(self, request: Request) -> Sequence[str] | None:
         """What the request shows, as the arguments of the function of `authenticate`; None if it shows nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def authentication_error(self, request: Request) -> Any:
         """Answer a request that has no user."""
-        raise NotImplementedError
 
     async def _find_user(self, request: Request) -> Any:
         credentials, user = self.credentials(request), None
@@ -90,7 +91,8 @@ class BasicAuth(BaseAuth):
         super().__init__()
         # SECURITY: programs write `BasicAuth(app)`, and the realm is told to everybody.
         self.realm = _REALM if isinstance(realm, Nacre) else realm
-        if not isinstance(self.realm, str):
+        # Whoever uses no type checker may pass anything here.
+        if not isinstance(self.realm, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             what = f"the realm of BasicAuth is a text, not of type {type(realm).__name__}"
             raise ConfigurationError(Problem(what, Location.of_caller(), 'write BasicAuth(realm="staff")'))
         self.charset = charset

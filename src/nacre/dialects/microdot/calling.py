@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from nacre.callables import is_async
-from nacre.threads import runs_event_loop
 from nacre.views import RequestView
 
 Function = Callable[..., Any]
@@ -19,7 +18,5 @@ async def invoke(request: RequestView, function: Function, *args: Any, **kwargs:
     """
     if is_async(function):
         return await function(*args, **kwargs)
-    if not runs_event_loop():
-        return function(*args, **kwargs)
     native = request.native
     return await native.app.workers.run(native, lambda: function(*args, **kwargs))

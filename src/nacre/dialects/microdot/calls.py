@@ -83,7 +83,9 @@ def after_hook(function: Function, view_of: ViewOf) -> Function:
     return _named(call if is_async(function) else call_plain, function)
 
 
-def error_handler(function: Function, view_of: ViewOf, convert: Callable[[Any], NativeResponse], count: int) -> Function:
+def error_handler(
+    function: Function, view_of: ViewOf, convert: Callable[[Any], NativeResponse], count: int
+) -> Function:
     """A function that answers an error; its status is 200 unless it says otherwise. It takes `count` arguments."""
 
     async def call(request: NativeRequest, error: Exception) -> Any:
@@ -102,6 +104,31 @@ def error_handler(function: Function, view_of: ViewOf, convert: Callable[[Any], 
         return convert(function(*(view, error)[:count]))
 
     return _named(call if is_async(function) else call_plain, function)
+
+
+def unless(kind: type[Exception], page: Function, handler: Function) -> Function:
+    """An error handler that leaves errors of one kind to the page for them."""
+    # The page is no blocking code, and whether a call gives an awaitable must not depend on the error.
+
+    async def call(request: NativeRequest, error: Exception) -> Any:
+        return page(request, error) if isinstance(error, kind) else await handler(request, error)
+
+    def call_plain(request: NativeRequest, error: Exception) -> Any:
+        return page(request, error) if isinstance(error, kind) else handler(request, error)
+
+    return _named(call if is_async(handler) else call_plain, handler)
+
+
+def only_if(wanted: Callable[[NativeResponse], bool], hook: Function) -> Function:
+    """An after-hook for some responses."""
+
+    async def call(request: NativeRequest, response: NativeResponse) -> Any:
+        return await hook(request, response) if wanted(response) else None
+
+    def call_plain(request: NativeRequest, response: NativeResponse) -> Any:
+        return hook(request, response) if wanted(response) else None
+
+    return _named(call if is_async(hook) else call_plain, hook)
 
 
 def _shown(response: NativeResponse) -> Response:
@@ -124,7 +151,7 @@ def _replacement(returned: Any, shown: Response, response: NativeResponse) -> An
 def _named(call: Function, function: Function) -> Function:
     """Let the core see the name and place of the program's function, but not its parameters."""
     functools.update_wrapper(call, function)
-    own = [name for name in inspect.signature(call, follow_wrapped=False).parameters]
+    own = inspect.signature(call, follow_wrapped=False).parameters
     call.__dict__["__signature__"] = inspect.Signature(
         [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in own]
     )

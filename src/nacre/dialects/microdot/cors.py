@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from nacre.chain.hooks import Hooks
-from nacre.dialects.microdot.microdot import Microdot, Request, Response
+from nacre.dialects.microdot.microdot import Microdot, Request
 from nacre.errors import Location
 from nacre.request import Request as NativeRequest
 from nacre.response import Response as NativeResponse
@@ -65,7 +65,7 @@ class CORS:
             headers.update(self._for_preflight(request))
         return headers
 
-    def after_request(self, request: Request, response: Response) -> None:
+    def after_request(self, request: Request, response: NativeResponse) -> None:
         """Add the header fields to an answer."""
         headers = self.get_cors_headers(request)
         vary = headers.pop("Vary", None)
@@ -113,9 +113,6 @@ class CORSLayer(Hooks):
         super().__init__(finalize=self._finalize, inline=True)
         self.cors = cors
 
-    def __repr__(self) -> str:
-        return f"CORS({self.cors.allowed_origins!r})"
-
     def find_risks(self) -> Iterator[Risk]:
         """Policies that allow more than they seem to."""
         if self.cors.allowed_origins == "*" and self.cors.allow_credentials:
@@ -123,4 +120,4 @@ class CORSLayer(Hooks):
             yield Risk(what, "list the origins, or leave allow_credentials out", "high", self.cors.where)
 
     def _finalize(self, request: NativeRequest, response: NativeResponse) -> None:
-        self.cors.after_request(Request.of(request), response.as_kind(Response))
+        self.cors.after_request(Request.of(request), response)

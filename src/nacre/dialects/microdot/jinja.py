@@ -36,7 +36,8 @@ class Template:
             raise MissingExtra("Jinja templates", "jinja") from None
         options: dict[str, Any] = {"autoescape": jinja2.select_autoescape(), **kwargs}
         loader = jinja2.FileSystemLoader(template_dir)
-        cls.jinja_env = jinja2.Environment(loader=loader, enable_async=enable_async, **options)  # noqa: S701  # nosec B701 - by the names
+        # Whether a template escapes is decided by its name.
+        cls.jinja_env = jinja2.Environment(loader=loader, enable_async=enable_async, **options)  # noqa: S701  # nosec B701
 
     def __init__(self, template: str, **kwargs: Any) -> None:
         if self.jinja_env is None:

@@ -45,7 +45,8 @@ class MultiDict(dict[str, Any]):
 
     def __init__(self, initial_dict: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
         super().__init__()
-        for key, value in dict(initial_dict).items() if isinstance(initial_dict, Mapping) else initial_dict or ():
+        pairs = initial_dict.items() if isinstance(initial_dict, Mapping) else initial_dict
+        for key, value in pairs or ():
             self[key] = value
 
     def __setitem__(self, key: str, value: Any) -> None:

@@ -39,8 +39,7 @@ class URLPattern:
                 converters.register(name, parser or str, pattern=None if pattern == _SEGMENT else pattern)
 
     def match(self, path: str) -> dict[str, Any] | None:
-        """The variables of a path, None if it doesn't match. Raises ConfigurationError (ValueError) for a bad pattern.
-        """
+        """The variables of a path, None if it doesn't match. Raises ConfigurationError for a bad pattern."""
         converters = Converters()
         self.teach(converters, {})
         router = Router([RouteEntry(parse_pattern(self.url_pattern, converters), frozenset(["GET"]), self)])

@@ -196,7 +196,7 @@ class Request(RequestView):
         return self.native.content_length or 0
 
     @property
-    def client_addr(self) -> tuple[str, int] | None:
+    def client_addr(self) -> tuple[str, int | None] | None:
         """The client's address and port, None where the server doesn't tell."""
         client = self.native.client
         return None if client is None else (client[0], client[1])

@@ -50,7 +50,11 @@ class Response(NativeResponse):
     """COMPAT: has no effect. The reason phrase is the server's."""
 
     def __init__(
-        self, body: Any = "", status_code: int = 200, headers: Mapping[str, Any] | None = None, reason: str | None = None
+        self,
+        body: Any = "",
+        status_code: int = 200,
+        headers: Mapping[str, Any] | None = None,
+        reason: str | None = None,
     ) -> None:
         super().__init__(None, 204 if body is None and status_code == 200 else status_code)
         if reason is not None:
@@ -72,7 +76,7 @@ class Response(NativeResponse):
             self.headers.set(name, value)
             return
         self.headers.remove(name)
-        for one in cast("list[Any]", value):
+        for one in value:
             self.headers.add(name, one)
 
     def _place(self, body: Any) -> None:
@@ -142,7 +146,8 @@ class Response(NativeResponse):
 
     def delete_cookie(self, cookie: str, **kwargs: Any) -> None:
         """Have the client forget a cookie; the arguments are those that it was set with."""
-        self.set_cookie(cookie, "", **kwargs | {"expires": _LONG_AGO, "max_age": 0})
+        kwargs["expires"], kwargs["max_age"] = _LONG_AGO, 0
+        self.set_cookie(cookie, "", **kwargs)
 
     @classmethod
     def redirect(cls, location: str, status_code: int = 302) -> Response:

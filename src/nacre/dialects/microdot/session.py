@@ -185,9 +185,6 @@ class SessionLayer(Hooks):
         super().__init__(finalize=self._finalize, inline=True)
         self.session = session
 
-    def __repr__(self) -> str:
-        return "Session"
-
     def find_risks(self) -> Iterator[Risk]:
         """A secret that can be guessed."""
         secret = self.session.secret_key or ""

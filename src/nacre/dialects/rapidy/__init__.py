@@ -3,8 +3,10 @@
 from nacre.dialects.rapidy.streams import StreamReader as StreamReader
 from nacre.dialects.rapidy.web_app import Rapidy as Rapidy
 from nacre.dialects.rapidy.web_app import run_app as run_app
-from nacre.dialects.rapidy.web_middlewares import middleware as layer
+from nacre.dialects.rapidy.web_middlewares import middleware as middleware
+from nacre.dialects.rapidy.web_request import Request as Request
 
 __version__ = "1.1.2"
 
-__all__ = ["Rapidy", "StreamReader", "layer", "run_app"]
+layer = middleware
+"""A middleware of this dialect, for any list of layers."""

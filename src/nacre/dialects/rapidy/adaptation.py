@@ -44,7 +44,8 @@ def adapt_handler(function: Callable[..., Any], options: Options) -> Callable[..
     """A handler as the core calls it; the function itself if it asks for nothing of the dialect's."""
     check_async(function)
     reading = _read(function, 0)
-    if not reading.changed:
+    quotes = _quotes(options)
+    if not reading.changed and not quotes:
         return function
     request_name, response_name = reading.request, reading.response
 
@@ -53,8 +54,10 @@ def adapt_handler(function: Callable[..., Any], options: Options) -> Callable[..
         if request_name is not None:
             values[request_name] = Request.of(values[request_name])
         if response_name is None:
-            return await function(**values)
-        return await _with_response(function, (), values, response_name, options)
+            result = await function(**values)
+        else:
+            result = await _with_response(function, (), values, response_name, options)
+        return _quoted(result, options) if quotes and isinstance(result, str) else result
 
     handler.__signature__ = reading.signature  # type: ignore[attr-defined]
     return handler
@@ -65,6 +68,7 @@ def adapt_middleware(function: Callable[..., Any], options: Options) -> Callable
     check_async(function)
     reading = _read(function, 2)
     response_name = reading.response
+    quotes = _quotes(options)
 
     @functools.wraps(function)
     async def layer(native: nacre.Request, call_next: Callable[..., Any], /, **values: Any) -> Any:
@@ -76,9 +80,9 @@ def adapt_middleware(function: Callable[..., Any], options: Options) -> Callable
         except HTTPException as error:
             # It is a response, and for layers that know nothing of Rapidy nothing else.
             return error
-        if result is not None:
-            return result
-        return _prepared(options, Response())
+        if result is None:
+            return _prepared(options, Response())
+        return _quoted(result, options) if quotes and isinstance(result, str) else result
 
     layer.__signature__ = reading.signature  # type: ignore[attr-defined]
     layer.dialect = "rapidy"  # type: ignore[attr-defined]
@@ -88,11 +92,11 @@ def adapt_middleware(function: Callable[..., Any], options: Options) -> Callable
 def _next_of(call_next: Callable[..., Awaitable[nacre.Response]]) -> Callable[[Any], Awaitable[StreamResponse]]:
     async def following(request: Any) -> StreamResponse:
         response = await call_next(native_request(request))
-        if isinstance(response, StreamResponse):
-            if isinstance(response, HTTPException):
-                raise response
-            return response
-        return response.as_kind(Response)
+        if isinstance(response, HTTPException):
+            raise response
+        if response.status == 101:
+            return response  # type: ignore[return-value]  # a WebSocket's, which is no other's place to make anew
+        return response if isinstance(response, StreamResponse) else response.as_kind(Response)
 
     return following
 
@@ -107,6 +111,8 @@ async def _with_response(
     if result is None:
         return mine
     injected.status = mine.status
+    if mine.content_type.startswith("text/") and mine.charset is None:
+        mine.charset = "utf-8"  # as for a body that is set; the header fields are those of `injected`
     return result
 
 
@@ -115,6 +121,17 @@ def _prepared(options: Options, response: Response) -> Response:
     response.set_status(options.get("status_code", 200))
     if "content_type" in options:
         response.headers.set("content-type", options["content_type"])
+    return response
+
+
+def _quotes(options: Options) -> bool:
+    """Whether a text that is returned is sent as a JSON string."""
+    return str(options.get("content_type", "")).startswith("application/json")
+
+
+def _quoted(text: str, options: Options) -> Response:
+    response = _prepared(options, Response())
+    response.body = text
     return response
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, get_origin
+from typing import Any
 
 from nacre.binding import MISSING
 from nacre.dialects.rapidy.pydantic_fields import adapter_of
 from nacre.dialects.rapidy.streams import StreamReader
-from nacre.dialects.rapidy.web_exceptions import HTTPValidationFailure, extraction_failure
-from nacre.dialects.rapidy.web_request import Request, translated
-from nacre.errors import HTTPError
-from nacre.forms import FormData
+from nacre.dialects.rapidy.web_exceptions import HTTPBadRequest, HTTPValidationFailure, extraction_failure
+from nacre.dialects.rapidy.web_request import PostedForm, Request
 from nacre.media import parse_media_type
 from nacre.request import Request as NativeRequest
 
@@ -96,27 +94,25 @@ class BodyReader:
             raise extraction_failure(f"Expected Content-Type `{self.content_type}` not `{essence}`")
 
     async def _raw(self, request: Request) -> Any:
-        if self.kind is bytes or get_origin(self.kind) is bytes:
+        if self.kind is bytes:
             return await request.read()
         if self.content_type == "application/json":
             try:
                 return self._loads(await request.text())
-            except (json.JSONDecodeError, RecursionError) as error:
-                said = str(error) if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
+            except (ValueError, RecursionError) as error:
+                said = str(error) if isinstance(error, json.JSONDecodeError) else "it can't be read"
                 raise extraction_failure(said, " as Json") from None
         if self.content_type in FORMS:
             try:
-                return _fields(await request.native.form())
-            except HTTPError as error:
-                if error.status != 400:
-                    raise translated(error, request.native) from None
+                return _fields(await request.post())
+            except HTTPBadRequest:
                 raise extraction_failure("extraction error") from None
         return await (request.text() if self.content_type.startswith("text/") else request.read())
 
 
-def _fields(form: FormData) -> dict[str, Any]:
+def _fields(form: PostedForm) -> dict[str, Any]:
     """The fields of a form, lists for those that are repeated."""
-    lists = {name: form.getlist(name) for name in form}
+    lists = {name: form.getall(name) for name in form}
     return {name: values if len(values) > 1 else values[0] for name, values in lists.items()}
 
 

@@ -10,12 +10,16 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import nacre
 from nacre.dialects.rapidy.adaptation import adapt_handler, check_async
+from nacre.dialects.rapidy.encoders import holds_no_objects
 from nacre.dialects.rapidy.lifespan import Lifespan, LifespanCTX, LifespanHook
 from nacre.dialects.rapidy.typedefs import Unset
 from nacre.dialects.rapidy.web_exceptions import HTTPMethodNotAllowed
-from nacre.dialects.rapidy.web_middlewares import given_options, validated_options
+from nacre.dialects.rapidy.web_middlewares import validated_options
 from nacre.dialects.rapidy.web_request import Request
+from nacre.dialects.rapidy.web_response import response_options
 from nacre.errors import ConfigurationError, Location, Problem
+from nacre.results import return_annotation
+from nacre.shaping.annotations import plain_part
 
 C = TypeVar("C", bound=type)
 
@@ -50,8 +54,8 @@ class HTTPRouteHandler(BaseHTTPRouter):
 
     def __init__(self, path: str | None = None, **options: Any) -> None:
         super().__init__(path)
-        self.response = given_options({name: options.pop(name) for name in _OPTIONS if name in options})
         options = {name: value for name, value in options.items() if value is not Unset}
+        self.response = response_options({name: options.pop(name) for name in _OPTIONS if name in options})
         self.allow_head = bool(options.pop("allow_head", True))
         self.name: str | None = options.pop("name", None)
         for name in options:
@@ -220,6 +224,8 @@ def declare(
     pattern = to_pattern(path)
     adapted = adapt_handler(handler, response)
     given = validated_options(handler, response)
+    if given == {"response_validate": True} and holds_no_objects(plain_part(return_annotation(handler))):
+        given = {}  # `RapidyResults` validates by itself
     named = {} if name is None else {"name": name}
     group.add_route(pattern, adapted, methods=(method,), **named, **given)
     if (rest := _REST.search(path)) is not None:

@@ -334,10 +334,11 @@ class HTTPNetworkAuthenticationRequired(HTTPServerError):
     status_code = 511
 
 
-def of_status(status: int, detail: str | None = None) -> HTTPException:
-    """The exception of this status, saying `detail`; HTTPInternalServerError for a status that has none."""
-    kind = _BY_STATUS.get(status, HTTPInternalServerError)
-    return kind() if detail is None else kind(text=f"{kind.status_code}: {detail}")
+def of_status(status: int, detail: str) -> HTTPException:
+    """The exception of this status, saying `detail`."""
+    found = _BY_STATUS.get(status, HTTPError)(text=f"{status}: {detail}")
+    found.set_status(status)
+    return found
 
 
 def validation_failure(error: ValidationError) -> HTTPValidationFailure:

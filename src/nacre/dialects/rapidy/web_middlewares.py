@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from http import HTTPStatus
-from typing import Any, TypeAlias, overload
+from typing import Any, Never, TypeAlias, overload
 
 import nacre
 from nacre.dialects.rapidy.adaptation import adapt_middleware
@@ -17,6 +17,7 @@ from nacre.dialects.rapidy.web_exceptions import HTTPMove, HTTPPermanentRedirect
 from nacre.dialects.rapidy.web_request import Request
 from nacre.dialects.rapidy.web_response import StreamResponse, response_options
 from nacre.results import return_annotation
+from nacre.shaping.annotations import plain_part
 from nacre.shaping.models import holds_pydantic
 
 Function: TypeAlias = Callable[..., Awaitable[Any]]
@@ -83,18 +84,13 @@ def middleware(
     It may ask for what handlers may. The options hold when it returns something else than a response. The result is a
     layer for any list of Nacre's. Raises ConfigurationError for a function that isn't async.
     """
-    options = given_options(locals())
+    given = locals()
+    options = response_options({name: given[name] for name, usual in _DEFAULTS.items() if given[name] != usual})
 
     def make(function: Function) -> RapidyMiddleware:
         return RapidyMiddleware(function, options)
 
     return make if middleware is None else make(middleware)
-
-
-def given_options(named: Mapping[str, Any]) -> dict[str, Any]:
-    """The core's names of the options among some names."""
-    found = {name: value for name, value in named.items() if name == "status_code" or name.startswith("response_")}
-    return response_options({name: value for name, value in found.items() if value != _DEFAULTS[name]})
 
 
 _DEFAULTS: dict[str, Any] = {
@@ -118,9 +114,9 @@ _DEFAULTS: dict[str, Any] = {
 
 def validated_options(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """The options with Rapidy's defaults: what is annotated is validated, and models leave by their aliases."""
-    kind = options.get("response_type", return_annotation(function))
+    kind = plain_part(options.get("response_type", return_annotation(function)))
     found = dict(options)
-    if kind is not inspect.Signature.empty:
+    if kind is not inspect.Signature.empty and kind is not Never:
         found.setdefault("response_validate", True)
     if holds_pydantic(kind):
         found.setdefault("by_alias", True)

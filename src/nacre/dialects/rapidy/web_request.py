@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -23,8 +24,40 @@ from nacre.uploads import UploadFile
 from nacre.urls import URL
 from nacre.views import RequestView
 
-FileField = UploadFile
-"""A file of a form: `filename`, `content_type`, `headers`; its content is read with `read`, which is async."""
+
+class FileField:
+    """A file of a form; `file` is its content as a binary file, in memory, and `upload` the core's own object."""
+
+    def __init__(self, name: str, upload: UploadFile) -> None:
+        self.name = name
+        self.filename = upload.filename or ""
+        self.content_type = upload.content_type
+        self.headers = CIMultiDict(upload.headers.pairs())
+        self.file = io.BytesIO(upload.data)
+        self.upload = upload
+
+
+class PostedForm(Mapping[str, Any]):
+    """The fields of a form, texts and FileFields; of a repeated one the first, and all with `getall`."""
+
+    def __init__(self, form: FormData) -> None:
+        self._values: dict[str, list[Any]] = {}
+        for name, value in form.pairs():
+            field = FileField(name, value) if isinstance(value, UploadFile) else value
+            self._values.setdefault(name, []).append(field)
+
+    def getall(self, key: str, *default: Any) -> Any:
+        """All values of a field. Raises KeyError for none, unless there is a default."""
+        return self._values[key] if key in self._values or not default else default[0]
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key][0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 class Repeated(MultiMapping):
@@ -229,15 +262,19 @@ class Request(RequestView):
             return loads(await self.text())
         except json.JSONDecodeError as error:
             raise MalformedJSON(error) from None
-        except RecursionError:
-            raise HTTPBadRequest(text="400: the body is nested too deeply") from None
+        except (ValueError, RecursionError):  # a number of too many digits, or nested too deeply
+            raise HTTPBadRequest(text="400: the body is not JSON that can be read") from None
 
-    async def post(self) -> FormData:
+    async def post(self) -> PostedForm:
         """The fields and files of a form; an empty one for another content type."""
         if self.content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
-            return FormData()
+            return PostedForm(FormData())
         try:
-            return await self.native.form()
+            form = await self.native.form()
+            for name in form:
+                for file in form.files(name):
+                    await file.load()
+            return PostedForm(form)
         except HTTPError as error:
             raise translated(error, self.native) from None
 

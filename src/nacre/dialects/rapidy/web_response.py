@@ -11,11 +11,9 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 import nacre
-from nacre.dialects.rapidy.encoders import BYTES, TEXT_TYPES, to_json, to_text
+from nacre.dialects.rapidy.encoders import BYTES, TEXT_TYPES, selection, to_json, to_text
 from nacre.headers import check_value, pairs_of
 from nacre.media import parse_media_type
-from nacre.shaping.options import read_options
-from nacre.shaping.selection import Selection
 
 _JSON_TYPES = (dict, list, tuple, set, frozenset)
 
@@ -206,13 +204,13 @@ class Response(StreamResponse):
             self.charset = str(charset)
         self.zlib_executor, self.zlib_executor_size = zlib_executor, zlib_executor_size
         self._dumps = json_encoder
-        self._select = _selection(
+        self._select = selection(
             include_fields=include,
             exclude_fields=exclude,
-            by_alias=None if by_alias else False,
-            exclude_unset=exclude_unset or None,
-            exclude_defaults=exclude_defaults or None,
-            exclude_none=exclude_none or None,
+            by_alias=by_alias,
+            exclude_unset=exclude_unset,
+            exclude_defaults=exclude_defaults,
+            exclude_none=exclude_none,
             custom_encoder=custom_encoder,
         )
         if body is not None:
@@ -281,11 +279,6 @@ def response_options(given: Mapping[str, Any]) -> dict[str, Any]:
     if "content_type" in found and "charset=" not in found["content_type"]:
         found["content_type"] += f"; charset={found.get('charset', 'utf-8')}"
     return found
-
-
-def _selection(**options: Any) -> Callable[[Any], Any] | None:
-    given = {name: value for name, value in options.items() if value is not None}
-    return Selection(read_options(given, "Response", None)) if given else None
 
 
 def _is_model(value: object) -> bool:

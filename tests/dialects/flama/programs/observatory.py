@@ -1,6 +1,5 @@
 """An observatory: nights, stars and telescopes, with most of what a Flama application is written with."""
 
-import decimal
 import typing as t
 import uuid
 
@@ -9,7 +8,7 @@ from flama import Component, Flama, Module, exceptions, http, types, websockets
 from flama.background import BackgroundTask, BackgroundTasks
 from flama.endpoints import HTTPEndpoint, WebSocketEndpoint
 from flama.middleware import Middleware
-from flama.routing import Mount, Route, Router, WebSocketRoute
+from flama.routing import Mount, Route, WebSocketRoute
 from flama.schemas import SchemaMetadata, SchemaType
 
 log: list[str] = []
@@ -218,16 +217,6 @@ def plain_none():
     return None
 
 
-@app.get("/plain/int")
-def plain_int():
-    return 7
-
-
-@app.get("/plain/model")
-def plain_model() -> Star:
-    return Star(name="Vega", magnitude=0.03)
-
-
 @app.get("/plain/wrong")
 def plain_wrong() -> Star:
     return {"name": "Vega"}
@@ -236,11 +225,6 @@ def plain_wrong() -> Star:
 @app.get("/plain/annotated")
 def plain_annotated() -> t.Annotated[SchemaType, SchemaMetadata(Star)]:
     return {"name": "Vega", "magnitude": 0.03}
-
-
-@app.get("/plain/models")
-def plain_models() -> list[Star]:
-    return [Star(name="Vega", magnitude=0.03)]
 
 
 # Paths.
@@ -256,19 +240,9 @@ def floats(value: float):
     return {"value": value, "type": type(value).__name__}
 
 
-@app.get("/decimals/{value:decimal}")
-def decimals(value: decimal.Decimal):
-    return {"value": str(value), "type": type(value).__name__}
-
-
 @app.get("/uuids/{value:uuid}")
 def uuids(value: uuid.UUID):
     return {"value": str(value), "type": type(value).__name__}
-
-
-@app.get("/paths/{rest:str}")
-def paths(rest: str):
-    return {"rest": rest}
 
 
 @app.get("/names/{name}")
@@ -305,8 +279,8 @@ def query_all(params: types.QueryParams, query: types.QueryString):
 
 
 @app.get("/headers")
-def headers(headers: types.Headers, user_agent: types.Header, x_missing: types.Header = None):
-    return {"agent": user_agent, "same": headers["user-agent"] == user_agent, "missing": x_missing}
+def headers(headers: types.Headers):
+    return {"keeper": headers.get("x-keeper"), "host": headers["host"], "missing": headers.get("x-missing")}
 
 
 @app.get("/injected")
@@ -319,8 +293,8 @@ def injected(
     path: types.Path,
     scope: types.Scope,
     receive: types.Receive,
-    send: types.Send,
-    app: types.App,
+    port: types.Port,
+    body: types.Body,
 ):
     return {
         "request": request.method == method,
@@ -329,8 +303,9 @@ def injected(
         "host": str(host),
         "path": str(path),
         "scope": scope["type"],
-        "callable": callable(receive) and callable(send),
-        "app": type(app).__name__,
+        "callable": callable(receive),
+        "port": port,
+        "body": len(body),
     }
 
 
@@ -366,7 +341,7 @@ async def echo_json(request: http.Request):
 @app.post("/echo/form")
 async def echo_form(request: http.Request):
     form = await request.form()
-    return {name: value for name, value in form.items()}
+    return dict(form.items())
 
 
 @app.post("/echo/body")
@@ -380,18 +355,23 @@ def echo_data(data: types.RequestData):
 
 
 @app.post("/stars")
-def create(star: Star) -> Star:
-    return http.APIResponse(star, schema=Star, status_code=201) if False else star
+def create(star: t.Annotated[SchemaType, SchemaMetadata(Star)]) -> t.Annotated[SchemaType, SchemaMetadata(Star)]:
+    return star
 
 
-@app.post("/stars/annotated")
-def create_annotated(star: t.Annotated[SchemaType, SchemaMetadata(Star)]):
-    return {"type": type(star).__name__, "name": star["name"]}
+@app.post("/stars/type")
+def create_typed(star: t.Annotated[SchemaType, SchemaMetadata(Star)]):
+    return http.APIResponse({"type": type(star).__name__, "name": star["name"]}, status_code=201)
+
+
+@app.post("/stars/many")
+def create_many(stars: t.Annotated[list[SchemaType], SchemaMetadata(Star, multiple=True)]):
+    return {"names": [star["name"] for star in stars]}
 
 
 @app.put("/stars/{number:int}")
-def replace(number: int, star: Star, dry: bool = False):
-    return {"number": number, "name": star.name, "dry": dry}
+def replace(number: int, star: t.Annotated[SchemaType, SchemaMetadata(Star)], dry: bool = False):
+    return {"number": number, "name": star["name"], "dry": dry}
 
 
 @app.get("/keeper")
@@ -432,8 +412,8 @@ class Counter(HTTPEndpoint):
     def get(self, times: int = 1):
         return {"got": times}
 
-    async def post(self, star: Star):
-        return {"posted": star.name}
+    async def post(self, star: t.Annotated[SchemaType, SchemaMetadata(Star)]):
+        return {"posted": star["name"]}
 
 
 # Errors.
@@ -447,12 +427,14 @@ class ThickFog(Fog):
     pass
 
 
-def on_fog(request: http.Request, error: Fog):
-    return http.PlainTextResponse(f"{type(error).__name__} at {request.url.path}", status_code=503)
+async def on_fog(scope: types.Scope, receive: types.Receive, send: types.Send, error: Exception):
+    response = http.PlainTextResponse(f"{type(error).__name__} at {scope['path']}", status_code=503)
+    await response(scope, receive, send)
 
 
-def on_teapot(request: http.Request, error: Exception):
-    return http.JSONResponse({"teapot": str(getattr(error, "detail", error))}, status_code=418)
+async def on_teapot(scope: types.Scope, receive: types.Receive, send: types.Send, error: Exception):
+    response = http.JSONResponse({"teapot": error.detail}, status_code=418, headers={"X-Brew": "green"})
+    await response(scope, receive, send)
 
 
 app.add_exception_handler(Fog, on_fog)
@@ -577,7 +559,7 @@ app.add_get("/later", from_list)
 
 @app.get("/urls")
 def urls():
-    return {"both": str(app.resolve_url("both-of-them")), "star": str(app.resolve_url("star", number=7))}
+    return {"both": app.resolve_url("both-of-them").path, "star": app.resolve_url("star", number=7).path}
 
 
 app.add_middleware(Middleware(Stamp, label="last"))

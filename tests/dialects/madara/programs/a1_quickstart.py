@@ -13,7 +13,7 @@ def leak(request: Request):
 
 @app.route("/berth/<int:number>", methods=["GET"])
 def berth(request: Request, number):
-    return "you lie at berth {}".format(number)  # noqa: UP032 - as programs of its time are written
+    return "you lie at berth {}".format(number)
 
 
 @cargo.route("/item", methods=["POST"])

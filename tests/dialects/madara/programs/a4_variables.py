@@ -6,9 +6,9 @@ app = Madara(config={})
 
 @app.route("/captain/<name>")
 def captain(request, name):
-    return "Captain %s" % escape(name)  # noqa: UP031
+    return "Captain %s" % escape(name)
 
 
 @app.route("/voyage/<int:voyage_id>")
 def voyage(request, voyage_id):
-    return "Voyage %d" % voyage_id  # noqa: UP031
+    return "Voyage %d" % voyage_id

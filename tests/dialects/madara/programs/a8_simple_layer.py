@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - what it prints is tested too
 from madara.app import Madara
 
 

@@ -1,4 +1,3 @@
-# ruff: noqa: T201 - what they print is tested too
 """Middlewares that a configuration names by dotted names; the application is given to them as well."""
 
 

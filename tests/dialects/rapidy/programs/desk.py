@@ -17,7 +17,6 @@ from rapidy.http import (
     Headers,
     HTTPBadRequest,
     HTTPConflict,
-    HTTPException,
     HTTPFound,
     HTTPMethodNotAllowed,
     HTTPNoContent,
@@ -79,13 +78,11 @@ async def stamp(request: Request, call_next: CallNext) -> StreamResponse:
         error.headers["X-Conflict"] = "seen"
         raise
     except HTTPValidationFailure as error:
-        return Response({"wrong": len(error.validation_errors)}, status=400) if "quiet" in request.query else raised(error)
+        if "quiet" not in request.query:
+            raise
+        return Response({"wrong": len(error.validation_errors)}, status=400)
     answer.headers["X-Desk"] = "open"
     return answer
-
-
-def raised(error: HTTPException) -> StreamResponse:
-    raise error
 
 
 @get("/text")

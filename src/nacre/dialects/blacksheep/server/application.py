@@ -25,7 +25,7 @@ from nacre.dialects.blacksheep.exceptions import (
 from nacre.dialects.blacksheep.messages import Request, Response, own_response
 from nacre.dialects.blacksheep.middlewares import BlackSheepLayer, MiddlewareCategory, MiddlewareList
 from nacre.dialects.blacksheep.server.controllers import register_controller
-from nacre.dialects.blacksheep.server.cors import CORSPolicy, CORSStrategy, Names
+from nacre.dialects.blacksheep.server.cors import CORSLayer, CORSPolicy, CORSStrategy, Names
 from nacre.dialects.blacksheep.server.env import EnvironmentSettings
 from nacre.dialects.blacksheep.server.files import ListedFiles
 from nacre.dialects.blacksheep.server.normalization import BlackSheepResults, ensure_response
@@ -320,7 +320,7 @@ class Application(Nacre):
                 expose_headers=expose_headers,
             )
             self._cors = CORSStrategy(policy)
-            self.middlewares.append(self._cors.middleware, MiddlewareCategory.INIT, -10)
+            self.middlewares.append(CORSLayer(self._cors), MiddlewareCategory.INIT, -10)
         return self._cors
 
     def add_cors_policy(self, policy_name: str, **policy: Any) -> None:

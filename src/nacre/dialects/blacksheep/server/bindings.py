@@ -232,8 +232,10 @@ def _rebound(parameter: Parameter, variables: Collection[str], function: Callabl
         return made.replace(annotation=_taken(*bound, parameter, function))
     if bare and name not in variables:
         return made.replace(annotation=Annotated[list[str] | None, Query()], default=None)
-    if typing.get_origin(kind) in (list, set) and name not in variables and parameter.default is MISSING:
-        return made.replace(annotation=Annotated[kind, Query(default_factory=typing.get_origin(kind))])
+    many = typing.get_origin(kind) or kind
+    if many in (list, set) and name not in variables and parameter.default is MISSING:
+        shape: Any = many[str] if kind is many else kind
+        return made.replace(annotation=Annotated[shape, Query(default_factory=many)])
     if kind in (Any, bytes):
         return made.replace(annotation=Annotated[kind, Body()], default=default)
     return made.replace(annotation=inspect.Parameter.empty if kind is MISSING else kind, default=default)

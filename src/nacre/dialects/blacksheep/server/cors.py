@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from nacre.dialects.blacksheep.messages import Request, Response
+from nacre.chain.hooks import Hooks
+from nacre.dialects.blacksheep.messages import Response
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.marks import mark
 from nacre.request import Request as NativeRequest
+from nacre.response import Response as NativeResponse
 from nacre.security.origins import is_own_origin
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -58,7 +60,7 @@ class CORSPolicy:
         known = "*" in self.allow_headers or all(name.lower() in self.allow_headers for name in headers)
         return None if known else "A header of the request is not enabled by CORS rules."
 
-    def grant(self, response: Response, origin: str) -> None:
+    def grant(self, response: NativeResponse, origin: str) -> None:
         """Say that pages of an origin that is allowed may have the response."""
         headers = response.headers
         if "*" in self.allow_origins:
@@ -92,22 +94,24 @@ class CORSStrategy:
             raise ConfigurationError(Problem(what, Location.of_caller(), "add it before: app.add_cors_policy(…)"))
         return lambda handler: mark(handler, _MARK, policy)
 
-    async def middleware(self, request: Request, handler: Callable[[Request], Any]) -> Response:
-        native, origins = request.native, request.native.headers.getlist("origin")
-        if not origins or native.headers.get("sec-fetch-site") == "same-origin" or is_own_origin(native, origins[0]):
-            response: Response = await handler(request)
-            return response
-        asked = native.headers.get("access-control-request-method") if native.method == "OPTIONS" else None
-        policy = self._policy(native, asked)
+    def before(self, request: NativeRequest) -> Response | None:
+        """Answer preflights, and what isn't allowed."""
+        origins, asked = _origins(request), _asked(request)
+        if not origins:
+            return None
+        policy = self._policy(request, asked)
         if len(origins) > 1 or not policy.allows_origin(origins[0]):
             return _refusal("The origin of the request is not enabled by CORS rules.")
-        if asked is not None:
-            return self._answer(native, policy, asked, origins[0])
-        response = await handler(request)
-        policy.grant(response, origins[0])
-        if policy.expose_headers:
-            response.headers.set("access-control-expose-headers", ", ".join(policy.expose_headers))
-        return response
+        return None if asked is None else self._answer(request, policy, asked, origins[0])
+
+    def finalize(self, request: NativeRequest, response: NativeResponse) -> None:
+        """Let the page read the answer, whatever has made it: errors too."""
+        origins, asked = _origins(request), _asked(request)
+        policy = self._policy(request, asked)
+        if len(origins) == 1 and asked is None and policy.allows_origin(origins[0]):
+            policy.grant(response, origins[0])
+            if policy.expose_headers:
+                response.headers.set("access-control-expose-headers", ", ".join(policy.expose_headers))
 
     def _policy(self, request: NativeRequest, asked: str | None) -> CORSPolicy:
         app: Any = request.app
@@ -129,6 +133,28 @@ class CORSStrategy:
             response.headers.set("access-control-allow-headers", ", ".join(names))
         response.headers.set("access-control-max-age", policy.max_age)
         return response
+
+
+class CORSLayer(Hooks):
+    """The layer of an application's policies."""
+
+    dialect: ClassVar[str] = "blacksheep"
+
+    def __init__(self, strategy: CORSStrategy) -> None:
+        super().__init__(before=strategy.before, finalize=strategy.finalize, inline=True)
+
+
+def _origins(request: NativeRequest) -> list[str]:
+    """The origins of pages elsewhere that a request comes from: one at most, unless somebody tries something."""
+    origins = request.headers.getlist("origin")
+    if not origins or request.headers.get("sec-fetch-site") == "same-origin" or is_own_origin(request, origins[0]):
+        return []
+    return origins
+
+
+def _asked(request: NativeRequest) -> str | None:
+    """The method that a preflight asks for; None for other requests."""
+    return request.headers.get("access-control-request-method") if request.method == "OPTIONS" else None
 
 
 def _refusal(reason: str) -> Response:

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from nacre.dialects.blacksheep.messages import Response, own_response
+from nacre.dialects.blacksheep.messages import Response, own_response, ready_response
 from nacre.dialects.blacksheep.settings.json import json_settings
 from nacre.response import Response as NativeResponse
 from nacre.results import Results
+
+_TEXT = ("content-type", "text/plain; charset=utf-8")
+_JSON = ("content-type", "application/json")
 
 
 class BlackSheepResults(Results):
     """BlackSheep's rules: None is 204, text is text, and everything else is JSON: numbers, tuples and bytes too."""
 
     def __init__(self) -> None:
-        super().__init__(int_is_status=False, encode=lambda value: json_settings.encode(value))
+        super().__init__(int_is_status=False)
+
+    def text(self, value: str) -> NativeResponse:
+        return ready_response(value.encode(), _TEXT)
+
+    def data(self, value: object) -> NativeResponse:
+        return ready_response(json_settings.encode(value), _JSON)
+
+    def nothing(self, value: None) -> NativeResponse:
+        return Response(204)
 
     def binary(self, value: bytes) -> NativeResponse:
         return self.data(value)

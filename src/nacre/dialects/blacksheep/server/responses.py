@@ -7,14 +7,19 @@ from enum import Enum
 from io import BytesIO
 from typing import Any
 
-from nacre.dialects.blacksheep.contents import Content, HTMLContent, JSONContent, StreamedContent, TextContent
-from nacre.dialects.blacksheep.messages import Response, own_response
+from nacre.dialects.blacksheep.contents import Content, JSONContent, StreamedContent, TextContent
+from nacre.dialects.blacksheep.messages import Response, own_response, ready_response
 from nacre.dialects.blacksheep.settings.json import json_settings
 from nacre.disposition import content_disposition as write_disposition
 from nacre.files import FileResponse
 from nacre.urls import check_redirect
 
 FileInput = Callable[[], AsyncIterable[bytes]] | str | bytes | bytearray | BytesIO
+
+
+_TEXT = ("content-type", "text/plain; charset=utf-8")
+_HTML = ("content-type", "text/html; charset=utf-8")
+_JSON = ("content-type", "application/json")
 
 
 class ContentDispositionType(Enum):
@@ -54,15 +59,15 @@ def no_content() -> Response:
 
 
 def text(value: str, status: int = 200) -> Response:
-    return Response(status, None, TextContent(value))
+    return ready_response(value.encode(), _TEXT, status)
 
 
 def html(value: str, status: int = 200) -> Response:
-    return Response(status, None, HTMLContent(value))
+    return ready_response(value.encode(), _HTML, status)
 
 
 def json(data: Any, status: int = 200) -> Response:
-    return Response(status, None, JSONContent(data))
+    return ready_response(json_settings.encode(data), _JSON, status)
 
 
 def pretty_json(data: Any, status: int = 200, indent: int = 4) -> Response:

@@ -216,6 +216,9 @@ class Body(RequestParameter):
         self.json_decoder = json_decoder
 
     def annotation(self, kind: Any, name: str, default: Any) -> Any:
+        optional = _is_optional(kind)
+        if optional and set(typing.get_args(kind)) <= {bytes, type(None)}:
+            kind = bytes
         is_plain = self.check_content_type and self.json_decoder is json.loads
         validates = self.options.get("validate") is not False
         if is_plain and validates and is_marked(kind, self.content_type):
@@ -227,7 +230,7 @@ class Body(RequestParameter):
             self.content_type,
             checks=self.check_content_type,
             loads=self.json_decoder,
-            default=None if default is MISSING and _is_optional(kind) else default,
+            default=None if default is MISSING and optional else default,
             default_factory=self.options.get("default_factory"),
             constraints={name: self.options[name] for name in CONSTRAINTS if self.options.get(name) is not None},
         )

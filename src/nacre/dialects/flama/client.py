@@ -1,0 +1,37 @@
+"""A client for tests: httpx's, which calls the application in this process and runs its lifespan."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import Any, Self
+
+from nacre.errors import MissingExtra
+from nacre.lifespan import foreign_lifespan
+
+try:
+    import httpx2
+except ImportError:
+    raise MissingExtra("nacre.dialects.flama.client", "flama") from None
+
+__all__ = ["Client"]
+
+
+class Client(httpx2.AsyncClient):
+    """`async with Client(app=app) as client:` starts the application, and stops it at the end.
+
+    Further keywords are those of `httpx2.AsyncClient`.
+    """
+
+    def __init__(self, app: Any, **kwargs: Any) -> None:
+        self.app = app
+        self._lifespan = AsyncExitStack()
+        options = {"transport": httpx2.ASGITransport(app=app), "base_url": "http://localapp", **kwargs}
+        super().__init__(**options)
+
+    async def __aenter__(self) -> Self:
+        await self._lifespan.enter_async_context(foreign_lifespan(self.app))
+        return await super().__aenter__()
+
+    async def __aexit__(self, *error: Any) -> None:
+        await super().__aexit__(*error)
+        await self._lifespan.aclose()

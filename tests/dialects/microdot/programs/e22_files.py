@@ -1,0 +1,23 @@
+from pathlib import Path
+
+from microdot import Microdot, send_file
+
+app = Microdot()
+FOLDER = str(Path(__file__).parent / "harbour")
+
+
+@app.get("/")
+async def index(request):
+    return send_file(FOLDER + "/index.html")
+
+
+@app.get("/gull")
+async def gull(request):
+    return send_file(FOLDER + "/gull.jpg", max_age=3600)
+
+
+@app.route("/harbour/<path:path>")
+async def static(request, path):
+    if ".." in path:
+        return "Not here", 404
+    return send_file(FOLDER + "/" + path, max_age=86400)

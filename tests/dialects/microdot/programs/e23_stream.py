@@ -1,0 +1,45 @@
+from microdot import Microdot
+
+app = Microdot()
+
+
+@app.get("/fathoms")
+async def fathoms(request):
+    async def depths():
+        a, b = 0, 1
+        while a < 100:
+            yield str(a) + "\n"
+            a, b = b, a + b
+
+    return depths()
+
+
+@app.get("/plain")
+async def plain(request):
+    def depths():
+        yield "shallow, "
+        yield b"deep"
+
+    return depths(), 201, {"Content-Type": "text/csv"}
+
+
+class Soundings:
+    def __init__(self):
+        self.left = 3
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if not self.left:
+            raise StopAsyncIteration
+        self.left -= 1
+        return f"{self.left} "
+
+    async def aclose(self):
+        print("the lead is hauled in")
+
+
+@app.get("/class")
+async def of_a_class(request):
+    return Soundings()
