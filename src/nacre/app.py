@@ -51,7 +51,7 @@ from nacre.state import State
 from nacre.tasks import Tasks
 from nacre.threads import Threads
 from nacre.transports.asgi import serve_asgi
-from nacre.transports.raw import RawStack, enter, pass_on
+from nacre.transports.raw import RawStack, enter, pass_on, refuse_again
 from nacre.transports.rsgi import serve_rsgi
 from nacre.transports.websockets import serve_asgi_websockets, serve_rsgi_websockets
 from nacre.transports.wsgi import LoopThread, serve_wsgi
@@ -486,6 +486,7 @@ class Nacre(Group):
 
     def _dispatch_behind_head(self, request: Request, host: str | None) -> Pipeline:
         """Match a request that has passed layers at the head of the list."""
+        refuse_again(request)
         pipeline = self._dispatch(request, host)
         pass_on(request)
         return pipeline

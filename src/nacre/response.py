@@ -188,22 +188,20 @@ class Response:
             return self
         pristine = self._pristine
         if pristine is None:
-            callbacks = tuple(self.sent_callbacks or ())
-            is_stream = self.stream is not None
             # What layers set on the object from now on is the first request's alone.
-            attributes = {name: value for name, value in self.__dict__.items() if name != "headers"}
-            mine = self.status, tuple(self.raw_headers), self.body, self.background, callbacks, is_stream, attributes
+            attributes = self.__dict__.copy()
+            attributes.pop("headers", None)
+            mine = tuple(self.raw_headers), tuple(self.sent_callbacks or ()), attributes
             # Under WSGI two requests may come here at once; `setdefault` lets one of them have the object itself.
             pristine = self.__dict__.setdefault("_pristine", mine)
             if pristine is mine:
                 self.owner = owner
                 return self
-        status, pairs, body, background, callbacks, is_stream, attributes = pristine
-        if is_stream and not getattr(attributes["stream"], "reusable", False):
+        pairs, callbacks, attributes = pristine
+        if attributes["stream"] is not None and not getattr(attributes["stream"], "reusable", False):
             raise RuntimeError("a streaming response was returned for a second request; build a new one for each")
         fresh = _new(type(self))
         fresh.__dict__.update(attributes)
-        fresh.status, fresh.body, fresh.background = status, body, background
         fresh.raw_headers = list(pairs)
         fresh.sent_callbacks = list(callbacks) or None
         fresh.owner = owner
@@ -234,7 +232,7 @@ def ready_response(body: bytes, content_type: tuple[str, str]) -> Response: ...
 @overload
 def ready_response(body: bytes, content_type: tuple[str, str], kind: type[R]) -> R: ...
 def ready_response(body: bytes, content_type: tuple[str, str], kind: Any = Response) -> Any:
-    """A 200 of bytes that are encoded already, with a header pair that is known to be sound; of another class by `kind`.
+    """A 200 of bytes that are encoded already, with a header pair that is known to be sound; `kind` is its class.
 
     PERF: half the cost of the constructor, which has to look at what it was given (bench/parts.py).
     """

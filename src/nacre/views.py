@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from nacre.request import Request
 
@@ -10,9 +10,10 @@ from nacre.request import Request
 class RequestView:
     """A request in other words; the native one is `native`.
 
-    `of` makes one for each request and class, so that what one function sets on it the next one finds. A view holds
-    nothing that the native request could be asked for: layers of all kinds change that one, also after the view was
-    made. It lives as long as its request.
+    `of` makes one for each request and class, without a constructor, so that what one function sets on it the next one
+    finds. A view holds nothing that the native request could be asked for: layers of all kinds change that one, also
+    after the view was made. It lives as long as its request; what belongs to it alone has a default in the class, or is
+    made when it is first asked for (`nacre.lazy.lazy`).
     """
 
     native: Request
@@ -23,15 +24,12 @@ class RequestView:
         views = native.views
         if views is None:
             views = native.views = {}
-        view = views.get(cls)
-        if view is None:
-            view = views[cls] = cls.__new__(cls)
-            view.native = native
-            view.prepare()
-        return cast("Self", view)
-
-    def prepare(self) -> None:
-        """Set what each view has from the beginning, in place of a constructor."""
+        elif cls in views:
+            found: Self = views[cls]
+            return found
+        view = views[cls] = cls.__new__(cls)
+        view.native = native
+        return view
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__.rpartition('.')[2]} {type(self).__name__} {self.native!r}>"

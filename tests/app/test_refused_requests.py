@@ -212,3 +212,22 @@ async def test_raw_parts_of_a_body_are_utf_8(client_for, body):
         sound = '{"kind": "a", "payload": "nácre"}'.encode()
         response = await client.post("/part", content=sound, headers={"content-type": JSON})
         assert response.body == '"nácre"'.encode()
+
+
+@pytest.mark.parametrize("path", ["/names/%00", "/names/%FF"])
+async def test_a_layer_at_the_head_takes_no_refusal_away(client_for, path):
+    class Head:
+        def __init__(self, app):
+            self.app = app
+
+        async def __call__(self, scope, receive, send):
+            await self.app(scope, receive, send)
+
+    app = Nacre(middlewares=[Head])
+
+    @app.get("/")
+    async def home():
+        return "home"
+
+    async with client_for(app) as client:
+        assert (await client.get(path)).status == 400

@@ -1,15 +1,20 @@
 """What other conventions stand on: views of requests, responses as another class, answers of a subclass, lists of its own."""
 
+import gc
+import weakref
+
 import pytest
 
 from nacre import Hooks, Middleware, Nacre, Request, Response, StreamingResponse
 from nacre.groups import MiddlewareList
+from nacre.lazy import lazy
 from nacre.views import RequestView, native_request
 
 
 class Visit(RequestView):
-    def prepare(self):
-        self.seen = []
+    @lazy
+    def seen(self):
+        return []
 
 
 class Reply(Response):
@@ -198,3 +203,58 @@ def test_chains_name_the_dialect_of_layers_hooks_and_handlers():
     outer.mount("/polite", app)
     chain = outer.explain("GET", "/polite/").chain
     assert ([layer.dialect for layer in chain.layers], chain.dialect) == (["speech", None], "polite")
+
+
+async def test_a_request_with_views_leaves_nothing_to_the_garbage_collector(client_for):
+    app = Nacre()
+    kept = []
+
+    @app.get("/")
+    async def home(request):
+        kept.append(weakref.ref(Visit.of(request)))
+        return "x"
+
+    @app.get("/plain")
+    def plain(request):
+        kept.append(weakref.ref(Visit.of(request)))
+        return "x"
+
+    gc.disable()
+    try:
+        async with client_for(app) as client:
+            for path in ("/", "/plain"):
+                await client.get(path)
+        assert [view() for view in kept] == [None, None]
+    finally:
+        gc.enable()
+
+
+async def test_a_layer_may_give_its_compiled_form(client_for):
+    class Counting:
+        def __init__(self):
+            self.requests = 0
+
+        def for_route(self, place):
+            return self
+
+        async def __call__(self, request, call_next):
+            raise AssertionError("its compiled form is there")
+
+        def around(self, handle):
+            def counted(request):
+                self.requests += 1
+                return handle(request)
+
+            return counted
+
+    counting = Counting()
+    app = Nacre(middlewares=[counting])
+
+    @app.get("/")
+    async def home():
+        return "x"
+
+    async with client_for(app) as client:
+        assert (await client.get("/")).text == "x"
+        assert (await client.get("/else")).status == 404
+    assert counting.requests == 2

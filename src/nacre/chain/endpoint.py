@@ -73,8 +73,10 @@ class Endpoint:
                         response = convert(value)
                     except (TypeError, ValueError) as error:
                         raise self._unconvertible(value, error) from error
-                    if response is value or response.stream is not None:
+                    if response.stream is not None:
                         response = await settle(request, response, inline)
+                    elif response is value:
+                        response = response.claim(request)
                     else:
                         response.owner = request
                 if request.after_hooks is not None:

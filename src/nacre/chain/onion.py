@@ -21,7 +21,13 @@ Finish = Callable[[Request, Any], Response]
 
 
 def adapt_onion(call: Callable[..., Any], finish: Finish, threads: Threads) -> Callable[[Stage], Stage]:
-    """Adapt one onion layer; `finish` checks and converts its result."""
+    """Adapt one onion layer; `finish` checks and converts its result.
+
+    One that has `around(handler)` gives its compiled form itself: a handler that returns a response of its request's.
+    """
+    around: Callable[[Handler], Handler] | None = getattr(call, "around", None)
+    if around is not None:
+        return lambda inner: Stage(around(inner.handle), None)
     if not is_async(call):
         return lambda inner: _plain(call, inner, finish, threads)
     if hands_on_only(call):

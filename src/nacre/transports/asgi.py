@@ -236,6 +236,7 @@ def serve_asgi(dispatch: Dispatch, threads: Threads, report: Any) -> ASGIApp:
                 ) and has_work(request, response):
                     await complete(request, response, threads)
             finally:
+                request.views = None  # they hold the request
                 if request.opened_source is not None:
                     request.opened_source.close()
 

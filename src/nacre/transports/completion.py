@@ -60,7 +60,8 @@ async def complete(request: Request, response: Response | None, threads: Threads
             cancelled = error  # it ends this callback; the others run, and then it goes on
         except Exception:
             _log.exception("a callback after the response to %s %s failed", request.method, printable(request.path))
-    request.failure = None  # its traceback holds the request
+    request.failure = None  # its traceback holds the request,
+    request.views = None  # and so do they
     if cancelled is not None:
         raise cancelled
 

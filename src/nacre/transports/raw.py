@@ -13,6 +13,10 @@ from nacre.response import Response
 from nacre.types import ASGIApp, Receive, Scope, Send
 
 
+_REFUSAL = "nacre.refusal"
+"""Where a scope says what is wrong with its request, if the transport knows more than a scope can tell."""
+
+
 class _Link:
     """One layer, built once, with a next one that may change when the application's list does."""
 
@@ -56,6 +60,8 @@ class RawStack:
     async def _handle(self, request: Request) -> Response:
         assert self.app is not None
         scope = enter(request.scope, self._application)
+        if request.refusal is not None:
+            scope[_REFUSAL] = request.refusal
         if request.websocket is not None:
             scope = websocket_scope(request, scope)
             receive = receive_from(request.websocket.channel)
@@ -67,6 +73,11 @@ def enter(scope: Scope, application: Application) -> Scope:
     """Put into a scope what published middlewares look for before a request is routed."""
     scope["app"] = scope["router"] = application
     return scope
+
+
+def refuse_again(request: Request) -> None:
+    """Refuse, inside of the layers at the head, what the transport has refused outside of them."""
+    request.refusal = request.refusal or request.raw.get(_REFUSAL)
 
 
 def pass_on(request: Request) -> None:

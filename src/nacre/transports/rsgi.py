@@ -207,6 +207,7 @@ def serve_rsgi(dispatch: Dispatch, threads: Threads, report: Any) -> RSGIApp:
         finally:
             if has_work(request, response):
                 await complete(request, response, threads)
+            request.views = None  # they hold the request
 
     return http
 

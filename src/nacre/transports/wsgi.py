@@ -299,6 +299,7 @@ class WSGIExchange:
             run_at_once(complete(request, None, None))
             raise
         if stream is None and not has_work(request, response):
+            request.views = None  # they hold the request
             return [response.body] if with_body else []
         if stream is None or not with_body:
             pieces: Iterator[bytes] = iter([response.body] if with_body else [])
@@ -372,6 +373,7 @@ class WSGIExchange:
                 self._beside.track(over)
                 await complete(request, self._response, self._threads)
         finally:
+            request.views = None  # they hold the request
             over.set_result(None)
 
     def _failed(self, request: Request) -> Callable[[Exception], object]:

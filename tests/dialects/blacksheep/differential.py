@@ -17,6 +17,11 @@ HEADERS = [
 JSON = [["content-type", "application/json"]]
 FORM = [["content-type", "application/x-www-form-urlencoded"]]
 TEXT = [["content-type", "text/plain"]]
+KEY = "9c5b94b1-35ad-49bb-b118-8e8fc24abf80"
+CHART = (
+    '--b\r\nContent-Disposition: form-data; name="a"; filename="f.txt"\r\nContent-Type: text/plain\r\n\r\n'
+    "one\r\n--b--\r\n"
+)
 PARTS = [["content-type", "multipart/form-data; boundary=b"]]
 
 
@@ -180,7 +185,7 @@ REQUESTS = [
     ask(
         "post-echo-files",
         "POST /echo-files",
-        '--b\r\nContent-Disposition: form-data; name="a"; filename="f.txt"\r\nContent-Type: text/plain\r\n\r\none\r\n--b--\r\n',
+        CHART,
         headers=PARTS,
     ),
     ask("post-echo-stream", "POST /echo-stream", "12345", headers=TEXT),

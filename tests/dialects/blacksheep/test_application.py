@@ -25,6 +25,7 @@ from nacre.dialects.blacksheep.exceptions import (
 from nacre.dialects.blacksheep.server.controllers import APIController, Controller, abstract
 from nacre.dialects.blacksheep.server.controllers import get as controller_get
 from nacre.dialects.blacksheep.server.controllers import post as controller_post
+from nacre.dialects.blacksheep.server.env import get_env, is_development, is_production
 from nacre.dialects.blacksheep.server.routing import (
     InvalidValuePatternName,
     OrphanDefaultRouterError,
@@ -188,6 +189,10 @@ async def test_handlers_of_exceptions_go_by_class_and_by_status(client_for):
         return f"teapot {exc}"
 
     app.exceptions_handlers[418] = teapot
+    assert (app.exceptions_handlers[418], len(app.exceptions_handlers)) == (teapot, 4)
+    assert set(app.exceptions_handlers) == {404, 418, BadRequest, InternalServerError}
+    with pytest.raises(ConfigurationError, match="can't be taken back"):
+        del app.exceptions_handlers[418]
 
     @router.get("/raise/{kind}")
     def raises(kind: str):
@@ -228,6 +233,34 @@ async def test_a_handler_of_all_exceptions_leaves_http_errors_to_theirs(client_f
     async with client_for(app) as client:
         assert (await client.get("/fail")).text == "caught deep"
         assert (await client.get("/nowhere")).text == "Resource not found"
+
+
+async def test_a_handler_of_all_http_errors_is_asked_after_those_of_a_status(client_for):
+    app, router = application()
+
+    class Tea(HTTPException):
+        status = 418
+
+        def __init__(self):
+            super().__init__(418, "green")
+
+    @app.exception_handler(HTTPException)
+    async def general(self, request, exc):
+        return text(f"{exc.status} {exc}", exc.status)
+
+    @app.exception_handler(409)
+    async def conflict(self, request, exc):
+        return text("taken", 409)
+
+    @router.get("/raise/{kind}")
+    def raises(kind: str):
+        raise {"tea": Tea(), "taken": HTTPException(409), "wet": BadRequest()}[kind]
+
+    async with client_for(app) as client:
+        assert (await client.get("/raise/tea")).text == "418 green"
+        assert (await client.get("/raise/taken")).text == "taken"
+        assert (await client.get("/raise/wet")).text == "400 Bad request"
+        assert (await client.get("/nowhere")).text == "404 Not found"
 
 
 def test_a_handler_of_exceptions_with_other_parameters_is_refused():
@@ -304,7 +337,7 @@ async def test_events_are_fired_in_their_order(client_for):
 
 
 async def test_an_application_is_started_and_stopped_by_hand():
-    app, router = application()
+    app, _ = application()
     seen = []
     app.on_start += lambda application: seen.append("start")
     app.on_stop += lambda application: seen.append("stop")
@@ -419,6 +452,32 @@ async def test_controllers_are_made_for_each_request_and_are_asked_before_and_af
     assert seen[:4] == [("in", "/boats"), ("out", 200), ("in", "/boats/7"), ("out", 200)]
 
 
+async def test_a_controller_that_comes_late_is_served_too(client_for):
+    app = Application()
+    app.compile()
+
+    class Late(Controller):
+        @controller_get("/late")
+        def late(self):
+            return "late"
+
+    async with client_for(app) as client:
+        assert (await client.get("/late")).text == "late"
+
+
+async def test_controllers_of_another_router_are_registered_by_hand(client_for):
+    class Quay(Controller):
+        @controller_get("/quay")
+        def quay(self):
+            return "quay"
+
+    default_router.reset()
+    app, _ = application()
+    app.register_controllers([Quay])
+    async with client_for(app) as client:
+        assert (await client.get("/quay")).text == "quay"
+
+
 async def test_api_controllers_have_their_name_and_version_in_the_path(client_for):
     class Cats(APIController):
         @controller_get()
@@ -491,7 +550,7 @@ def test_settings_come_from_the_environment(monkeypatch):
     app = Application()
     assert app.debug
     assert app.router is not default_router
-    assert app.env_settings.env == "local"
+    assert (get_env(), is_development(), is_production()) == ("local", True, False)
 
 
 async def test_error_details_are_shown_to_this_machine_only(client_for):

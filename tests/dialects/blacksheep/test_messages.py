@@ -1,7 +1,7 @@
 """Requests, responses and what is bound of them."""
 
+import threading
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, List, Optional  # noqa: UP035 - as programs write it
 
 import pytest
@@ -20,7 +20,6 @@ from nacre.dialects.blacksheep import (
     FromHeader,
     FromJSON,
     FromQuery,
-    Header,
     Headers,
     HTMLContent,
     InvalidURL,
@@ -38,8 +37,7 @@ from nacre.dialects.blacksheep import (
     redirect,
 )
 from nacre.dialects.blacksheep.contents import FormPart
-from nacre.dialects.blacksheep.cookies import CookieSameSiteMode, CookieValueExceedsMaximumLength
-from nacre.dialects.blacksheep.server.bindings import Binder, BoundValue, RequestMethod, RequestURL, RequestUser
+from nacre.dialects.blacksheep.server.bindings import RequestMethod, RequestURL, RequestUser
 from nacre.dialects.blacksheep.server.normalization import ensure_response
 from nacre.dialects.blacksheep.settings.json import json_settings
 from nacre.dialects.blacksheep.testing import TestClient
@@ -62,7 +60,6 @@ def test_headers_answer_in_bytes_when_they_are_asked_in_bytes():
     assert headers.get_single(b"x-two") == b"3"
     with pytest.raises(ValueError, match="2 headers"):
         headers.get_single(b"x-one")
-    assert headers.get_tuples(b"X-Two") == [(b"x-two", b"3")]
     assert b"x-two" in headers
     assert headers.contains(b"X-Two")
     assert headers.keys() == (b"x-one", b"x-one", b"x-two")
@@ -70,23 +67,16 @@ def test_headers_answer_in_bytes_when_they_are_asked_in_bytes():
     assert headers.get("x-one") == headers["x-one"] == "1"
 
 
-def test_headers_are_added_set_merged_and_removed():
+def test_headers_are_added_set_and_removed():
     headers = Headers()
     headers.add(b"x-a", b"1")
     headers.add_many({b"x-b": b"2"})
-    headers.merge([(b"x-b", b"2"), (b"x-c", b"3")])
-    headers += Header(b"x-d", b"4")
-    headers += [(b"x-e", b"5")]
-    both = headers + (b"x-f", b"6")
+    headers.add_many([(b"x-c", b"3"), (b"x-d", b"4"), (b"x-e", b"5")])
     headers.set(b"x-a", b"7")
     headers[b"x-b"] = b"8"
     headers.remove(b"x-d")
     del headers[b"x-e"]
     assert headers.values == [(b"x-a", b"7"), (b"x-b", b"8"), (b"x-c", b"3")]
-    assert len(both.values) == 6
-    assert headers.clone().values == headers.values
-    assert Header(b"X-A", b"1") == Header(b"x-a", b"1")
-    assert list(Header(b"a", b"b")) == [b"a", b"b"]
 
 
 @pytest.mark.parametrize("bad", [b"a\r\nb", b"a\0", b"a\n"])
@@ -106,18 +96,9 @@ def test_a_url_has_parts():
     url = URL(b"https://boats.example:8443/a/b?x=1#top")
     assert (url.schema, url.host, url.port, url.path) == (b"https", b"boats.example", 8443, b"/a/b")
     assert (url.query, url.fragment, url.is_absolute) == (b"x=1", b"top", True)
-    assert url.base_url() == URL(b"https://boats.example:8443")
-    assert url.with_host(b"b.example").value == b"https://b.example/a/b?x=1#top"
-    assert url.with_scheme(b"http").value.startswith(b"http://boats")
-    assert url.with_query(b"y=2").query == b"y=2"
-    assert url.join(URL(b"/c")).value == b"https://boats.example:8443/c"
-    assert (URL(b"/a") + b"/b").value == b"/a/b"
     assert str(URL(b"/a")) == "/a"
     with pytest.raises(InvalidURL):
         URL("/ü".encode())
-    for change in (URL(b"/a").with_host, URL(b"/a").with_scheme):
-        with pytest.raises(TypeError):
-            change(b"x")
 
 
 def test_cookies_are_written_and_read():
@@ -128,14 +109,8 @@ def test_cookies_are_written_and_read():
     assert response.get_cookie("b") == Cookie("b", "2")
     response.remove_cookie("a")
     assert list(response.get_cookies()) == ["b"]
-    full = b"c=3; Path=/x; Secure; HttpOnly; SameSite=Strict; Expires=Thu, 02 Jan 2020 03:04:05 GMT; Max-Age=9"
-    read = parse_cookie(full)
-    assert (read.path, read.secure, read.http_only, read.max_age) == ("/x", True, True, 9)
-    assert read.same_site is CookieSameSiteMode.STRICT
-    assert read.expires == datetime(2020, 1, 2, 3, 4, 5)  # noqa: DTZ001 - as the document has it
-    assert read.clone() == read
-    with pytest.raises(CookieValueExceedsMaximumLength):
-        Cookie("d", "x" * 5000)
+    read = parse_cookie(b"c=%20x; Path=/x; Secure")
+    assert (read.name, read.value) == ("c", " x")
 
 
 # Responses.
@@ -168,6 +143,13 @@ async def test_the_content_of_a_response_may_be_read_and_replaced():
 
 
 def test_ensure_response_is_for_any_thread_and_gives_a_response_back():
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(ensure_response({"a": 1}).body)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [b'{"a":1}'] * 4
     kept = Response(201)
     assert ensure_response(kept) is kept
     assert ensure_response("x").content.type == b"text/plain; charset=utf-8"
@@ -307,18 +289,6 @@ class Crew:
     hands: List[str]  # noqa: UP006 - as programs write it
 
 
-class FromTide(BoundValue[str]):
-    """What the program's own binder gives."""
-
-
-class TideBinder(Binder):
-    handle = FromTide
-
-    async def get_value(self, request: Request):
-        found = request.get_first_header(b"x-tide")
-        return None if found is None else found.decode()
-
-
 async def test_values_are_bound_by_type_and_by_marker(client_for):
     app, router = application()
 
@@ -362,10 +332,6 @@ async def test_values_are_bound_by_type_and_by_marker(client_for):
     def cookie(note: FromCookie[str]):
         return note.value
 
-    @router.get("/tide")
-    async def tide(tide: FromTide):
-        return tide.value
-
     async with client_for(app) as client:
         assert (await client.post("/boat", json={"name": "Ada", "berths": 3, "more": 1})).json() == ["Boat", "Ada", 3]
         assert (await client.post("/boat", json={"name": 5})).status == 400
@@ -383,5 +349,3 @@ async def test_values_are_bound_by_type_and_by_marker(client_for):
         assert (await client.get("/lists")).json() == [[], [], None]
         assert (await client.get("/header", headers={"x_tide": "low"})).json() in (["low", 4], [None, 4])
         assert (await client.get("/cookie", cookies={"note": "a%20b"})).text == "a b"
-        assert (await client.get("/tide", headers={"x-tide": "high"})).text == "high"
-        assert (await client.get("/tide")).status == 400

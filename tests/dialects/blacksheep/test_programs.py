@@ -3,7 +3,9 @@
 import pytest
 from programs.program import Ask
 
+from dialects.blacksheep.differential import HEADERS, REQUESTS
 from dialects.program import load
+from nacre.testing import TestClient
 
 TEXT = "text/plain; charset=utf-8"
 FLAG = {"x-flag": "Blue Peter"}
@@ -49,3 +51,25 @@ async def test_the_layers_of_a_program_are_shown_with_their_dialect():
     shown = str(app.explain("GET", "/"))
     assert "outer" in shown
     assert shown.count("blacksheep") >= 2
+
+
+async def _answers(client):
+    found = {}
+    for one in REQUESTS:
+        if one["program"] == "desk":
+            body = {} if one["body"] is None else {"content": one["body"].encode()}
+            response = await client.request(one["method"], one["path"], headers=one["headers"], **body)
+            headers = {name: response.headers.getlist(name) for name in HEADERS}
+            found[one["id"]] = response.status, headers, response.body
+    return found
+
+
+async def test_the_desk_answers_alike_on_every_transport(client_for):
+    async with client_for(load("blacksheep", "desk").app) as client:
+        here = await _answers(client)
+    async with TestClient(load("blacksheep", "desk").app, host="testserver") as client:
+        there = await _answers(client)
+    assert here == there
+    assert here["bind-from-route-4"][::2] == (200, b'{"berth":4}')
+    assert here["raise-500"][::2] == (500, b"Internal Server Error")
+    assert {name: answer[0] for name, answer in here.items() if answer[0] == 500} == {"raise-500": 500}

@@ -4,16 +4,20 @@ import asyncio
 import decimal
 import typing as t
 import uuid
+import zlib
 
 import pydantic
 import pytest
 from programs.program import Ask
 
 import nacre
+from dialects.program import load
 from nacre import ConfigurationError
 from nacre.dialects.flama import Component, Flama, Module, exceptions, http, layer, types, websockets
-from nacre.dialects.flama.background import BackgroundTask, BackgroundTasks, BackgroundThreadTask
+from nacre.dialects.flama.background import BackgroundProcessTask, BackgroundTask, BackgroundTasks, BackgroundThreadTask
+from nacre.dialects.flama.background import run as run_task
 from nacre.dialects.flama.client import Client
+from nacre.dialects.flama.docstrings import described
 from nacre.dialects.flama.endpoints import HTTPEndpoint, WebSocketEndpoint
 from nacre.dialects.flama.events import Events
 from nacre.dialects.flama.injection import Parameter
@@ -169,7 +173,8 @@ async def test_the_middlewares_that_come_along_are_layers_of_the_core(client_for
     asking = {"Origin": "https://sea.example", "Access-Control-Request-Method": "GET"}
     async with client_for(app, host="example.com") as client:
         gzip = {"headers": {"Accept-Encoding": "gzip"}}
-        await Ask("GET /long", text="wave " * 100, headers={"content-encoding": "gzip"}, sent=gzip).put_to(client)
+        short = await Ask("GET /long", headers={"content-encoding": "gzip"}, sent=gzip).put_to(client)
+        assert zlib.decompress(short.body, 31).decode() == "wave " * 100
         allowed = {"access-control-allow-origin": "https://sea.example"}
         await Ask("GET /long", headers=allowed, sent={"headers": {"Origin": "https://sea.example"}}).put_to(client)
         await Ask("OPTIONS /long", 204, headers=allowed, sent={"headers": asking}).put_to(client)
@@ -300,6 +305,41 @@ async def test_errors_have_the_json_of_flama_and_unhandled_ones_say_nothing(clie
     assert "a secret" in caplog.text
 
 
+async def test_a_detail_that_has_no_json_is_the_servers_mistake(client_for, caplog):
+    app = quiet()
+
+    @app.route("/odd")
+    def odd():
+        raise exceptions.HTTPException(409, {"what": object()})
+
+    async with client_for(app) as client:
+        response = await Ask("GET /odd", 500).put_to(client)
+    assert "object" not in response.text
+    assert "object has no JSON form" in caplog.text
+
+
+async def test_a_middleware_answers_with_any_response(client_for, tmp_path):
+    (tmp_path / "note.txt").write_text("closed")
+    made = {
+        "/file": lambda: http.FileResponse(tmp_path / "note.txt"),
+        "/stream": lambda: http.StreamingResponse(iter(["clo", "sed"]), media_type="text/plain"),
+        "/text": lambda: http.PlainTextResponse("closed", headers={"X-Why": "storm"}),
+    }
+
+    class Closed:
+        def __init__(self, app: types.App):
+            self.app = app
+
+        async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+            make = made.get(scope.get("path"))
+            await (self.app if make is None else make())(scope, receive, send)
+
+    async with client_for(quiet(middleware=[Middleware(Closed)])) as client:
+        for path in made:
+            await Ask(f"GET {path}", text="closed", type=TEXT).put_to(client)
+        await Ask("GET /other", 404).put_to(client)
+
+
 async def test_debug_mode_shows_pages_to_browsers(client_for):
     app = quiet(debug=True)
 
@@ -402,7 +442,7 @@ def test_unknown_names_of_routes_are_told():
     [
         (lambda app: app.add_route("/x"), "needs a path and an endpoint"),
         (lambda app: app.add_websocket_route("/x"), "needs a path and an endpoint"),
-        (lambda app: app.add_route("/x", print, pagination="page_number"), "isn't done here"),
+        (lambda app: app.add_route("/x", print, pagination="by_letter"), "pagination='by_letter' isn't known"),
         (lambda app: app.mount(mount="/x"), "a str is no route"),
         (lambda app: app.add_route("/x", HTTPEndpoint), "handles no method"),
         (lambda app: Flama(schema_library="marshmallow"), "schemas of the library 'marshmallow' can't be read"),
@@ -713,9 +753,9 @@ def test_a_response_has_the_attributes_of_flama():
     assert response.headers["vary"] == "Accept, Origin"
     response.set_cookie("berth", "4", 60, None, "/", None, True, True, "strict")
     assert response.headers["set-cookie"] == "berth=4; Path=/; Max-Age=60; Secure; HttpOnly; SameSite=Strict"
-    with pytest.raises(ValueError, match="\\\\r\\\\n|control|line"):
+    with pytest.raises(ValueError, match="control character"):
         response.headers["x-b"] = "a\r\nb"
-    with pytest.raises(ValueError, match="javascript|scheme"):
+    with pytest.raises(ValueError, match="javascript"):
         http.RedirectResponse("javascript:alert(1)")
 
 
@@ -745,9 +785,9 @@ async def test_a_request_has_the_attributes_of_flama(client_for):
         assert request.user is None
         assert request.client is None or request.client.host
         with pytest.raises(LookupError):
-            request.auth
+            _ = request.auth
         with pytest.raises(LookupError):
-            request.session
+            _ = request.session
         return [request.state.seen, request.url_for("berth", number=5).path, await request.is_disconnected()]
 
     async with client_for(app) as client:
@@ -821,6 +861,64 @@ async def test_the_document_and_its_page_are_where_flama_has_them(client_for):
     body = operation["requestBody"]["content"]["application/json"]["schema"]
     assert body["$ref"].endswith("Crate")
     assert "Crate" in document["components"]["schemas"]
+
+
+async def test_a_docstring_in_yaml_describes_its_operation(client_for):
+    app = Flama()
+
+    @app.route("/tides")
+    def tides():
+        """
+        tags:
+            - sea
+        summary: The tides
+        description: High and low.
+        responses:
+            200:
+                description: All of them.
+        """
+
+    @app.route("/winds")
+    def winds():
+        """Where they blow from: north, mostly."""
+
+    async with client_for(app) as client:
+        paths = (await Ask("GET /schema/").put_to(client)).json()["paths"]
+    described = paths["/tides"]["get"]
+    assert (described["tags"], described["summary"], described["description"]) == (
+        ["sea"],
+        "The tides",
+        "High and low.",
+    )
+    assert described["responses"]["200"]["description"] == "All of them."
+    assert paths["/winds"]["get"]["summary"] == "Where they blow from: north, mostly"
+
+
+async def test_a_list_is_given_page_by_page(client_for):
+    app = quiet()
+
+    @app.route("/pages", pagination="page_number")
+    def pages(**kwargs) -> t.Annotated[list[SchemaType], SchemaMetadata(Crate)]:
+        """Sees the page that is asked for, too."""
+        assert set(kwargs) == {"page", "page_size", "count"}
+        return [{"label": str(number)} for number in range(12)]
+
+    @app.route("/slices/{first}", pagination="limit_offset")
+    async def slices(first: str):
+        return [first, *range(4)]
+
+    async with client_for(app) as client:
+        first = (await Ask("GET /pages").put_to(client)).json()
+        assert first["meta"] == {"page": 1, "page_size": 10, "count": 12}
+        assert [one["label"] for one in first["data"]] == [str(number) for number in range(10)]
+        last = {"meta": {"page": 2, "page_size": 11, "count": None}, "data": [{"label": "11", "weight": 1}]}
+        await Ask("GET /pages?page=2&page_size=11&count=false", data=last).put_to(client)
+        some = {"meta": {"limit": 2, "offset": 1, "count": 5}, "data": [0, 1]}
+        await Ask("GET /slices/a?limit=2&offset=1", data=some).put_to(client)
+        whole = {"meta": {"limit": 10, "offset": 0, "count": 5}, "data": ["a", 0, 1, 2, 3]}
+        await Ask("GET /slices/a", data=whole).put_to(client)
+        await Ask("GET /pages?page=0", 400).put_to(client)
+        await Ask("GET /slices/a?limit=-1", 400).put_to(client)
 
 
 async def test_no_document_is_served_where_none_is_wanted(client_for):
@@ -901,7 +999,7 @@ async def test_events_modules_and_the_lifespan_run_once(client_for, transport):
     assert lived[:3] == ["lifespan of Flama", "up", "pump of Flama on"]
     assert sorted(lived[3:]) == ["down", "lifespan over", "pump off"]
     with pytest.raises(AttributeError, match="no module of this name"):
-        app.sail
+        _ = app.sail
     with pytest.raises(ValueError, match="there is no event 'pause'"):
         app.on_event("pause")(print)
 
@@ -970,7 +1068,20 @@ async def test_an_endpoint_is_told_what_happens_on_its_websocket(client_for):
         async def on_disconnect(self, websocket_code: types.Code):
             told.append(websocket_code)
 
+    @app.websocket_route("/closed")
+    class Closed(WebSocketEndpoint):
+        async def on_receive(self, websocket, data):
+            raise exceptions.WebSocketException(4005, f"no {data.decode()}")
+
+        async def on_disconnect(self, websocket, websocket_code):
+            told.append(websocket_code)
+
     async with client_for(app) as client:
+        async with client.websocket("/closed") as connection:
+            await connection.send(b"entry")
+            with pytest.raises(websockets.WebSocketDisconnect):
+                await connection.receive()
+            assert (connection.close_code, connection.close_reason) == (4005, "no entry")
         async with client.websocket("/text") as connection:
             for number, word in enumerate(("a", "b"), 1):
                 await connection.send(word)
@@ -979,7 +1090,7 @@ async def test_an_endpoint_is_told_what_happens_on_its_websocket(client_for):
             with pytest.raises(websockets.WebSocketDisconnect):
                 await connection.receive()
             assert connection.close_code == 1003
-    assert told == [1003]
+    assert told == [4005, 1003]
 
 
 def test_an_endpoint_that_asks_for_what_is_not_there_is_told():
@@ -1020,3 +1131,194 @@ def test_the_client_says_which_extra_it_needs(monkeypatch):
     monkeypatch.delitem(sys.modules, "nacre.dialects.flama.client", raising=False)
     with pytest.raises(MissingExtra, match=r"nacre\[flama\]"):
         __import__("nacre.dialects.flama.client")
+
+
+# What is left.
+
+
+async def test_messages_of_a_websocket_come_one_by_one_or_as_a_series(client_for):
+    app = quiet()
+
+    @app.websocket_route("/bytes")
+    async def as_bytes(websocket: websockets.WebSocket):
+        await websocket.accept(headers={"x-perch": "4"})
+        assert websocket.application_state is websockets.State.CONNECTED
+        await websocket.send_json({"mode": "binary"}, mode="binary")
+        async for data in websocket.iter_bytes():
+            await websocket.send_bytes(data[::-1])
+
+    @app.websocket_route("/json")
+    async def as_json(websocket: websockets.WebSocket):
+        await websocket.accept()
+        with pytest.raises(exceptions.HTTPException, match="mode is"):
+            await websocket.receive_json(mode="smoke")
+        async for data in websocket.iter_json():
+            await websocket.send_json(data)
+        assert websocket.is_disconnected
+
+    async with client_for(app) as client:
+        async with client.websocket("/bytes") as connection:
+            assert await connection.receive() == b'{"mode":"binary"}'
+            await connection.send("ab")
+            assert await connection.receive() == b"ba"
+            await connection.send(b"cd")
+            assert await connection.receive() == b"dc"
+        async with client.websocket("/json") as connection:
+            await connection.send("[1]")
+            assert await connection.receive_json() == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("In short.\n---\ntags: [sea]", {"tags": ["sea"], "description": "In short."}),
+        ("summary: a: b", {}),
+        ("Where: there", {}),
+        ("responses: {200: {description: yes}, default: {description: no}}", {"responses": {200: "True"}}),
+        ("deprecated: true", {"deprecated": True}),
+    ],
+)
+def test_only_a_docstring_that_is_yaml_is_read_as_such(text, told):
+    def handler():
+        """Replaced."""
+
+    handler.__doc__ = text
+    assert described(handler) == told
+
+
+def test_docstrings_are_text_without_the_extra_for_yaml(monkeypatch):
+    import sys
+
+    def handler():
+        """summary: A"""
+
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    assert described(handler) == {}
+
+
+async def test_the_page_of_the_schema_is_left_out_without_its_extra(client_for, monkeypatch):
+    import nacre.dialects.flama.applications as applications
+    from nacre.errors import MissingExtra
+
+    def missing():
+        raise MissingExtra("a page", "openapi-ui")
+
+    monkeypatch.setattr(applications, "require_assets", missing)
+    async with client_for(Flama()) as client:
+        await Ask("GET /schema/").put_to(client)
+        await Ask("GET /docs/", 404).put_to(client)
+
+
+def test_what_a_schema_library_is_missing_for_is_told(monkeypatch):
+    import dataclasses
+    import sys
+
+    from nacre.errors import MissingExtra
+
+    @dataclasses.dataclass
+    class Rope:
+        length: int
+
+    def declare(schema):
+        def handler(one):
+            """Never called."""
+
+        handler.__annotations__ = {"one": t.Annotated[SchemaType, SchemaMetadata(schema, partial=True)]}
+        quiet().add_route("/x", handler, ["POST"])
+
+    with pytest.raises(ConfigurationError, match="SchemaMetadata\\(Rope, partial=True\\) needs a pydantic model"):
+        declare(Rope)
+    monkeypatch.setitem(sys.modules, "pydantic", None)
+    with pytest.raises(MissingExtra, match="pydantic"):
+        declare(Crate)
+
+
+async def test_templates_are_those_of_the_working_directory(client_for, tmp_path, monkeypatch):
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "a.html").write_text("<p>{{ name }}</p>")
+    monkeypatch.chdir(tmp_path)
+    app = quiet()
+    app.add_get("/", lambda: http.HTMLTemplateResponse("a.html", {"name": "<i>"}))
+    async with client_for(app) as client:
+        await Ask("GET /", text="<p>&lt;i&gt;</p>").put_to(client)
+
+
+def test_templates_say_which_extra_they_need(monkeypatch):
+    import sys
+
+    from nacre.errors import MissingExtra
+
+    http.template_environment.cache_clear()
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingExtra, match="jinja"):
+        http.HTMLTemplateResponse("a.html")
+
+
+async def test_who_a_request_is_from_is_what_a_middleware_left_in_the_scope(client_for):
+    class Guard:
+        def __init__(self, app: types.App):
+            self.app = app
+
+        async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+            if scope["type"] == "http":
+                scope["user"], scope["auth"] = "Ida", ["crew"]
+            await self.app(scope, receive, send)
+
+    app = quiet(middleware=[Middleware(Guard)])
+    app.add_get("/", _who)
+    async with client_for(app) as client:
+        await Ask("GET /", data=["Ida", ["crew"]]).put_to(client)
+
+
+def _who(request: http.Request):
+    return [request.user, request.auth]
+
+
+def test_a_task_in_a_process_does_what_it_is_given(tmp_path):
+    run_task(_write, (tmp_path / "plain",), {"text": "a"})
+    run_task(_write_async, (tmp_path / "async", "b"), {})
+    assert [(tmp_path / name).read_text() for name in ("plain", "async")] == ["a", "b"]
+    assert BackgroundProcessTask(print).concurrency == "process"
+
+
+async def test_a_middleware_answers_and_its_task_follows(client_for):
+    done = []
+
+    async def later():
+        done.append("later")
+
+    class Closed:
+        def __init__(self, app: types.App):
+            self.app = app
+
+        async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+            answer = http.PlainTextResponse("closed", background=later)
+            await (answer if scope["type"] == "http" else self.app)(scope, receive, send)
+
+    async with client_for(quiet(middleware=[Middleware(Closed)])) as client:
+        await Ask("GET /", text="closed").put_to(client)
+    assert done == ["later"]
+
+
+async def test_what_hostile_clients_send_is_refused_in_flamas_words(client_for):
+    module = load("flama", "observatory")
+    big = {"content": b"x" * (1024 * 1024 + 1), "headers": {"Content-Type": "text/plain"}}
+    deep = {"content": b"[" * 100_000, "headers": {"Content-Type": JSON}}
+    asks = [
+        Ask("POST /echo", 413, type=JSON, sent=big),
+        Ask("POST /echo/json", 400, type=JSON, sent=deep),
+        Ask("POST /stars", 400, type=JSON, sent=deep),
+        Ask("GET /injected", 400, type=JSON, sent={"headers": {"Host": "a b"}}),
+        Ask(f"GET /stars/{'9' * 5000}", 404, type=JSON),
+        Ask(f"GET /query?name=a&page={'9' * 5000}", 400, type=JSON),
+        Ask("GET /floats/1e999", 404, type=JSON),
+        Ask("GET /names/%00", 400, type=JSON),
+        Ask("GET /names/%FF", 400, type=JSON),
+    ]
+    async with client_for(module.app) as client:
+        for ask in asks:
+            response = await ask.put_to(client)
+            told = response.json()
+            assert told["status_code"] == response.status, ask.request
+            assert sorted(told) == ["detail", "error", "status_code"]
+            assert "999" not in response.text

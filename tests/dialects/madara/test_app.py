@@ -240,7 +240,12 @@ async def test_of_two_rules_alike_the_one_with_the_narrower_variable_is_tried_fi
     app.route("/fixed", endpoint="fixed")(lambda request: "fixed")
     async with client_for(app) as client:
         found = [(await client.get(path)).text for path in ("/fixed", "/7", "/seven", "/seven/8")]
-    assert found == ["fixed", "number 7", "word seven", "path seven/8"]
+        assert found == ["fixed", "number 7", "word seven", "path seven/8"]
+        app.route("/late/<path:rest>", endpoint="late")(lambda request, rest: f"late {rest}")
+        app.route("/<word>/<int:number>", endpoint="pair")(lambda request, word, number: f"{word} and {number}")
+        app.route("/<word>/<other>", endpoint="words")(lambda request, word, other: f"{word} and {other} are words")
+        found = [(await client.get(path)).text for path in ("/late/x", "/a/8", "/a/b", "/a/b/c")]
+    assert found == ["late x", "a and 8", "a and b are words", "path a/b/c"]
 
 
 async def test_a_rule_with_a_final_slash_redirects_to_it_and_others_do_not(client_for):
@@ -434,6 +439,9 @@ async def test_middlewares_of_a_blueprint_run_inside_the_applications_for_its_ru
         await client.get("/there")
         assert log == ["outer in", "outer sees <lambda>", "outer out 200"]
         log.clear()
+        assert (await client.post("/here")).status == 405
+        assert log == ["outer in", "inner in", "inner out 405", "outer out 405"]
+        log.clear()
         assert (await client.get("/broken")).status == 500
         assert log[4:] == ["asked about 'oar'", "asked about 'oar'", "inner out 500", "outer out 500"]
 
@@ -498,6 +506,29 @@ async def test_a_middleware_may_be_added_after_construction_and_others_stay_as_b
         await client.get("/")
     assert log == ["first in", "late in", "late out 200", "first out 200"]
     assert len(built) == 1
+
+
+async def test_one_layer_may_stand_in_several_lists(client_for):
+    log = []
+    shared = layer(named("shared", log))
+    native, madara, crew = (
+        Nacre(middlewares=[shared]),
+        Madara({"middlewares": [shared, named("own", log)]}),
+        Blueprint("b"),
+    )
+    group = Group("/group", middlewares=[shared])
+    group.get("/")(lambda request: "group")
+    native.include(group)
+    crew.route("/crew")(lambda request: "crew")
+    madara.register_blueprint(crew, middlewares=[shared, madara.middlewares[1]])
+    async with client_for(native) as client:
+        assert (await client.get("/group/")).text == "group"
+    assert log == ["shared in", "shared in", "shared out 200", "shared out 200"]
+    log.clear()
+    async with client_for(madara) as client:
+        assert (await client.get("/crew")).text == "crew"
+    assert log[:4] == ["shared in", "own in", "shared in", "own in"]
+    assert repr(madara.middlewares[1]) == "<own, a Madara middleware>"
 
 
 async def test_errors_come_out_of_get_response_as_responses_with_fields(client_for):
@@ -672,42 +703,38 @@ async def test_the_chain_lists_each_middleware_with_its_dialect(client_for):
     assert log == ["First in", "Second in", "Third in", "Third out 200", "Second out 200", "First out 200"]
 
 
-async def test_an_async_middleware_and_an_async_view_are_awaited(client_for):
-    log = []
-
-    class Async:
-        def __init__(self, get_response):
-            self.get_response = get_response
-
-        async def __call__(self, request):
-            log.append(request.get_data(as_text=True) if request.args else "in")
-            response = await self.get_response(request)
-            response.headers["X-Async"] = "1"
-            return response
-
-        async def process_view(self, request, callback, callback_kwargs):
-            log.append(callback.__name__)
-
-        async def process_exception(self, request, exception):
-            return Response(str(exception), 409)
-
-    app = Madara({"middlewares": [named("a", log), Async, named("b", log)]})
+async def test_an_async_view_has_its_body_beforehand(client_for):
+    app = Madara({"middlewares": [named("a", [])]})
 
     @app.route("/", methods=["POST"])
     async def view(request):
         return {"got": request.get_json(), "form": request.form}
 
-    @app.route("/broken")
-    async def broken(request):
-        raise ValueError("sunk")
+    @app.route("/refused")
+    async def refused(request):
+        raise Forbidden
 
     async with client_for(app) as client:
-        response = await client.request("POST", "/", json=[1])
-        assert response.json() == {"got": [1], "form": {}}
-        assert response.headers["x-async"] == "1"
-        assert log == ["a in", "in", "b in", "view", "b out 200", "a out 200"]
-        response = await client.get("/broken")
-        assert (response.status, response.text) == (409, "sunk")
+        assert (await client.request("POST", "/", json=[1])).json() == {"got": [1], "form": {}}
+        assert (await client.get("/refused")).status == 403
+
+
+async def test_an_async_class_in_the_list_is_a_native_layer(client_for):
+    class Async:
+        def __init__(self, get_response):
+            self.get_response = get_response
+
+        async def __call__(self, request):
+            response = await self.get_response(request)
+            response.headers["x-native"] = str(response.status)
+            return response
+
+    log = []
+    app = Madara({"middlewares": [named("a", log), Async, named("b", log)]})
+    app.route("/")(lambda request: "x")
+    async with client_for(app) as client:
+        assert (await client.get("/")).headers["x-native"] == "200"
+    assert log == ["a in", "b in", "b out 200", "a out 200"]
 
 
 # Together with others.
@@ -827,6 +854,19 @@ async def test_an_unhandled_exception_is_told_to_madaras_log_once(client_for):
         assert (await client.get("/")).status == 500
     assert records.text.count("ZeroDivisionError: integer division") == 1
     assert "Traceback" in records.text
+
+
+async def test_what_a_middleware_raises_is_told_as_that_ones(client_for):
+    class Raising(named("Base", [])):
+        def __call__(self, request):
+            raise RuntimeError("adrift")
+
+    records = Records()
+    app = Madara({"logger_handler": records, "middlewares": [named("First", []), Raising, named("Last", [])]})
+    app.route("/")(lambda request: "never")
+    async with client_for(app) as client:
+        assert (await client.get("/")).status == 500
+    assert "in layer `Raising`" in records.text
 
 
 def test_lines_of_the_log_are_coloured_on_terminals_and_indented(monkeypatch):

@@ -5,6 +5,7 @@ import io
 import pytest
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.test import create_environ, run_wsgi_app
+from werkzeug.utils import send_file
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -42,7 +43,7 @@ async def test_a_request_has_werkzeugs_attributes(client_for):
         seen["names"] = "X-Ask" in request.headers
         seen["addr"] = request.remote_addr
         seen["matched"] = (request.endpoint, request.view_args)
-        seen["kinds"] = isinstance(request, WerkzeugRequest), request.environ["werkzeug.request"] is request
+        seen["kinds"] = isinstance(request, WerkzeugRequest), request.environ is request.environ
         seen["url"] = request.url
         return repr(request)
 
@@ -99,9 +100,13 @@ async def test_forms_and_files_are_read_as_werkzeug_does(client_for):
         (b"[1]", {"content-type": "application/cargo+json"}, 200),
         (b'{"a": ', JSON, 400),
         (b"", JSON, 400),
+        (b"[" * 100_000, JSON, 400),
+        (b"9" * 5_000, JSON, 400),
+        (b"\xff\xfe\xff", JSON, 400),
         (b"{}", {"content-type": "text/plain"}, 415),
         (b"{}", {}, 415),
     ],
+    ids=["object", "suffix", "cut", "empty", "deep", "digits", "bytes", "text", "none"],
 )
 async def test_get_json_refuses_other_types_by_415_and_what_is_no_json_by_400(client_for, body, headers, status):
     async with client_for(app_of(lambda request: {"got": request.get_json()})) as client:
@@ -176,6 +181,11 @@ async def test_headers_with_underscores_enter_no_environ(client_for):
     assert response.text == "None"
 
 
+async def test_a_field_called_proxy_enters_no_environ(client_for):
+    async with client_for(app_of(lambda request: str(request.environ.get("HTTP_PROXY")))) as client:
+        assert (await client.request("GET", "/x", headers={"proxy": "evil.example"})).text == "None"
+
+
 def test_a_request_may_be_made_by_hand_for_a_test_of_a_view():
     environ = create_environ("/berth/7?a=1", method="POST", data=b'{"x": 1}', content_type="application/json")
     request = Request(environ)
@@ -196,6 +206,46 @@ async def test_an_error_of_werkzeug_is_answered_by_its_own_page_and_fields(clien
         mine = await client.get("/x?a=1")
     assert (odd.status, "<p>odd</p>" in odd.text) == (400, True)
     assert (mine.status, mine.text) == (404, "mine")
+
+
+async def test_a_body_and_fields_that_a_layer_replaces_are_what_the_view_reads(client_for):
+    class Once:
+        ended = False
+
+        async def read(self):
+            data, self.ended = b"" if self.ended else b'{"a": 2, "b": 3}', True
+            return data
+
+    async def replace(request, call_next):
+        request.replace_body(Once())
+        return await call_next(request)
+
+    app = app_of(lambda request: {"json": request.get_json(), "length": request.content_length})
+    app.middlewares.append(Middleware(replace))
+    async with client_for(app) as client:
+        response = await client.request("POST", "/x", content=b"{}", headers=JSON)
+    assert response.json() == {"json": {"a": 2, "b": 3}, "length": None}
+
+
+async def test_a_file_may_be_sent_by_werkzeug(client_for, tmp_path):
+    path = tmp_path / "chart.txt"
+    path.write_text("reefs and shoals")
+    async with client_for(app_of(lambda request: send_file(path, request.environ))) as client:
+        whole = await client.get("/x")
+        known = await client.request("GET", "/x", headers={"if-none-match": whole.headers["etag"]})
+        part = await client.request("GET", "/x", headers={"range": "bytes=0-4"})
+    assert (whole.status, whole.text, whole.headers["content-length"]) == (200, "reefs and shoals", "16")
+    assert (known.status, known.body) == (304, b"")
+    assert (part.status, part.text, part.headers["content-range"]) == (206, "reefs", "bytes 0-4/16")
+
+
+async def test_native_decorators_of_an_application_serve_madaras_views(client_for):
+    app = Madara()
+    app.get("/one")(lambda request: {"kind": type(request).__name__, "native": request.native.method})
+    app.put("/two", endpoint="two")(lambda request: request.method)
+    async with client_for(app) as client:
+        assert (await client.get("/one")).json() == {"kind": "Request", "native": "GET"}
+        assert (await client.put("/two")).text == "PUT"
 
 
 # What views return.
@@ -465,8 +515,35 @@ async def test_callbacks_run_and_iterables_are_closed_when_all_is_sent(client_fo
     assert stream.closed
 
 
-async def test_a_response_kept_by_the_program_is_each_requests_own(client_for):
-    kept = Response("kept")
+async def test_native_layers_set_cookies_by_their_own_rules_whatever_a_view_returns(client_for):
+    app = app_of(lambda request: Response(iter("ab")) if request.args else Response("x"))
+    seen = []
+
+    @app.after_request
+    def remember(request, response):
+        response.set_cookie("kept", "1", secure=True)
+
+    class Keep:
+        def __init__(self, get_response):
+            self.get_response = get_response
+
+        def __call__(self, request):
+            seen.append(self.get_response(request))
+            return seen[-1]
+
+    app.middlewares.append(Keep)
+
+    async with client_for(app) as client:
+        for path in ("/x", "/x?a=1"):
+            assert (await client.get(path)).headers["set-cookie"] == "kept=1; Path=/; Secure; SameSite=Lax"
+    # What a program has kept is Madara's still.
+    assert [response.status_code for response in seen] == [200, 200]
+
+
+@pytest.mark.parametrize("kind", ["view", "tuple", "middleware", "hook"])
+@pytest.mark.parametrize("make", [Response, JSONResponse])
+async def test_a_response_kept_by_the_program_is_each_requests_own(client_for, kind, make):
+    kept = make("kept")
 
     class Count:
         def __init__(self, get_response):
@@ -477,10 +554,21 @@ async def test_a_response_kept_by_the_program_is_each_requests_own(client_for):
             response.headers.add("X-Count", "1")
             return response
 
-    app = app_of(lambda request: kept)
-    app.middlewares.append(Count)
+    class Keep:
+        def __init__(self, get_response):
+            self.get_response = get_response
+
+        def __call__(self, request):
+            return kept if kind == "middleware" else self.get_response(request)
+
+        def process_view(self, request, callback, callback_kwargs):
+            return kept if kind == "hook" else None
+
+    app = app_of(lambda request: (kept, 200, {"X-Count": "1"}) if kind == "tuple" else kept)
+    app.middlewares.extend([Count, Keep])
     outer = Nacre(middlewares=[layer(Count)])
     outer.mount("/", app)
     async with client_for(outer) as client:
         for _ in range(3):
-            assert (await client.get("/x")).headers.getlist("x-count") == ["1", "1"]
+            counted = (await client.get("/x")).headers.getlist("x-count")
+            assert counted == ["1"] * (3 if kind == "tuple" else 2)

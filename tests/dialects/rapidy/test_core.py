@@ -1,5 +1,6 @@
 """What Rapidy's dialect promises beyond its document's programs: the rows of code, errors, mounts, startup."""
 
+import asyncio
 import json
 
 import pytest
@@ -437,6 +438,72 @@ async def test_a_streamed_body_is_what_was_written(client_for):
     assert (answer.status, answer.text, answer.headers["content-type"]) == (201, "one two", "text/plain")
 
 
+async def test_a_handler_that_writes_goes_on_as_its_pieces_are_sent(client_for):
+    seen = []
+
+    @middleware
+    async def outside(request: Request, call_next: CallNext) -> StreamResponse:
+        answer = await call_next(request)
+        answer.headers["X-Outside"] = "1"
+        seen.append("outside")
+        return answer
+
+    @get("/")
+    async def handler(request: Request) -> StreamResponse:
+        response = StreamResponse()
+        await response.prepare(request)
+        for word in (b"one ", b"two ", b"three"):
+            await asyncio.sleep(0)
+            await response.write(word)
+            seen.append(word.decode().strip())
+        return response
+
+    async with client_for(app_of(handler, middlewares=[outside])) as client:
+        answer = await client.get("/")
+        assert (answer.text, answer.headers["x-outside"]) == ("one two three", "1")
+        assert seen == ["outside", "one", "two", "three"]
+        assert (await client.head("/")).status == 200
+
+
+async def test_a_handler_that_fails_before_it_writes_is_an_exception_like_any_other(client_for):
+    @middleware
+    async def catch(request: Request, call_next: CallNext) -> StreamResponse | str:
+        try:
+            return await call_next(request)
+        except ZeroDivisionError:
+            return "caught"
+
+    @get("/")
+    async def handler(request: Request, after: bool = QueryParam(False)) -> StreamResponse:
+        response = StreamResponse()
+        if after:
+            await response.prepare(request)
+        raise ZeroDivisionError
+
+    async with client_for(app_of(handler, middlewares=[catch])) as client:
+        assert [(await client.get(path)).text for path in ("/", "/?after=1")] == ["caught", "caught"]
+
+
+async def test_a_client_that_leaves_ends_a_handler_that_writes():
+    ended = asyncio.Event()
+
+    @get("/")
+    async def handler(request: Request) -> StreamResponse:
+        response = StreamResponse()
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b"more")
+                await asyncio.sleep(0)
+        finally:
+            ended.set()
+
+    async with TestClient(app_of(handler)) as client, client.stream("GET", "/") as answer:
+        async for _ in answer:
+            break
+    await asyncio.wait_for(ended.wait(), 5)
+
+
 # Routers.
 
 
@@ -590,7 +657,7 @@ async def test_server_information_is_told_only_if_it_is_wanted(client_for):
         (HTTPBadRequest(reason="Odd"), 400, "400: Odd", {}),
         (HTTPNotFound(body=b"raw"), 404, "raw", {"content-type": "application/octet-stream"}),
         (HTTPMethodNotAllowed("PUT", ["GET", "POST"]), 405, "405: Method Not Allowed", {"allow": "GET, POST"}),
-        (HTTPRequestEntityTooLarge(5, 9), 413, "Maximum request body size 5 exceeded, actual body size 9", {}),
+        (HTTPRequestEntityTooLarge(5, 9), 413, "Maximum request body size 5 exceeded.", {}),
         (
             HTTPUnavailableForLegalReasons("https://law.example"),
             451,
@@ -637,8 +704,11 @@ def test_a_response_has_aiohttps_attributes():
     response.set_cookie("a", "2", path="/x")
     assert response.headers.getlist("set-cookie") == ["a=2; Path=/x"]
     assert response.cookies == {"a": "2; Path=/x"}
+    response.set_cookie("b", 'x; "y"')
+    assert response.headers.getlist("set-cookie")[1] == r'b="x\073 \"y\""; Path=/'
+    response.del_cookie("b")
     response.del_cookie("a")
-    assert "Max-Age=0" in response.headers["set-cookie"]
+    assert all("Max-Age=0" in line for line in response.headers.getlist("set-cookie"))
     with pytest.raises(ValueError, match="samesite is"):
         response.set_cookie("a", "1", samesite="loose")
 
@@ -753,6 +823,33 @@ async def test_json_that_no_python_reads_is_the_clients_mistake(path, client_for
     async with client_for(app_of(unchecked, checked, own)) as client:
         for body in (b'{"a": ' + b"1" * 5000 + b"}", b"[" * 100_000, b'{"a": "\xff"}', b"{"):
             assert (await client.post(path, content=body, headers=json_type)).status in (400, 422)
+
+
+async def test_a_message_with_braces_is_told_as_it_is(client_for):
+    from pydantic import Field
+
+    class Berth(BaseModel):
+        code: str = Field(pattern="^[a-z]{2}$")
+
+    @post("/")
+    async def handler(berth: Berth = Body()) -> None: ...  # noqa: B008
+
+    async with client_for(app_of(handler)) as client:
+        answer = await client.post("/", json={"code": "x"})
+    assert answer.json()["errors"][0]["msg"] == "String should match pattern '^[a-z]{2}$'"
+
+
+@pytest.mark.parametrize("checks", [True, False])
+async def test_a_set_whose_items_share_a_hash_is_refused(checks, client_for):
+    @post("/")
+    async def handler(data: set[int] = Body(check_content_type=checks)) -> int:  # noqa: B008
+        return len(data)
+
+    async with client_for(app_of(handler)) as client:
+        colliding = [index * (2**61 - 1) for index in range(1, 2000)]
+        answer = await client.post("/", json=colliding)
+        assert answer.status == 422, answer.body
+        assert (await client.post("/", json=[1, 2, 2])).text == "2"
 
 
 async def test_a_body_that_may_be_absent_is_none(client_for):

@@ -1,173 +1,79 @@
 """BlackSheep's names and conventions: its programs run after `blacksheep` is replaced in their import lines."""
 
-from nacre.dialects.blacksheep.contents import (
-    Content,
-    FormContent,
-    FormPart,
-    HTMLContent,
-    JSONContent,
-    MultiPartFormData,
-    StreamedContent,
-    TextContent,
-    parse_www_form,
-)
-from nacre.dialects.blacksheep.cookies import (
-    Cookie,
-    CookieSameSiteMode,
-    datetime_from_cookie_format,
-    datetime_to_cookie_format,
-    parse_cookie,
-)
-from nacre.dialects.blacksheep.exceptions import HTTPException
-from nacre.dialects.blacksheep.headers import Header, Headers
-from nacre.dialects.blacksheep.messages import Message, Request, Response
-from nacre.dialects.blacksheep.middlewares import layer
-from nacre.dialects.blacksheep.server.application import Application
-from nacre.dialects.blacksheep.server.bindings import (
-    ClientInfo,
-    FromBody,
-    FromBytes,
-    FromCookie,
-    FromFile,
-    FromFiles,
-    FromForm,
-    FromHeader,
-    FromJSON,
-    FromQuery,
-    FromRoute,
-    FromServices,
-    FromText,
-    ServerInfo,
-)
-from nacre.dialects.blacksheep.server.responses import (
-    ContentDispositionType,
-    FileInput,
-    accepted,
-    bad_request,
-    created,
-    file,
-    forbidden,
-    html,
-    json,
-    moved_permanently,
-    no_content,
-    not_found,
-    not_modified,
-    ok,
-    permanent_redirect,
-    pretty_json,
-    redirect,
-    see_other,
-    status_code,
-    temporary_redirect,
-    text,
-    unauthorized,
-)
-from nacre.dialects.blacksheep.server.routing import (
-    Route,
-    RouteException,
-    RouteNotFound,
-    Router,
-    RoutesRegistry,
-    connect,
-    delete,
-    get,
-    head,
-    options,
-    patch,
-    post,
-    put,
-    route,
-    trace,
-    ws,
-)
-from nacre.dialects.blacksheep.server.websocket import (
-    WebSocket,
-    WebSocketDisconnectError,
-    WebSocketError,
-    WebSocketState,
-)
-from nacre.dialects.blacksheep.url import URL, InvalidURL
-
-__all__ = [
-    "URL",
-    "Application",
-    "ClientInfo",
-    "Content",
-    "ContentDispositionType",
-    "Cookie",
-    "CookieSameSiteMode",
-    "FileInput",
-    "FormContent",
-    "FormPart",
-    "FromBody",
-    "FromBytes",
-    "FromCookie",
-    "FromFile",
-    "FromFiles",
-    "FromForm",
-    "FromHeader",
-    "FromJSON",
-    "FromQuery",
-    "FromRoute",
-    "FromServices",
-    "FromText",
-    "HTMLContent",
-    "HTTPException",
-    "Header",
-    "Headers",
-    "InvalidURL",
-    "JSONContent",
-    "Message",
-    "MultiPartFormData",
-    "Request",
-    "Response",
-    "Route",
-    "RouteException",
-    "RouteNotFound",
-    "Router",
-    "RoutesRegistry",
-    "ServerInfo",
-    "StreamedContent",
-    "TextContent",
-    "WebSocket",
-    "WebSocketDisconnectError",
-    "WebSocketError",
-    "WebSocketState",
-    "accepted",
-    "bad_request",
-    "connect",
-    "created",
-    "datetime_from_cookie_format",
-    "datetime_to_cookie_format",
-    "delete",
-    "file",
-    "forbidden",
-    "get",
-    "head",
-    "html",
-    "json",
-    "layer",
-    "moved_permanently",
-    "no_content",
-    "not_found",
-    "not_modified",
-    "ok",
-    "options",
-    "parse_cookie",
-    "parse_www_form",
-    "patch",
-    "permanent_redirect",
-    "post",
-    "pretty_json",
-    "put",
-    "redirect",
-    "route",
-    "see_other",
-    "status_code",
-    "temporary_redirect",
-    "text",
-    "trace",
-    "unauthorized",
-    "ws",
-]
+from nacre.dialects.blacksheep.contents import Content as Content
+from nacre.dialects.blacksheep.contents import FormContent as FormContent
+from nacre.dialects.blacksheep.contents import FormPart as FormPart
+from nacre.dialects.blacksheep.contents import HTMLContent as HTMLContent
+from nacre.dialects.blacksheep.contents import JSONContent as JSONContent
+from nacre.dialects.blacksheep.contents import MultiPartFormData as MultiPartFormData
+from nacre.dialects.blacksheep.contents import StreamedContent as StreamedContent
+from nacre.dialects.blacksheep.contents import TextContent as TextContent
+from nacre.dialects.blacksheep.contents import parse_www_form as parse_www_form
+from nacre.dialects.blacksheep.cookies import Cookie as Cookie
+from nacre.dialects.blacksheep.cookies import CookieSameSiteMode as CookieSameSiteMode
+from nacre.dialects.blacksheep.cookies import parse_cookie as parse_cookie
+from nacre.dialects.blacksheep.exceptions import HTTPException as HTTPException
+from nacre.dialects.blacksheep.headers import Headers as Headers
+from nacre.dialects.blacksheep.messages import Message as Message
+from nacre.dialects.blacksheep.messages import Request as Request
+from nacre.dialects.blacksheep.messages import Response as Response
+from nacre.dialects.blacksheep.middlewares import layer as layer
+from nacre.dialects.blacksheep.server.application import Application as Application
+from nacre.dialects.blacksheep.server.bindings import ClientInfo as ClientInfo
+from nacre.dialects.blacksheep.server.bindings import FromBody as FromBody
+from nacre.dialects.blacksheep.server.bindings import FromBytes as FromBytes
+from nacre.dialects.blacksheep.server.bindings import FromCookie as FromCookie
+from nacre.dialects.blacksheep.server.bindings import FromFile as FromFile
+from nacre.dialects.blacksheep.server.bindings import FromFiles as FromFiles
+from nacre.dialects.blacksheep.server.bindings import FromForm as FromForm
+from nacre.dialects.blacksheep.server.bindings import FromHeader as FromHeader
+from nacre.dialects.blacksheep.server.bindings import FromJSON as FromJSON
+from nacre.dialects.blacksheep.server.bindings import FromQuery as FromQuery
+from nacre.dialects.blacksheep.server.bindings import FromRoute as FromRoute
+from nacre.dialects.blacksheep.server.bindings import FromServices as FromServices
+from nacre.dialects.blacksheep.server.bindings import FromText as FromText
+from nacre.dialects.blacksheep.server.bindings import ServerInfo as ServerInfo
+from nacre.dialects.blacksheep.server.responses import ContentDispositionType as ContentDispositionType
+from nacre.dialects.blacksheep.server.responses import FileInput as FileInput
+from nacre.dialects.blacksheep.server.responses import accepted as accepted
+from nacre.dialects.blacksheep.server.responses import bad_request as bad_request
+from nacre.dialects.blacksheep.server.responses import created as created
+from nacre.dialects.blacksheep.server.responses import file as file
+from nacre.dialects.blacksheep.server.responses import forbidden as forbidden
+from nacre.dialects.blacksheep.server.responses import html as html
+from nacre.dialects.blacksheep.server.responses import json as json
+from nacre.dialects.blacksheep.server.responses import moved_permanently as moved_permanently
+from nacre.dialects.blacksheep.server.responses import no_content as no_content
+from nacre.dialects.blacksheep.server.responses import not_found as not_found
+from nacre.dialects.blacksheep.server.responses import not_modified as not_modified
+from nacre.dialects.blacksheep.server.responses import ok as ok
+from nacre.dialects.blacksheep.server.responses import permanent_redirect as permanent_redirect
+from nacre.dialects.blacksheep.server.responses import pretty_json as pretty_json
+from nacre.dialects.blacksheep.server.responses import redirect as redirect
+from nacre.dialects.blacksheep.server.responses import see_other as see_other
+from nacre.dialects.blacksheep.server.responses import status_code as status_code
+from nacre.dialects.blacksheep.server.responses import temporary_redirect as temporary_redirect
+from nacre.dialects.blacksheep.server.responses import text as text
+from nacre.dialects.blacksheep.server.responses import unauthorized as unauthorized
+from nacre.dialects.blacksheep.server.routing import Route as Route
+from nacre.dialects.blacksheep.server.routing import RouteException as RouteException
+from nacre.dialects.blacksheep.server.routing import RouteNotFound as RouteNotFound
+from nacre.dialects.blacksheep.server.routing import Router as Router
+from nacre.dialects.blacksheep.server.routing import RoutesRegistry as RoutesRegistry
+from nacre.dialects.blacksheep.server.routing import connect as connect
+from nacre.dialects.blacksheep.server.routing import delete as delete
+from nacre.dialects.blacksheep.server.routing import get as get
+from nacre.dialects.blacksheep.server.routing import head as head
+from nacre.dialects.blacksheep.server.routing import options as options
+from nacre.dialects.blacksheep.server.routing import patch as patch
+from nacre.dialects.blacksheep.server.routing import post as post
+from nacre.dialects.blacksheep.server.routing import put as put
+from nacre.dialects.blacksheep.server.routing import route as route
+from nacre.dialects.blacksheep.server.routing import trace as trace
+from nacre.dialects.blacksheep.server.routing import ws as ws
+from nacre.dialects.blacksheep.server.websocket import WebSocket as WebSocket
+from nacre.dialects.blacksheep.server.websocket import WebSocketDisconnectError as WebSocketDisconnectError
+from nacre.dialects.blacksheep.server.websocket import WebSocketError as WebSocketError
+from nacre.dialects.blacksheep.server.websocket import WebSocketState as WebSocketState
+from nacre.dialects.blacksheep.url import URL as URL
+from nacre.dialects.blacksheep.url import InvalidURL as InvalidURL

@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from nacre.dialects.blacksheep.settings.json import json_settings
 from nacre.eventstream import ServerSentEvent as NativeEvent
+from nacre.headers import pairs_of
+from nacre.testing.multipart import encode_multipart
 from nacre.uploads import UploadFile
 
 
@@ -110,10 +112,12 @@ class MultiPartFormData(Content):
 
     def __init__(self, parts: Iterable[FormPart]) -> None:
         self.parts = list(parts)
-        self.boundary = f"----------------{os.urandom(12).hex()}".encode()
-        pieces = [b"--" + self.boundary + b"\r\n" + _head(part) + part.data + b"\r\n" for part in self.parts]
-        data = b"".join([*pieces, b"--", self.boundary, b"--\r\n"])
-        super().__init__(b"multipart/form-data; boundary=" + self.boundary, data)
+        files: Any = [
+            (part.name.decode(), (part.file_name and part.file_name.decode(), part.data, *_kind_of(part)))
+            for part in self.parts
+        ]
+        content_type, data = encode_multipart((), files)
+        super().__init__(content_type.encode(), data)
 
 
 class ServerSentEvent:
@@ -151,7 +155,8 @@ def parse_www_form(content: str) -> dict[str, str | list[str]]:
 
 
 def write_www_form_urlencoded(data: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> bytes:
-    return urlencode(list(data.items()) if isinstance(data, Mapping) else list(data), doseq=True).encode()
+    pairs: list[tuple[str, Any]] = list(pairs_of(data))
+    return urlencode(pairs, doseq=True).encode()
 
 
 def simplified(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -162,14 +167,8 @@ def simplified(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
-def _head(part: FormPart) -> bytes:
-    file_name = b"" if part.file_name is None else b'; filename="%s"' % _quoted(part.file_name)
-    kind = b"" if part.content_type is None else b"Content-Type: %s\r\n" % part.content_type
-    return b'Content-Disposition: form-data; name="%s"%s\r\n%s\r\n' % (_quoted(part.name), file_name, kind)
-
-
-def _quoted(name: bytes) -> bytes:
-    return name.replace(b'"', b"%22").replace(b"\r", b"%0D").replace(b"\n", b"%0A")
+def _kind_of(part: FormPart) -> tuple[str, ...]:
+    return (part.content_type.decode(),) if part.content_type is not None and part.file_name is not None else ()
 
 
 def _write(path: str | os.PathLike[str], data: bytes) -> None:

@@ -15,17 +15,17 @@ class HTTPException(HTTPError):
     own: ClassVar[dict[int, type[HTTPException]]] = {}
     """The class of each status that has one."""
 
-    default_message: ClassVar[str] = "HTTP exception"
-
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        # Classes that programs derive don't stand for all errors of their status.
         status = vars(cls).get("status")
-        if isinstance(status, int):
-            HTTPException.own.setdefault(status, cls)
+        if status is not None and cls.__module__ == __name__:
+            HTTPException.own[status] = cls
 
     def __init__(self, status: int, message: str = "") -> None:
-        super().__init__(message or self.default_message, status=int(status))
-        self.args = (message or self.default_message,)
+        message = message or reason_phrase(status).capitalize()
+        super().__init__(message, status=int(status))
+        self.args = (message,)
 
 
 class _OfStatus(HTTPException):
@@ -37,7 +37,6 @@ class _OfStatus(HTTPException):
 
 class BadRequest(_OfStatus):
     status = 400
-    default_message = "Bad request"
 
 
 class BadRequestFormat(BadRequest):
@@ -50,39 +49,32 @@ class BadRequestFormat(BadRequest):
 
 class Unauthorized(_OfStatus):
     status = 401
-    default_message = "Unauthorized"
 
 
 class Forbidden(_OfStatus):
     status = 403
-    default_message = "Forbidden"
 
 
 class NotFound(_OfStatus):
     status = 404
-    default_message = "Not found"
 
 
 class Conflict(_OfStatus):
     status = 409
-    default_message = "Conflict"
 
 
 class UnsupportedMediaType(_OfStatus):
     status = 415
-    default_message = "Unsupported media type"
 
 
 class RangeNotSatisfiable(_OfStatus):
     status = 416
-    default_message = "Range not satisfiable"
 
 
 class InternalServerError(_OfStatus):
     """What handlers of 500 are given; `source_error` is the exception that nobody handled."""
 
     status = 500
-    default_message = "Internal server error"
 
     def __init__(self, source_error: Exception | str | None = None) -> None:
         super().__init__(source_error if isinstance(source_error, str) else None)
@@ -91,7 +83,6 @@ class InternalServerError(_OfStatus):
 
 class NotImplementedByServer(_OfStatus):
     status = 501
-    default_message = "Not implemented"
 
 
 class MessageAborted(errors.ClientDisconnect):
@@ -116,7 +107,7 @@ def own_exception(error: Exception) -> Exception:
         return error
     cls = HTTPException.own.get(error.status)
     text = None if error.detail == reason_phrase(error.status) else error.detail
-    made = cls(text) if cls is not None else HTTPException(error.status, text or "")  # type: ignore[arg-type, call-arg]
+    made = cls(text) if cls is not None else HTTPException(error.status, text or "")  # type: ignore[arg-type]
     made.headers = error.headers
     made.__cause__ = error
     return made

@@ -35,27 +35,6 @@ def encoded(pair: tuple[str, str]) -> HeaderType:
     return pair[0].encode("latin-1"), pair[1].encode("latin-1")
 
 
-class Header:
-    """One header field."""
-
-    def __init__(self, name: bytes, value: bytes) -> None:
-        self.name = name
-        self.value = value
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield self.name
-        yield self.value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Header) and (self.name.lower(), self.value) == (other.name.lower(), other.value)
-
-    def __hash__(self) -> int:
-        return hash((self.name.lower(), self.value))
-
-    def __repr__(self) -> str:
-        return f"<Header {self.name!r}: {self.value!r}>"
-
-
 class Headers(MutableHeaders):
     """The header fields of a message: ordered, case-insensitive, several of a name allowed.
 
@@ -106,9 +85,6 @@ class Headers(MutableHeaders):
     def __getitem__(self, name: Any) -> Any:
         return self.get(name) if isinstance(name, bytes) else super().__getitem__(name)
 
-    def get_tuples(self, name: bytes) -> list[HeaderType]:
-        return [pair for pair in self.values if pair[0] == name.lower()]
-
     def get_first(self, key: bytes) -> bytes | None:
         """The first value of a name; None without one."""
         found = self.get(key)
@@ -122,30 +98,11 @@ class Headers(MutableHeaders):
         return found[0]
 
     def contains(self, key: bytes) -> bool:
-        return key in self
+        return bool(self.get(key))
 
     def add_many(self, values: Pairs) -> None:
         for name, value in pairs_of(values):
             self.add(name, value)
-
-    def merge(self, values: Pairs) -> None:
-        """Set each of these fields that isn't there with this value."""
-        for name, value in pairs_of(values):
-            if value not in self.get(name):
-                self.set(name, value)
-
-    def clone(self) -> Headers:
-        return Headers(self.values)
-
-    def __add__(self, other: Any) -> Headers:
-        both = self.clone()
-        both += other
-        return both
-
-    def __iadd__(self, other: Any) -> Headers:
-        single = isinstance(other, Header) or (isinstance(other, tuple) and isinstance(other[0], bytes))
-        self.add_many([tuple(other)] if single else list(other))
-        return self
 
 
 class RequestHeaders(Headers):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partialmethod
 from typing import Any
 from urllib.parse import urlencode
 
@@ -54,54 +55,13 @@ class TestClient:
         made = Response(answer.status, [pair for pair in pairs if pair[0] != b"content-type"])
         return made if kind is None else made.with_content(Content(kind.encode(), answer.body))
 
-    async def get(self, path: str, headers: Fields = None, query: Query = None, cookies: Fields = None) -> Response:
-        return await self.request("GET", path, headers, query, None, cookies)
-
-    async def head(self, path: str, headers: Fields = None, query: Query = None, cookies: Fields = None) -> Response:
-        return await self.request("HEAD", path, headers, query, None, cookies)
-
-    async def options(self, path: str, headers: Fields = None, query: Query = None, cookies: Fields = None) -> Response:
-        return await self.request("OPTIONS", path, headers, query, None, cookies)
-
-    async def post(
-        self,
-        path: str,
-        headers: Fields = None,
-        query: Query = None,
-        content: Content | None = None,
-        cookies: Fields = None,
-    ) -> Response:
-        return await self.request("POST", path, headers, query, content, cookies)
-
-    async def put(
-        self,
-        path: str,
-        headers: Fields = None,
-        query: Query = None,
-        content: Content | None = None,
-        cookies: Fields = None,
-    ) -> Response:
-        return await self.request("PUT", path, headers, query, content, cookies)
-
-    async def patch(
-        self,
-        path: str,
-        headers: Fields = None,
-        query: Query = None,
-        content: Content | None = None,
-        cookies: Fields = None,
-    ) -> Response:
-        return await self.request("PATCH", path, headers, query, content, cookies)
-
-    async def delete(
-        self,
-        path: str,
-        headers: Fields = None,
-        query: Query = None,
-        content: Content | None = None,
-        cookies: Fields = None,
-    ) -> Response:
-        return await self.request("DELETE", path, headers, query, content, cookies)
+    get = partialmethod(request, "GET")
+    head = partialmethod(request, "HEAD")
+    options = partialmethod(request, "OPTIONS")
+    post = partialmethod(request, "POST")
+    put = partialmethod(request, "PUT")
+    patch = partialmethod(request, "PATCH")
+    delete = partialmethod(request, "DELETE")
 
     def websocket_connect(
         self, path: str, headers: Fields = None, query: Query = None, cookies: Fields = None
@@ -110,7 +70,7 @@ class TestClient:
         return self._connected(path, _texts(headers), _query(query), dict(_texts(cookies)))
 
     @asynccontextmanager
-    async def _connected(self, path: str, headers: Any, query: Any, cookies: Any) -> Any:
+    async def _connected(self, path: str, headers: Any, query: Any, cookies: Any) -> AsyncGenerator[TestWebSocket]:
         client = NativeClient(self.app)
         async with client.websocket(path, headers=headers, query=query, cookies=cookies) as socket:
             yield TestWebSocket(socket)

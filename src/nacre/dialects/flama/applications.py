@@ -10,20 +10,22 @@ from typing import Any, TypeVar, cast
 
 import nacre
 from nacre import HTTPError
-from nacre.binding.providers import registered_provider
 from nacre.callables import is_async
 from nacre.chain.asgi import replay, scope_of
 from nacre.dialects.flama import exceptions, types
+from nacre.dialects.flama.docstrings import described
 from nacre.dialects.flama.endpoints import HTTPEndpoint, WebSocketEndpoint, handlers_of, websocket_handler
 from nacre.dialects.flama.events import Events
 from nacre.dialects.flama.http import APIErrorResponse, PlainTextResponse, Request, Response
 from nacre.dialects.flama.injection import Component, Components, provider_of, settle
 from nacre.dialects.flama.middleware import Middleware, Middlewares
 from nacre.dialects.flama.modules import Module
+from nacre.dialects.flama.pagination import paginated
 from nacre.dialects.flama.routing import BaseRoute, Mount, Route, WebSocketRoute
 from nacre.dialects.flama.schemas import result_type
 from nacre.dialects.flama.websockets import WebSocket
-from nacre.errors import ConfigurationError, ErrorItem, InternalServerError, Location, MissingExtra, Problem
+from nacre.errors import ConfigurationError, InternalServerError, Location, MissingExtra, Problem
+from nacre.groups import RouteDeclaration
 from nacre.openapi import OpenAPI
 from nacre.openapi.pages import require_assets
 from nacre.response import ready_response
@@ -54,11 +56,6 @@ class APIResults(nacre.Results):
 
     def parts(self, value: tuple[Any, ...]) -> nacre.Response:
         return self.data(value)
-
-
-def validation_shape(errors: Sequence[ErrorItem]) -> object:
-    """The JSON of a request that doesn't fit."""
-    return {"status_code": 400, "detail": exceptions.by_field(tuple(errors)), "error": "ValidationError"}
 
 
 class Schema(OpenAPI):
@@ -108,7 +105,7 @@ class Flama(nacre.Nacre):
             debug=debug,
             results=APIResults(),
             providers=_PARTS,
-            validation=nacre.Validation(400, validation_shape),
+            validation=nacre.Validation(400),
             route_order="declared",
         )
         self.register_converter("str", str)
@@ -118,7 +115,9 @@ class Flama(nacre.Nacre):
         for route in routes or ():
             declare(self, route)
         serve_schema(self, dict(openapi or _OPENAPI), schema, docs)
-        self.events = events if isinstance(events, Events) else Events.build(**(events or {}))
+        if not isinstance(events, Events):
+            events = Events.build(**(events or {}))
+        self.events = Events(list(events.startup), list(events.shutdown))
         for module in modules or ():
             self.modules[module.name] = module
             module.app = self
@@ -140,11 +139,6 @@ class Flama(nacre.Nacre):
     def router(self) -> Flama:
         return self
 
-    @property
-    def status(self) -> types.AppStatus:
-        """Whether the lifespan has begun."""
-        return types.AppStatus.READY if self.lifespan_state else types.AppStatus.NOT_STARTED
-
     # Routes.
 
     def add_route(
@@ -161,8 +155,9 @@ class Flama(nacre.Nacre):
     ) -> None:
         """Serve a path with a function or an `HTTPEndpoint`; or add a `Route`.
 
-        `tags` are kept in `request.route.options["route_tags"]`; `options` are those of `Nacre.route`. Raises
-        ConfigurationError for `pagination`, and without a path and an endpoint.
+        `pagination` is "page_number" or "limit_offset". `tags` are kept in `request.route.options["route_tags"]`;
+        `options` are those of `Nacre.route`. A docstring in YAML describes the operation. Raises ConfigurationError
+        without a path and an endpoint.
         """
         if route is not None:
             declare(self, route)
@@ -172,10 +167,7 @@ class Flama(nacre.Nacre):
             raise ConfigurationError(
                 Problem("a route needs a path and an endpoint", place, "add_route(path, function)")
             )
-        if pagination is not None:
-            fix = "slice the result in the handler, by parameters for the page and its size"
-            raise ConfigurationError(Problem(f"`{path}`: pagination={pagination!r} isn't done here", place, fix))
-        shared = {"name": name, "hidden": not include_in_schema, **options}
+        shared: dict[str, Any] = {"name": name, "hidden": not include_in_schema, **options}
         if tags:
             shared["route_tags"] = dict(tags)
         if isinstance(endpoint, type) and issubclass(endpoint, HTTPEndpoint):
@@ -184,8 +176,11 @@ class Flama(nacre.Nacre):
                 super().add_route(path, handler, methods=[method], **_typed(handler, shared))
                 shared["name"] = None  # one of them stands for the path
             return
-        handler = settle(endpoint, self.components)
-        super().add_route(path, handler, methods=methods or ("GET",), **_typed(endpoint, shared))
+        shared = _typed(endpoint, shared)
+        if pagination is not None:
+            endpoint, kind = paginated(endpoint, pagination)
+            shared = {**shared, "response_type": kind} if kind is not None else shared
+        super().add_route(path, settle(endpoint, self.components), methods=methods or ("GET",), **shared)
 
     def route(self, path: str, methods: Iterable[str] | None = None, **options: Any) -> Callable[[F], F]:
         """Serve a path with what is decorated, as `add_route` does."""
@@ -265,7 +260,7 @@ class Flama(nacre.Nacre):
 
     def add_component(self, component: Component) -> None:
         """Let handlers ask for what a component makes. One that chooses its parameters comes before the routes."""
-        if component.chooses and any(one is not component for one in self.declarations):
+        if component.chooses and any(isinstance(one, RouteDeclaration) for one in self.declarations):
             what = f"component {type(component).__name__} chooses its parameters, and there are routes already"
             raise ConfigurationError(Problem(what, Location.of_caller(), "give it as Flama(components=[…])"))
         self.components = Components((*self.components, component))
@@ -281,8 +276,7 @@ class Flama(nacre.Nacre):
         A handler that takes four arguments is called with `(scope, receive, send, error)` and sends its answer itself.
         """
         kinds = exceptions.NATIVE.get(key, ()) if isinstance(key, type) else ()
-        own = [key] if not isinstance(key, type) or issubclass(key, HTTPError) or not kinds else []
-        self.error_handler(*own, *kinds)(answering(handler, key))
+        self.error_handler(key, *kinds)(answering(handler, key))
 
     def add_event_handler(self, event: str, func: Callable[..., Any]) -> None:
         """Call a function at an event; raises ValueError for one other than `startup` and `shutdown`."""
@@ -389,15 +383,15 @@ _OPENAPI = {"info": {"title": "Flama", "version": "0.1.0", "summary": "Flama app
 
 def inherit(app: Flama, component: Component) -> None:
     """Give a mounted application a component of the one around it, unless it has one of that type."""
-    kind = inspect.signature(component.resolve, eval_str=True).return_annotation
-    if not component.chooses and all(provider.provides != kind for provider in app.providers):
+    kind = None if component.chooses else provider_of(component).provides
+    if kind is not None and all(provider.provides != kind for provider in app.providers):
         app.add_component(component)
 
 
 def _typed(endpoint: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """A route's options, with the type that its return annotation promises."""
+    """A route's options, with what its docstring says, and the type that its return annotation promises."""
     kind = result_type(return_annotation(endpoint))
-    return dict(options) if kind is None else {"response_type": kind, **options}
+    return {**described(endpoint), **({} if kind is None else {"response_type": kind}), **options}
 
 
 def _closing(handler: Callable[..., Any]) -> Callable[..., Any]:

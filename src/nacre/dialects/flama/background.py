@@ -43,14 +43,14 @@ class BackgroundThreadTask(BackgroundTask):
     """A task in a thread."""
 
     def __init__(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        super().__init__(Concurrency.thread, func, *args, **kwargs)
+        super().__init__("thread", func, *args, **kwargs)
 
 
 class BackgroundProcessTask(BackgroundTask):
     """A task in a process of its own."""
 
     def __init__(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        super().__init__(Concurrency.process, func, *args, **kwargs)
+        super().__init__("process", func, *args, **kwargs)
 
 
 class BackgroundTasks:
@@ -61,7 +61,8 @@ class BackgroundTasks:
 
     def add_task(self, concurrency: Concurrency | str, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Add a task, as `BackgroundTask` makes it."""
-        self.tasks.append(BackgroundTask(concurrency, func, *args, **kwargs))
+        task = BackgroundTask(concurrency, func, *args, **kwargs)
+        self.tasks.append(task)
 
     async def __call__(self) -> None:
         for task in self.tasks:
@@ -69,12 +70,13 @@ class BackgroundTasks:
 
 
 def _run_in_process(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    process = multiprocessing.Process(target=_run, args=(func, args, kwargs))
+    process = multiprocessing.Process(target=run, args=(func, args, kwargs))
     process.start()
     process.join()
 
 
-def _run(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def run(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Call a function of either kind where no loop runs."""
     if is_async(func):
         asyncio.run(func(*args, **kwargs))
     else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from nacre.errors import MissingExtra
-from nacre.lifespan import foreign_lifespan
+
+if TYPE_CHECKING:
+    from nacre import Nacre
 
 try:
     import httpx2
@@ -22,16 +23,19 @@ class Client(httpx2.AsyncClient):
     Further keywords are those of `httpx2.AsyncClient`.
     """
 
-    def __init__(self, app: Any, **kwargs: Any) -> None:
+    def __init__(self, app: Nacre, **kwargs: Any) -> None:
         self.app = app
-        self._lifespan = AsyncExitStack()
-        options = {"transport": httpx2.ASGITransport(app=app), "base_url": "http://localapp", **kwargs}
+        options: dict[str, Any] = {
+            "transport": httpx2.ASGITransport(app=app),
+            "base_url": "http://localapp",
+            **kwargs,
+        }
         super().__init__(**options)
 
     async def __aenter__(self) -> Self:
-        await self._lifespan.enter_async_context(foreign_lifespan(self.app))
+        self.lifespan = await self.app.live()
         return await super().__aenter__()
 
     async def __aexit__(self, *error: Any) -> None:
         await super().__aexit__(*error)
-        await self._lifespan.aclose()
+        await self.lifespan.stop()

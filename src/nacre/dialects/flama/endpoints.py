@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 import nacre
 from nacre import Provide
 from nacre.codecs import decode_json
 from nacre.dialects.flama import types
+from nacre.dialects.flama.exceptions import WebSocketException
 from nacre.dialects.flama.http import Method, Request
 from nacre.dialects.flama.injection import Component, settle
 from nacre.dialects.flama.websockets import WebSocket
@@ -56,13 +57,13 @@ class WebSocketEndpoint(BaseEndpoint):
         """The connection is over."""
 
 
-def handlers_of(cls: type[HTTPEndpoint], components: list[Component]) -> Iterator[tuple[str, Callable[..., Any]]]:
+def handlers_of(cls: type[HTTPEndpoint], components: Iterable[Component]) -> Iterator[tuple[str, Callable[..., Any]]]:
     """The methods of an endpoint as handlers. Raises ConfigurationError if it has none."""
 
     def make(request: nacre.Request) -> Any:
         return cls(request=Request.of(request))
 
-    instance = Annotated[cls, Provide(make, inline=True)]
+    instance: Any = Annotated[Any, Provide(make, inline=True)]
     names = [method for method in sorted(cls.allowed_methods()) if callable(getattr(cls, method.lower(), None))]
     if not names:
         fix = "define get(self), post(self) or another method's name in lower case"
@@ -93,6 +94,9 @@ def websocket_handler(cls: type[WebSocketEndpoint]) -> Callable[..., Any]:
                 await received(instance, websocket, data, None)
         except WebSocketDisconnect as error:
             code = error.code
+        except WebSocketException as error:
+            code = error.code
+            await websocket.close(code, error.reason)
         except BaseException:
             code = 1011
             raise

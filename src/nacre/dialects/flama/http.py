@@ -26,7 +26,6 @@ from nacre.lazy import lazy
 from nacre.response import SameSite, Stream
 from nacre.shaping.conversion import compile_conversion
 from nacre.state import State
-from nacre.threads import Threads
 from nacre.urls import check_redirect
 from nacre.views import RequestView
 
@@ -181,10 +180,6 @@ class Request(Connection):
         return await self.native.is_disconnected()
 
 
-# What a response does when it is called as an ASGI application; streams of plain code are advanced there.
-_threads = Threads(4)
-
-
 class Response(nacre.Response):
     """A response; `content` is text or bytes, `media_type` the content type, which for text is given a charset."""
 
@@ -271,7 +266,9 @@ class Response(nacre.Response):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Send it as the answer of an ASGI application, as middlewares that refuse a request do."""
-        await send_messages(self, send, None, _threads)
+        # Plain iterables are advanced in the application's worker threads.
+        threads: Any = getattr(scope.get("app"), "workers", None)
+        await send_messages(self, send, None, threads)
         background, self.background = self.background, None
         if background is not None:
             result: Any = background()
@@ -308,7 +305,10 @@ class JSONResponse(Response):
 
 
 class APIResponse(JSONResponse):
-    """Data as JSON, made to fit `schema` if one is given; raises SerializationError, a 500, if it doesn't. None: no body."""
+    """Data as JSON, made to fit `schema` if one is given; None is an empty body.
+
+    Raises SerializationError, a 500, for data that doesn't fit.
+    """
 
     def __init__(self, content: Any = None, schema: Any = None, *args: Any, **kwargs: Any) -> None:
         self.schema = schema
@@ -417,12 +417,13 @@ class HTMLTemplateResponse(HTMLResponse):
     templates: ClassVar[Any] = None
 
     def __init__(self, template: str, context: dict[str, Any] | None = None, *args: Any, **kwargs: Any) -> None:
-        environment = type(self).templates or _environment()
+        environment = type(self).templates or template_environment()
         super().__init__(environment.get_template(template).render(context or {}), *args, **kwargs)
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Any:
+def template_environment() -> Any:
+    """The environment of the templates in the working directory. Raises MissingExtra."""
     try:
         import jinja2
     except ImportError:

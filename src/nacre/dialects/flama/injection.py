@@ -81,9 +81,9 @@ def settle(
     return settled  # type: ignore[no-any-return]
 
 
-def provider_of(component: Component) -> Callable[..., Any]:
-    """What the core asks for the values of a component that goes by their type."""
-    return Provide(settle(component.resolve), inline=True)  # type: ignore[no-any-return]
+def provider_of(component: Component) -> Any:
+    """What the core asks for the values of a component that goes by their type, which is its `provides`."""
+    return Provide(settle(component.resolve), inline=True)
 
 
 def _marker(parameter: NativeParameter, components: list[Component]) -> Any:

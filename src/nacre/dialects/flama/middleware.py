@@ -46,7 +46,7 @@ class Middleware(nacre.ASGIMiddleware):
 
     def placed(self, *, name: str | None = None, only: Where | None = None, skip: Where = ()) -> Self:
         """Give the layer a name, or the routes that it covers: `only` and `skip` as for `nacre.Middleware`."""
-        place = nacre.Middleware(self.target, name=name or self.name, only=only, skip=skip)  # type: ignore[arg-type]
+        place = nacre.Middleware(self.target, name=name or self.name, only=only, skip=skip)
         self.name, self.only, self.skip = place.name, place.only, place.skip
         return self
 
@@ -98,7 +98,7 @@ class BaseHTTPMiddleware(BuiltIn):
     def __init__(self, app: Any = None, dispatch: Callable[[Request, CallNext], Awaitable[Any]] | None = None) -> None:
         self.app = app
         if dispatch is not None:
-            self.dispatch = dispatch  # type: ignore[method-assign]
+            vars(self)["dispatch"] = dispatch
 
     async def dispatch(self, request: Request, call_next: CallNext) -> Any:
         """Answer the request, by `await call_next(request)` or otherwise."""
@@ -113,13 +113,13 @@ class _Dispatching:
     """A `BaseHTTPMiddleware` as an onion layer."""
 
     def __init__(self, middleware: BaseHTTPMiddleware) -> None:
-        self._dispatch = middleware.dispatch
+        self._answer = middleware.dispatch
 
     async def __call__(self, request: nacre.Request, call_next: nacre.CallNext) -> Any:
         async def further(view: Request) -> Response:
             return (await call_next(view.native)).as_kind(Response)
 
-        return await self._dispatch(Request.of(request), further)
+        return await self._answer(Request.of(request), further)
 
 
 class CORSMiddleware(BuiltIn):

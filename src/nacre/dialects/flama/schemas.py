@@ -36,9 +36,9 @@ def find_metadata(annotation: Any) -> SchemaMetadata | None:
 
 def type_of(annotation: Any, metadata: SchemaMetadata) -> Any:
     """The type that an annotation with metadata stands for."""
-    kind = _partial(metadata.schema) if metadata.partial else metadata.schema
+    kind: Any = _partial(metadata.schema) if metadata.partial else metadata.schema
     is_list = metadata.multiple or typing.get_origin(typing.get_args(annotation)[0]) is list
-    return list[kind] if is_list else kind
+    return list.__class_getitem__(kind) if is_list else kind
 
 
 def result_type(annotation: Any) -> Any:

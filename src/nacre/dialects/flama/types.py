@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from enum import Enum
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -12,8 +11,8 @@ from nacre.headers import MutableHeaders as NativeMutableHeaders
 from nacre.urls import QueryParams as NativeQueryParams
 
 __all__ = [
+    "URL",
     "App",
-    "AppStatus",
     "Body",
     "Code",
     "Cookie",
@@ -38,7 +37,6 @@ __all__ = [
     "Scheme",
     "Scope",
     "Send",
-    "URL",
     "WebSocketHandler",
 ]
 
@@ -73,14 +71,6 @@ Middleware: TypeAlias = Callable[..., App]
 
 HTTPHandler: TypeAlias = Callable[..., Any]
 WebSocketHandler: TypeAlias = Callable[..., Any]
-
-
-class AppStatus(Enum):
-    """What an application is about."""
-
-    NOT_STARTED = "not started"
-    READY = "ready"
-    SHUT_DOWN = "shut down"
 
 
 # Parts of a request. Each is a type of its own, since handlers ask for them by type.
@@ -163,8 +153,8 @@ class QueryParams(Mapping[str, str]):
     """The query: of a repeated field the last value counts, `getlist` has all of them."""
 
     def __init__(self, native: NativeQueryParams) -> None:
-        self._pairs = native.pairs()
-        self._lasts = dict(self._pairs)
+        self._fields = native.pairs()
+        self._lasts = dict(self._fields)
 
     def __getitem__(self, key: str) -> str:
         return self._lasts[key]
@@ -177,14 +167,14 @@ class QueryParams(Mapping[str, str]):
 
     def getlist(self, key: str) -> list[str]:
         """All values of a field, in order."""
-        return [value for name, value in self._pairs if name == key]
+        return [value for name, value in self._fields if name == key]
 
     def multi_items(self) -> list[tuple[str, str]]:
         """All fields, in order."""
-        return list(self._pairs)
+        return list(self._fields)
 
     def __str__(self) -> str:
-        return urlencode(self._pairs)
+        return urlencode(self._fields)
 
     def __repr__(self) -> str:
         return f"QueryParams({str(self)!r})"

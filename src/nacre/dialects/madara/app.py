@@ -152,15 +152,13 @@ class Madara(Nacre):
         """What a view's result is as a response."""
         return make_response(request, rv)
 
-    def error_page(self, request: NativeRequest, error: HTTPError) -> Response:
+    def error_page(self, request: NativeRequest, error: HTTPError) -> NativeResponse:
         """Werkzeug's page of an error."""
         page = default_exceptions.get(error.status, HTTPException)()
         page.code = error.status
         if error.detail != reason_phrase(error.status):
             page.description = error.detail
-        response = Response(page.get_body(), error.status, page.get_headers())
-        response.headers.extend(error.headers)
-        return response
+        return NativeResponse(page.get_body(), error.status, [*page.get_headers(), *error.headers])
 
     def answer_unknown(self, request: NativeRequest) -> NativeResponse:
         """Send to the path with single slashes, if a rule has that; else it is unknown."""

@@ -19,6 +19,7 @@ from nacre.callables import describe, is_async
 from nacre.chain.hooks import Hooks
 from nacre.chain.middleware import DjangoMiddleware, Middleware
 from nacre.chain.shapes import load_target, recognise
+from nacre.chain.stage import adopt
 from nacre.dialects.madara.responses import as_madara, as_native
 from nacre.dialects.madara.wrappers import Request, Response, make_response
 from nacre.errors import ConfigurationError, HTTPError, Location, Problem
@@ -44,7 +45,7 @@ class MadaraMiddleware(DjangoMiddleware):
     def __init__(self, target: Any, *args: Any, **options: Any) -> None:
         placing = {name: options.pop(name) for name in ("name", "only", "skip") if name in options}
         part = Part(load_target(target, Location.of_caller()), args, options)
-        super().__init__(_Factory([part]), **{"name": part.name, **placing})
+        super().__init__(_Factory([part], Part.new_link), **{"name": part.name, **placing})
 
 
 def layer(target: Any, *args: Any, **options: Any) -> MadaraMiddleware:
@@ -62,6 +63,8 @@ class MadaraMiddlewares(MiddlewareList):
 
     def prepare(self, item: Any) -> Any:
         target = load_target(item, Location.of_caller()) if isinstance(item, str) else item
+        if isinstance(target, Part):
+            return Part(target.target)  # of another place, where it goes on to others
         if inspect.isfunction(target) or (isinstance(target, type) and _is_django(target)):
             return Part(target)
         return target
@@ -102,14 +105,21 @@ class Part:
         self.name: str = getattr(target, "__name__", type(target).__name__)
         self._args = args
         self._options = options or {}
-        self._built: dict[int, Link] = {}
+        self._links: list[tuple[Any, Link]] = []
 
     def link(self, app: Any) -> Link:
-        """The middleware as it is in an application, built when it is first asked for."""
-        link = self._built.get(id(app))
-        if link is None:
-            link = self._built[id(app)] = Link()
-            link.hold(self._build(link.follow, app))
+        """The middleware as it is at its place in an application, built when it is first asked for."""
+        for known, link in self._links:
+            if known is app:
+                return link
+        link = self.new_link(app)
+        self._links.append((app, link))
+        return link
+
+    def new_link(self, app: Any) -> Link:
+        """The middleware built for one more place."""
+        link = Link()
+        link.hold(self._build(link.follow, app))
         return link
 
     def _build(self, follow: GetResponse, app: Any) -> Any:
@@ -125,10 +135,13 @@ class Part:
         fix = "let it take (get_response) or (get_response, app), and be called with (request)"
         raise ConfigurationError(Problem(f"middleware `{self.name}`: {problem}", Location.of(self.target), fix))
 
+    def __repr__(self) -> str:
+        return f"<{self.name}, a Madara middleware>"
+
     @property
     def functions(self) -> dict[str, Any]:
         """The code of the user's that runs in it; errors are traced to layers by the functions that they have."""
-        classes = self.target.__mro__ if isinstance(self.target, type) else ()
+        classes = self.target.__mro__[::-1] if isinstance(self.target, type) else ()
         found = {name: one for cls in classes for name, one in vars(cls).items() if isinstance(one, FunctionType)}
         return {f"its_{name}": one for name, one in found.items()} or {"its_call": self.target}
 
@@ -165,10 +178,18 @@ class Link:
         A middleware may answer by any value that a view may, and by raising Werkzeug's errors.
         """
         try:
-            result = self.inner.call(request)
+            result: Any = self.inner.call(request)
         except HTTPException as error:
             result = error
-        return result if result.__class__ is Response else make_response(request, result)
+        if result.__class__ is Response and result.owner is request.native:
+            return result
+        return _owned(request, result)
+
+
+def _owned(request: Any, result: Any) -> Response:
+    """What a middleware answers by itself, as a response of this request's own: others may add to it."""
+    view = Request.of(native_request(request))
+    return as_madara(adopt(view.native, make_response(view, result)))
 
 
 def _not_yet(request: Any) -> Any:
@@ -181,7 +202,7 @@ class _Row(DjangoMiddleware):
     dialect = "madara"
 
     def __init__(self, parts: list[Part], where: Location) -> None:
-        super().__init__(_Factory(parts), name=parts[0].name)
+        super().__init__(_Factory(parts, Part.link), name=parts[0].name)
         self.where = where
 
 
@@ -204,13 +225,14 @@ class _Named(Hooks):
 class _Factory:
     """Builds what the native chain calls for a row of middlewares."""
 
-    def __init__(self, parts: list[Part]) -> None:
+    def __init__(self, parts: list[Part], link: Callable[[Part, Any], Link]) -> None:
         self._parts = parts
+        self._link = link
         self.__name__ = self.__qualname__ = parts[0].name
         vars(self).update(parts[0].functions)
 
     def __call__(self, get_response: Callable[[NativeRequest], Any], app: Any) -> Any:
-        return Stack([part.link(app) for part in self._parts], get_response)
+        return Stack([self._link(part, app) for part in self._parts], get_response)
 
 
 class Stack:
@@ -243,7 +265,7 @@ class Stack:
                 raise
             return response
 
-    def _process_view(self, native: NativeRequest, view: Any, values: dict[str, Any]) -> Response | None:
+    def _process_view(self, native: NativeRequest, view: Any, values: dict[str, Any]) -> NativeResponse | None:
         request = Request.of(native)
         # The view as it was written, and the very dict that it is called with.
         view, values = getattr(view, "madara_view", view), request.view_args or {}
@@ -253,13 +275,13 @@ class Stack:
             except HTTPException as error:
                 result = error
             if result is not None:
-                return make_response(request, result)
+                return as_native(make_response(request, result))
         return None
 
-    def _process_exception(self, native: NativeRequest, error: Exception) -> Response | None:
+    def _process_exception(self, native: NativeRequest, error: Exception) -> NativeResponse | None:
         request = Request.of(native)
         for hook in self._exceptions:
             result = hook(request, error)
             if result is not None:
-                return make_response(request, result)
+                return as_native(make_response(request, result))
         return None

@@ -57,6 +57,7 @@ class Rules:
         declared = group.declarations[-1]
         assert isinstance(declared, RouteDeclaration)
         declared.order = self.order(rule, next(self._numbers))
+        group.extend_routes(())  # one that is declared after the start is compiled again in its place
 
     def _view(self, rule: Rule) -> View:
         """What the native chain calls for a rule: the same for all rules of an endpoint."""

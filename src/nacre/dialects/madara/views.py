@@ -13,11 +13,12 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Rule
 
 from nacre.callables import describe, is_async
-from nacre.dialects.madara.responses import Response
+from nacre.dialects.madara.responses import Response, as_native
 from nacre.dialects.madara.wrappers import PLAIN, Request, make_response
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.request import Request as NativeRequest
 from nacre.response import RedirectResponse
+from nacre.response import Response as NativeResponse
 
 View = Callable[..., Any]
 
@@ -36,7 +37,7 @@ def native_view(view: View) -> View:
                 result: Any = await view(request, **native.path_params)
             except HTTPException as error:
                 result = error
-            return result if result.__class__ in PLAIN else make_response(request, result)
+            return result if result.__class__ in PLAIN else _converted(request, result)
 
         return _marked(call_async, view)
 
@@ -48,9 +49,13 @@ def native_view(view: View) -> View:
             result: Any = view(request, **values) if values else view(request)
         except HTTPException as error:
             result = error
-        return result if result.__class__ in PLAIN else make_response(request, result)
+        return result if result.__class__ in PLAIN else _converted(request, result)
 
     return _marked(call, view)
+
+
+def _converted(request: Request, result: Any) -> NativeResponse:
+    return as_native(result if isinstance(result, NativeResponse) else make_response(request, result))
 
 
 def _marked(call: Any, view: View) -> View:

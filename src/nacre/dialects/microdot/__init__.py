@@ -3,7 +3,7 @@
 from nacre.dialects.microdot.application import Microdot
 from nacre.dialects.microdot.errors import HTTPException, abort
 from nacre.dialects.microdot.layers import layer
-from nacre.dialects.microdot.mappings import MultiDict, NoCaseDict
+from nacre.dialects.microdot.mappings import MultiDict
 from nacre.dialects.microdot.patterns import URLPattern
 from nacre.dialects.microdot.request import Request
 from nacre.dialects.microdot.response import Response, redirect, send_file
@@ -14,7 +14,6 @@ __all__ = [
     "HTTPException",
     "Microdot",
     "MultiDict",
-    "NoCaseDict",
     "Request",
     "Response",
     "URLPattern",

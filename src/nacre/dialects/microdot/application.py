@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import ssl as stdlib_ssl
 import sys
@@ -94,21 +95,19 @@ class Microdot(Nacre):
             super().mount(url_prefix, subapp, **options)
             return
         if not local:
-            self.before_hooks += subapp.before_hooks
-            self.after_hooks += subapp.after_hooks
-            self.error_hooks += subapp.error_hooks
             self.error_handlers.update(subapp.error_handlers)
-            self.middlewares += list(subapp.middlewares)
-            for moved in (subapp.before_hooks, subapp.after_hooks, subapp.error_hooks, subapp.error_handlers):
+            subapp.error_handlers.clear()
+            for name in ("before_hooks", "after_hooks", "error_hooks", "middlewares"):
+                moved = getattr(subapp, name)
+                getattr(self, name).extend(list(moved))
                 moved.clear()
-            subapp.middlewares.clear()
         self.include(subapp, url_prefix)
 
     # Hooks and error handlers.
 
     def before_request(self, f: F) -> F:
         """Call `f(request)` before the function of each route; what it returns, if not None, is sent instead."""
-        super().before_request(calls.before_hook(f, Request.of))
+        super().before_request(calls.endpoint(f, Request.of, variables=False))
         return f
 
     def after_request(self, f: F) -> F:
@@ -130,7 +129,7 @@ class Microdot(Nacre):
             handler = calls.error_handler(f, Request.of, self.tools.results.convert, count)
             if not isinstance(key, int) and issubclass(HTTPError, key):
                 # Microdot's 404s and what `abort` raises go to handlers of their status, never to those of `Exception`.
-                handler = calls.unless(HTTPError, self.error_page, handler)
+                handler = calls.unless_http(self.error_page, handler)
             super(Microdot, self).error_handler(key)(handler)
             return f
 
@@ -192,7 +191,7 @@ class Microdot(Nacre):
         if debug:
             serving.announce(host, port, ssl)
         if isinstance(ssl, stdlib_ssl.SSLContext):
-            serving.run_with_context(self, host, port, ssl, access_log=debug)
+            asyncio.run(serving.serve_with_context(self, host, port, ssl, access_log=debug))
         else:
             super().run(host, port, ssl=ssl, access_log=debug, **options)
 

@@ -33,51 +33,43 @@ class View(Protocol):
 ViewOf = Callable[[NativeRequest], Any]
 
 
-def endpoint(function: Function, view_of: ViewOf) -> Function:
-    """The handler of a route; it gets the path's variables by name."""
+def endpoint(function: Function, view_of: ViewOf, *, variables: bool = True) -> Function:
+    """The handler of a route, which gets the path's variables by name; without `variables`, a hook before it."""
 
     async def call(request: NativeRequest) -> Any:
         view = view_of(request)
         if view.is_pending:
             await view.receive()
-        return await function(view, **request.path_params)
+        return await function(view, **(request.path_params if variables else _NONE))
 
     def call_plain(request: NativeRequest) -> Any:
         view = view_of(request)
         if view.is_pending:
             wait(view.receive())
-        return function(view, **request.path_params)
+        return function(view, **(request.path_params if variables else _NONE))
 
     return _named(call if is_async(function) else call_plain, function)
 
 
-def before_hook(function: Function, view_of: ViewOf) -> Function:
-    """A hook that runs before the route's function."""
-
-    async def call(request: NativeRequest) -> Any:
-        view = view_of(request)
-        if view.is_pending:
-            await view.receive()
-        return await function(view)
-
-    def call_plain(request: NativeRequest) -> Any:
-        view = view_of(request)
-        if view.is_pending:
-            wait(view.receive())
-        return function(view)
-
-    return _named(call if is_async(function) else call_plain, function)
+_NONE: dict[str, Any] = {}
 
 
-def after_hook(function: Function, view_of: ViewOf) -> Function:
-    """A hook that runs after the route's function, or after an error."""
+def after_hook(function: Function, view_of: ViewOf, wanted: Callable[[NativeResponse], bool] | None = None) -> Function:
+    """A hook that runs after the route's function, or after an error, for responses that are `wanted`."""
 
     async def call(request: NativeRequest, response: NativeResponse) -> Any:
-        shown = _shown(response)
-        return _replacement(await function(view_of(request), shown), shown, response)
+        if wanted is not None and not wanted(response):
+            return None
+        shown = response if response.__class__ is Response else _shown(response)
+        returned = await function(view_of(request), shown)
+        if returned is None and shown is response and response.body.__class__ is bytes:
+            return None  # PERF: as `_replacement` says of the usual case
+        return _replacement(returned, shown, response)
 
     def call_plain(request: NativeRequest, response: NativeResponse) -> Any:
-        shown = _shown(response)
+        if wanted is not None and not wanted(response):
+            return None
+        shown = response if response.__class__ is Response else _shown(response)
         return _replacement(function(view_of(request), shown), shown, response)
 
     return _named(call if is_async(function) else call_plain, function)
@@ -106,29 +98,16 @@ def error_handler(
     return _named(call if is_async(function) else call_plain, function)
 
 
-def unless(kind: type[Exception], page: Function, handler: Function) -> Function:
-    """An error handler that leaves errors of one kind to the page for them."""
-    # The page is no blocking code, and whether a call gives an awaitable must not depend on the error.
+def unless_http(page: Function, handler: Function) -> Function:
+    """An error handler that leaves HTTP errors to the page for them."""
 
     async def call(request: NativeRequest, error: Exception) -> Any:
-        return page(request, error) if isinstance(error, kind) else await handler(request, error)
+        return page(request, error) if isinstance(error, HTTPError) else await handler(request, error)
 
     def call_plain(request: NativeRequest, error: Exception) -> Any:
-        return page(request, error) if isinstance(error, kind) else handler(request, error)
+        return (page if isinstance(error, HTTPError) else handler)(request, error)
 
     return _named(call if is_async(handler) else call_plain, handler)
-
-
-def only_if(wanted: Callable[[NativeResponse], bool], hook: Function) -> Function:
-    """An after-hook for some responses."""
-
-    async def call(request: NativeRequest, response: NativeResponse) -> Any:
-        return await hook(request, response) if wanted(response) else None
-
-    def call_plain(request: NativeRequest, response: NativeResponse) -> Any:
-        return hook(request, response) if wanted(response) else None
-
-    return _named(call if is_async(hook) else call_plain, hook)
 
 
 def _shown(response: NativeResponse) -> Response:
@@ -140,7 +119,7 @@ def _shown(response: NativeResponse) -> Response:
     return shown
 
 
-def _replacement(returned: Any, shown: Response, response: NativeResponse) -> Any:
+def _replacement(returned: Any, shown: NativeResponse, response: NativeResponse) -> Any:
     """What the response is replaced by, None to go on with it."""
     answer = shown if returned is None else returned
     if isinstance(answer, Response):

@@ -32,13 +32,12 @@ def layer(
     """
     hooks: list[Hooks] = []
     if before_request is not None:
-        hooks.append(MicrodotHooks(before=calls.before_hook(before_request, Request.of)))
+        hooks.append(MicrodotHooks(before=calls.endpoint(before_request, Request.of, variables=False)))
     if after_request is not None:
-        hooks.append(MicrodotHooks(after=calls.only_if(_is_fine, calls.after_hook(after_request, Request.of))))
+        hooks.append(MicrodotHooks(after=calls.after_hook(after_request, Request.of, _is_fine)))
     if after_error_request is not None:
-        hook = calls.after_hook(after_error_request, Request.of)
-        # Only finalizers see the response to an exception that no layer's handler takes.
-        hooks.append(MicrodotHooks(finalize=calls.only_if(_is_error, hook)))
+        # Only finalizers see the response to an exception that nobody handles.
+        hooks.append(MicrodotHooks(finalize=calls.after_hook(after_error_request, Request.of, _is_error)))
     return Layers(*hooks)
 
 

@@ -128,7 +128,7 @@ def with_form_data(f: Callable[..., Any]) -> Callable[..., Any]:
                     texts[name] = value
                 else:
                     files[name] = FileUpload(value, request)
-            request.fields, request.uploads = texts, files
+            request.fields, request.files = texts, files
         return await invoke(request, f, request, *args, **kwargs)
 
     return wrapper

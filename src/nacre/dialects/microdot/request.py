@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from nacre import Nacre
@@ -12,8 +13,7 @@ from nacre.dialects.microdot.calls import after_hook
 from nacre.dialects.microdot.mappings import MultiDict
 from nacre.dialects.microdot.stream import BodyStream
 from nacre.errors import BadRequest, ContentTooLarge
-from nacre.headers import Headers
-from nacre.types import Scope
+from nacre.lazy import lazy
 from nacre.urls import QueryParams
 from nacre.views import RequestView
 
@@ -22,6 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 ORIGIN = "microdot"
 """The option of a route that holds its `Origin`."""
 
+_UNREAD: Any = object()
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "CONNECT", "TRACE"})
 
 
@@ -49,15 +50,22 @@ class Request(RequestView):
     class G:
         """What hooks and handlers of one request leave for each other."""
 
-    def prepare(self) -> None:
-        self.g: Any = self.G()
-        self.received = b""
-        self.is_received = False
-        self.reader: BodyStream | None = None
-        self.fields: Any = None
-        self.uploads: Any = None
-        self.data: Any = self
-        """What `json` has decoded; the request itself before."""
+    # PERF: class-level, since most requests need none of these. None of them may hold the request itself, which would
+    # leave it to the collector of cycles (bench/dialects.py).
+    body: bytes = b""
+    """The body; empty if it is larger than `max_body_length`, which leaves it to `stream`."""
+    is_received = False
+    reader: BodyStream | None = None
+    fields: Any = None
+    files: Any = None
+    """The files of a multipart form by name, where `with_form_data` has read it."""
+    data: Any = _UNREAD
+    """What `json` has decoded."""
+
+    @lazy
+    def g(self) -> Any:
+        """An object for whatever hooks and handlers of this request leave for each other."""
+        return self.G()
 
     # The body.
 
@@ -84,7 +92,7 @@ class Request(RequestView):
         elif length > limit:
             raise ContentTooLarge("the body is larger than Request.max_content_length allows")
         elif length <= self.max_body_length:
-            self.received = await native.body()
+            self.body = await native.body()
 
     async def _receive_unmeasured(self) -> None:
         """Receive a body that doesn't tell its length; the first part of a large one is kept for `stream`."""
@@ -94,30 +102,25 @@ class Request(RequestView):
             if len(first) > self.max_body_length:
                 self.reader = BodyStream(bytes(first), stream, self.max_content_length)
                 return
-        self.received = bytes(first)
-
-    @property
-    def body(self) -> bytes:
-        """The body; empty if it is larger than `max_body_length`, which leaves it to `stream`."""
-        return self.received
+        self.body = bytes(first)
 
     @property
     def stream(self) -> BodyStream:
         """The body to be read piece by piece, of up to `max_content_length` bytes."""
         if self.reader is None:
-            rest = self.native.stream() if self.native.content_length and not self.received else None
-            self.reader = BodyStream(self.received, rest, self.max_content_length)
+            rest = self.native.stream() if self.native.content_length and not self.body else None
+            self.reader = BodyStream(self.body, rest, self.max_content_length)
         return self.reader
 
     @property
     def json(self) -> Any:
         """The body decoded from JSON, None unless its type is `application/json`. Raises BadRequest."""
-        if self.data is self:
+        if self.data is _UNREAD:
             native = self.native
             self.data = None
             if native.content_type is not None and native.content_type.essence == "application/json":
                 try:
-                    self.data = decode_json(self.received)
+                    self.data = decode_json(self.body)
                 except ValueError:
                     raise native.undecoded() or BadRequest("the body is not valid JSON") from None
         return self.data
@@ -133,28 +136,26 @@ class Request(RequestView):
             if kind is None or kind.essence != "application/x-www-form-urlencoded":
                 return None
             try:
-                pairs = QueryParams(self.received.decode()).pairs()
+                pairs = QueryParams(self.body.decode()).pairs()
             except ValueError:
                 raise self.native.undecoded() or BadRequest("the form is malformed") from None
-            self.fields = MultiDict(pairs)
+            self.fields = MultiDict().add(pairs)
         return self.fields
 
-    @property
-    def files(self) -> Any:
-        """The files of a multipart form by name, where `with_form_data` has read it; else None."""
-        return self.uploads
+    # What is as the native request has it.
 
-    # What the client sent besides.
-
-    @property
-    def method(self) -> str:
-        """The method, in capital letters."""
-        return self.native.method
-
-    @property
-    def path(self) -> str:
-        """The path, percent-decoded."""
-        return self.native.path
+    method = property(attrgetter("native.method"))
+    path = property(attrgetter("native.path"))
+    headers = property(attrgetter("native.headers"))
+    cookies = property(attrgetter("native.cookies"))
+    scheme = property(attrgetter("native.scheme"))
+    http_version = property(attrgetter("native.http_version"))
+    client_addr = property(attrgetter("native.client"))
+    """The client's address and port, None where the server doesn't tell."""
+    app = property(attrgetter("native.app"))
+    """The application that serves it; of sub-applications, the one they are mounted in."""
+    asgi_scope = property(attrgetter("native.scope"))
+    """The ASGI scope; made of the raw request where the server speaks another protocol."""
 
     @property
     def url(self) -> str:
@@ -167,23 +168,10 @@ class Request(RequestView):
         """The query without its question mark; None without one."""
         return self.native.query_string or None
 
-    @property
+    @lazy
     def args(self) -> MultiDict:
         """The fields of the query. Raises BadRequest for more than 1,000."""
-        args = self.__dict__.get("fields_of_query")
-        if args is None:
-            args = self.__dict__["fields_of_query"] = MultiDict(self.native.query.pairs())
-        return cast("MultiDict", args)
-
-    @property
-    def headers(self) -> Headers:
-        """The header fields by name, in any case."""
-        return self.native.headers
-
-    @property
-    def cookies(self) -> dict[str, str]:
-        """The cookies by name."""
-        return self.native.cookies
+        return MultiDict().add(self.native.query.pairs())
 
     @property
     def content_type(self) -> str | None:
@@ -195,28 +183,7 @@ class Request(RequestView):
         """The declared length of the body in bytes, 0 if there is none."""
         return self.native.content_length or 0
 
-    @property
-    def client_addr(self) -> tuple[str, int | None] | None:
-        """The client's address and port, None where the server doesn't tell."""
-        client = self.native.client
-        return None if client is None else (client[0], client[1])
-
-    @property
-    def scheme(self) -> str:
-        """`http` or `https`, as the server says."""
-        return self.native.scheme
-
-    @property
-    def http_version(self) -> str:
-        """`1.0`, `1.1`, `2` or `3`."""
-        return self.native.http_version
-
     # Where it is served.
-
-    @property
-    def app(self) -> Any:
-        """The application that serves it; of sub-applications, the one they are mounted in."""
-        return self.native.app
 
     @property
     def origin(self) -> Origin | None:
@@ -249,11 +216,6 @@ class Request(RequestView):
     def url_args(self) -> dict[str, Any]:
         """The values of the path's variables."""
         return dict(self.native.path_params)
-
-    @property
-    def asgi_scope(self) -> Scope:
-        """The ASGI scope; made of the raw request where the server speaks another protocol."""
-        return self.native.scope
 
     @property
     def environ(self) -> dict[str, Any] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl as stdlib_ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -89,11 +88,6 @@ def announce(host: str, port: int, ssl: object) -> None:
     print(f"Starting a server on {scheme}://{host}:{port}", flush=True)  # noqa: T201 - what `debug` is for
 
 
-def run_with_context(app: Served, host: str, port: int, context: stdlib_ssl.SSLContext, *, access_log: bool) -> None:
-    """Serve by uvicorn with this context until it is stopped. Raises MissingExtra without uvicorn."""
-    asyncio.run(serve_with_context(app, host, port, context, access_log=access_log))
-
-
 async def serve_with_context(
     app: Served, host: str, port: int, context: stdlib_ssl.SSLContext, *, access_log: bool
 ) -> None:
@@ -104,14 +98,12 @@ async def serve_with_context(
         raise MissingExtra("serving with an ssl.SSLContext", "uvicorn") from None
 
     app.compile()
-    level = "info" if access_log else "warning"
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         host=host,
         port=port,
-        log_level=level,
+        log_level="info" if access_log else "warning",
         access_log=access_log,
-        # Without a file uvicorn doesn't ask for a context; this one is never read.
         ssl_context_factory=lambda *_: context,
     )
     server = uvicorn.Server(config)

@@ -7,12 +7,18 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
-from nacre.dialects.microdot.mappings import NoCaseDict
 from nacre.errors import WebSocketDisconnect, reason_phrase
 from nacre.eventstream import EventDecoder
 from nacre.headers import Headers
 from nacre.testing import HandshakeDenied
 from nacre.testing import TestClient as NativeClient
+
+
+class ResponseHeaders(Headers):
+    """Header fields by name, in any case; those of cookies are a list."""
+
+    def __getitem__(self, name: Any) -> Any:
+        return self.getlist(name) if name.lower() == "set-cookie" and name in self else super().__getitem__(name)
 
 
 class TestResponse:
@@ -23,11 +29,7 @@ class TestResponse:
     def __init__(self, status_code: int, headers: Headers, body: bytes | None) -> None:
         self.status_code = status_code
         self.reason = reason_phrase(status_code)
-        self.headers = NoCaseDict()
-        for name in headers:
-            values = headers.getlist(name)
-            spelled = "-".join(word.capitalize() for word in name.split("-"))
-            self.headers[spelled] = values if name == "set-cookie" else values[-1]
+        self.headers = ResponseHeaders(headers)
         self.body = body
         kind = headers.get("content-type", "").partition(";")[0]
         self.text = _text(body)
@@ -65,10 +67,11 @@ class TestClient:
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: Any = None
     ) -> TestResponse:
         """Send a request; a dict or list is sent as JSON."""
-        fields = NoCaseDict(headers)
+        fields = dict(headers or {})
         if isinstance(body, dict | list):
             body = json.dumps(body)
-            fields.setdefault(fields.spelled("Content-Type"), "application/json")
+            if not any(name.lower() == "content-type" for name in fields):
+                fields["content-type"] = "application/json"
         response = await self.native.request(method, path, headers=fields, content=body or b"")
         return TestResponse(response.status, response.headers, None if method == "HEAD" else response.body)
 

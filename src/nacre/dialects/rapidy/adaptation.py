@@ -13,6 +13,7 @@ import nacre
 from nacre.binding import MISSING, Parameter, read_parameters
 from nacre.callables import describe, is_async
 from nacre.dialects.rapidy.parameters.http import RequestParameter, parameters_of
+from nacre.dialects.rapidy.streaming import driven, writes_itself
 from nacre.dialects.rapidy.web_exceptions import HTTPException
 from nacre.dialects.rapidy.web_request import Request
 from nacre.dialects.rapidy.web_response import Response, StreamResponse
@@ -48,11 +49,14 @@ def adapt_handler(function: Callable[..., Any], options: Options) -> Callable[..
     if not reading.changed and not quotes:
         return function
     request_name, response_name = reading.request, reading.response
+    streams = request_name is not None and response_name is None and writes_itself(function)
 
     @functools.wraps(function)
     async def handler(**values: Any) -> Any:
         if request_name is not None:
             values[request_name] = Request.of(values[request_name])
+        if streams:
+            return await driven(lambda: function(**values), values[request_name or ""])
         if response_name is None:
             result = await function(**values)
         else:
@@ -70,32 +74,45 @@ def adapt_middleware(function: Callable[..., Any], options: Options) -> Callable
     response_name = reading.response
     quotes = _quotes(options)
 
-    @functools.wraps(function)
-    async def layer(native: nacre.Request, call_next: Callable[..., Any], /, **values: Any) -> Any:
-        given = (Request.of(native), _next_of(call_next))
+    def settled(result: Any) -> Any:
+        if isinstance(result, nacre.Response):
+            return result
+        if result is None:
+            return _prepared(options, nacre.Response().as_kind(Response))
+        return _quoted(result, options) if quotes and isinstance(result, str) else result
+
+    async def plain(native: nacre.Request, call_next: Callable[..., Any], /) -> Any:
         try:
-            if response_name is not None:
-                return await _with_response(function, given, values, response_name, options)
-            result = await function(*given, **values)
+            return settled(await function(Request.of(native), _next_of(call_next)))
         except HTTPException as error:
             # It is a response, and for layers that know nothing of Rapidy nothing else.
             return error
-        if result is None:
-            return _prepared(options, Response())
-        return _quoted(result, options) if quotes and isinstance(result, str) else result
 
+    async def asking(native: nacre.Request, call_next: Callable[..., Any], /, **values: Any) -> Any:
+        given = (Request.of(native), _next_of(call_next))
+        try:
+            if response_name is not None:
+                return settled(await _with_response(function, given, values, response_name, options))
+            return settled(await function(*given, **values))
+        except HTTPException as error:
+            return error
+
+    layer = functools.wraps(function)(asking if len(reading.signature.parameters) > 2 else plain)
     layer.__signature__ = reading.signature  # type: ignore[attr-defined]
     layer.dialect = "rapidy"  # type: ignore[attr-defined]
     return layer
 
 
-def _next_of(call_next: Callable[..., Awaitable[nacre.Response]]) -> Callable[[Any], Awaitable[StreamResponse]]:
-    async def following(request: Any) -> StreamResponse:
-        response = await call_next(native_request(request))
+def _next_of(call_next: Callable[..., Awaitable[nacre.Response]]) -> Callable[[Any], Awaitable[Any]]:
+    """What a middleware awaits: the response as a StreamResponse, HTTP exceptions raised."""
+
+    async def following(request: Any) -> Any:
+        # PERF: a layer is asked for these two by every request (bench/dialects.py).
+        response: Any = await call_next(request.native if request.__class__ is Request else native_request(request))
+        if response.__class__ is Response or response.status == 101:  # a WebSocket's can't be made anew
+            return response
         if isinstance(response, HTTPException):
             raise response
-        if response.status == 101:
-            return response  # type: ignore[return-value]  # a WebSocket's, which is no other's place to make anew
         return response if isinstance(response, StreamResponse) else response.as_kind(Response)
 
     return following

@@ -7,10 +7,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from nacre.binding import MISSING
-from nacre.dialects.rapidy.pydantic_fields import adapter_of
+from nacre.binding.parser import FAILURES, Parser
+from nacre.dialects.rapidy.pydantic_fields import adapter_of, json_parser_of
 from nacre.dialects.rapidy.streams import StreamReader
-from nacre.dialects.rapidy.web_exceptions import HTTPBadRequest, HTTPValidationFailure, extraction_failure
+from nacre.dialects.rapidy.web_exceptions import (
+    HTTPBadRequest,
+    HTTPValidationFailure,
+    extraction_failure,
+    validation_failure,
+)
 from nacre.dialects.rapidy.web_request import PostedForm, Request
+from nacre.errors import BadRequest, ValidationError
 from nacre.media import parse_media_type
 from nacre.request import Request as NativeRequest
 
@@ -46,7 +53,11 @@ class BodyReader:
         self._default_factory = default_factory
         self._is_stream = kind is StreamReader
         is_raw = self._is_stream or self.kind in (Any, bytes)
-        self._validate = None if is_raw else adapter_of(self.kind, constraints).validate_python
+        is_json = content_type == "application/json"
+        self._parser = (
+            json_parser_of(self.kind, constraints) if is_json and loads is json.loads and not is_raw else None
+        )
+        self._validate = None if is_raw or self._parser else adapter_of(self.kind, constraints).validate_python
 
     def provider(self) -> Callable[[NativeRequest], Awaitable[Any]]:
         """The function that gives the body to a parameter."""
@@ -62,9 +73,11 @@ class BodyReader:
             self._check(request)
         if self._is_stream:
             return request.content
-        raw = await self._raw(request) if request.body_exists else None
-        if raw is None:
+        if not request.body_exists:
             return self._absent()
+        if self._parser is not None:
+            return _parsed(self._parser, (await request.text()).encode())
+        raw = await self._received(request)
         if self._validate is None:
             return raw
         try:
@@ -93,7 +106,7 @@ class BodyReader:
         if any(part not in ("*", other) for part, other in zip(wanted, found, strict=False)):
             raise extraction_failure(f"Expected Content-Type `{self.content_type}` not `{essence}`")
 
-    async def _raw(self, request: Request) -> Any:
+    async def _received(self, request: Request) -> Any:
         if self.kind is bytes:
             return await request.read()
         if self.content_type == "application/json":
@@ -114,6 +127,18 @@ def _fields(form: PostedForm) -> dict[str, Any]:
     """The fields of a form, lists for those that are repeated."""
     lists = {name: form.getall(name) for name in form}
     return {name: values if len(values) > 1 else values[0] for name, values in lists.items()}
+
+
+def _parsed(parser: Parser, raw: bytes) -> Any:
+    try:
+        return parser.parse(raw)
+    except FAILURES:
+        pass
+    try:
+        errors = parser.explain(raw)
+    except BadRequest as error:
+        raise extraction_failure(error.detail, " as Json") from None
+    raise validation_failure(ValidationError([{**one, "loc": ["body", *one["loc"]]} for one in errors]))
 
 
 def _failure(error: ValueError) -> HTTPValidationFailure:

@@ -23,6 +23,9 @@ JSON = ("content-type", "application/json; charset=utf-8")
 TEXT = ("content-type", "text/plain; charset=utf-8")
 BYTES = ("content-type", "application/octet-stream")
 
+# PERF: `json.dumps` makes an encoder for each call with options.
+_encode = json.JSONEncoder(allow_nan=False).encode
+
 TEXT_TYPES = (str, Enum, int, float, Decimal)
 """What is sent as text: a bool is an int."""
 
@@ -33,7 +36,7 @@ def to_json(value: object, dumps: Callable[[Any], str] = json.dumps) -> str:
     Raises TypeError for what has no JSON form. NaN and infinities become null.
     """
     try:
-        return json.dumps(value, allow_nan=False) if dumps is json.dumps else dumps(value)
+        return _encode(value) if dumps is json.dumps else dumps(value)
     except (TypeError, ValueError):
         return dumps(json.loads(encode_json(value)))
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from nacre.binding import Constraints
+from nacre.binding.parser import Parser
 from nacre.errors import MissingExtra
 
 
@@ -21,6 +23,17 @@ def with_constraints(kind: Any, constraints: Mapping[str, Any]) -> Any:
 def adapter_of(kind: Any, constraints: Mapping[str, Any]) -> Any:
     """Pydantic's validator of a type. Raises MissingExtra without pydantic."""
     return _pydantic().TypeAdapter(with_constraints(kind, constraints))
+
+
+def json_parser_of(kind: Any, constraints: Mapping[str, Any]) -> Parser:
+    """The core's parser of JSON of a type, by pydantic. Raises MissingExtra without pydantic.
+
+    SECURITY: it refuses sets whose items were chosen to have one hash, which pydantic alone doesn't look for.
+    """
+    _pydantic()
+    from nacre.binding.pydantic_models import json_parser
+
+    return json_parser(with_constraints(kind, constraints), Constraints())
 
 
 def _pydantic() -> Any:

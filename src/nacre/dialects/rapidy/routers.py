@@ -14,7 +14,7 @@ from nacre.dialects.rapidy.encoders import holds_no_objects
 from nacre.dialects.rapidy.lifespan import Lifespan, LifespanCTX, LifespanHook
 from nacre.dialects.rapidy.typedefs import Unset
 from nacre.dialects.rapidy.web_exceptions import HTTPMethodNotAllowed
-from nacre.dialects.rapidy.web_middlewares import validated_options
+from nacre.dialects.rapidy.web_middlewares import OPTIONS, validated_options
 from nacre.dialects.rapidy.web_request import Request
 from nacre.dialects.rapidy.web_response import response_options
 from nacre.errors import ConfigurationError, Location, Problem
@@ -25,13 +25,6 @@ C = TypeVar("C", bound=type)
 
 CLIENT_MAX_SIZE = 1024**2
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-
-_OPTIONS = (
-    *("status_code", "response_validate", "response_type", "response_content_type", "response_charset"),
-    *("response_zlib_executor", "response_zlib_executor_size", "response_include_fields", "response_exclude_fields"),
-    *("response_by_alias", "response_exclude_unset", "response_exclude_defaults", "response_exclude_none"),
-    *("response_custom_encoder", "response_json_encoder"),
-)
 
 
 class BaseHTTPRouter:
@@ -55,12 +48,12 @@ class HTTPRouteHandler(BaseHTTPRouter):
     def __init__(self, path: str | None = None, **options: Any) -> None:
         super().__init__(path)
         options = {name: value for name, value in options.items() if value is not Unset}
-        self.response = response_options({name: options.pop(name) for name in _OPTIONS if name in options})
+        self.response = response_options({name: options.pop(name) for name in OPTIONS if name in options})
         self.allow_head = bool(options.pop("allow_head", True))
         self.name: str | None = options.pop("name", None)
         for name in options:
             what = f"a route has no option `{name}`"
-            raise ConfigurationError(Problem(what, self.where, f"it has {', '.join(_OPTIONS)}, allow_head, name"))
+            raise ConfigurationError(Problem(what, self.where, f"it has {', '.join(OPTIONS)}, allow_head, name"))
 
     @classmethod
     def reg(cls, path: str, handler: Any, **options: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import nacre
@@ -158,6 +159,9 @@ class Router:
 
     def __init__(self, app: Rapidy) -> None:
         self._app = app
+        self.add_post, self.add_put = partial(self.add_route, "POST"), partial(self.add_route, "PUT")
+        self.add_patch, self.add_delete = partial(self.add_route, "PATCH"), partial(self.add_route, "DELETE")
+        self.add_head, self.add_options = partial(self.add_route, "HEAD"), partial(self.add_route, "OPTIONS")
 
     def add_route(self, method: str, path: str, handler: Any, *, name: str | None = None) -> None:
         """Serve a path with a handler; `*` is every method."""
@@ -171,30 +175,6 @@ class Router:
     def add_get(self, path: str, handler: Any, *, name: str | None = None, allow_head: bool = True) -> None:
         """Serve GET, and HEAD with it unless `allow_head` is False."""
         declare(self._app, "GET", path, handler, {}, name=name, allow_head=allow_head)
-
-    def add_post(self, path: str, handler: Any, *, name: str | None = None) -> None:
-        """Serve POST."""
-        self.add_route("POST", path, handler, name=name)
-
-    def add_put(self, path: str, handler: Any, *, name: str | None = None) -> None:
-        """Serve PUT."""
-        self.add_route("PUT", path, handler, name=name)
-
-    def add_patch(self, path: str, handler: Any, *, name: str | None = None) -> None:
-        """Serve PATCH."""
-        self.add_route("PATCH", path, handler, name=name)
-
-    def add_delete(self, path: str, handler: Any, *, name: str | None = None) -> None:
-        """Serve DELETE."""
-        self.add_route("DELETE", path, handler, name=name)
-
-    def add_head(self, path: str, handler: Any, *, name: str | None = None) -> None:
-        """Serve HEAD."""
-        self.add_route("HEAD", path, handler, name=name)
-
-    def add_options(self, path: str, handler: Any, *, name: str | None = None) -> None:
-        """Serve OPTIONS."""
-        self.add_route("OPTIONS", path, handler, name=name)
 
     def add_view(self, path: str, handler: Any, *, name: str | None = None) -> None:
         """Serve the methods that a View has."""

@@ -15,6 +15,24 @@ from nacre.dialects.rapidy.web_response import Response
 from nacre.errors import ErrorItem, ValidationError
 from nacre.urls import check_redirect
 
+# fmt: off
+__all__ = [
+    "HTTPAccepted", "HTTPBadGateway", "HTTPBadRequest", "HTTPClientError", "HTTPConflict", "HTTPCreated",
+    "HTTPError", "HTTPException", "HTTPExpectationFailed", "HTTPFailedDependency", "HTTPForbidden", "HTTPFound",
+    "HTTPGatewayTimeout", "HTTPGone", "HTTPInsufficientStorage", "HTTPInternalServerError", "HTTPLengthRequired",
+    "HTTPMethodNotAllowed", "HTTPMisdirectedRequest", "HTTPMovedPermanently", "HTTPMultipleChoices",
+    "HTTPNetworkAuthenticationRequired", "HTTPNoContent", "HTTPNonAuthoritativeInformation", "HTTPNotAcceptable",
+    "HTTPNotExtended", "HTTPNotFound", "HTTPNotImplemented", "HTTPNotModified", "HTTPOk", "HTTPPartialContent",
+    "HTTPPaymentRequired", "HTTPPermanentRedirect", "HTTPPreconditionFailed", "HTTPPreconditionRequired",
+    "HTTPProxyAuthenticationRequired", "HTTPRedirection", "HTTPRequestEntityTooLarge",
+    "HTTPRequestHeaderFieldsTooLarge", "HTTPRequestRangeNotSatisfiable", "HTTPRequestTimeout",
+    "HTTPRequestURITooLong", "HTTPResetContent", "HTTPSeeOther", "HTTPServerError", "HTTPServiceUnavailable",
+    "HTTPSuccessful", "HTTPTemporaryRedirect", "HTTPTooManyRequests", "HTTPUnauthorized",
+    "HTTPUnavailableForLegalReasons", "HTTPUnprocessableEntity", "HTTPUnsupportedMediaType", "HTTPUpgradeRequired",
+    "HTTPUseProxy", "HTTPValidationFailure", "HTTPVariantAlsoNegotiates", "HTTPVersionNotSupported"
+]
+# fmt: on
+
 _BODILESS = (204, 205, 304)
 
 
@@ -23,6 +41,11 @@ class HTTPException(Response, nacre.HTTPError):
 
     status_code: ClassVar[int] = 500
     headers: Any  # the response's: both bases have some
+
+    def __init_subclass__(cls, status: int | None = None) -> None:
+        super().__init_subclass__()
+        if status is not None:
+            cls.status_code = status
 
     def __init__(
         self,
@@ -92,84 +115,64 @@ class HTTPMove(HTTPRedirection):
         self.headers.set("location", self.location)
 
 
-class HTTPOk(HTTPSuccessful):
-    status_code = 200
+class HTTPOk(HTTPSuccessful, status=200): ...
 
 
-class HTTPCreated(HTTPSuccessful):
-    status_code = 201
+class HTTPCreated(HTTPSuccessful, status=201): ...
 
 
-class HTTPAccepted(HTTPSuccessful):
-    status_code = 202
+class HTTPAccepted(HTTPSuccessful, status=202): ...
 
 
-class HTTPNonAuthoritativeInformation(HTTPSuccessful):
-    status_code = 203
+class HTTPNonAuthoritativeInformation(HTTPSuccessful, status=203): ...
 
 
-class HTTPNoContent(HTTPSuccessful):
-    status_code = 204
+class HTTPNoContent(HTTPSuccessful, status=204): ...
 
 
-class HTTPResetContent(HTTPSuccessful):
-    status_code = 205
+class HTTPResetContent(HTTPSuccessful, status=205): ...
 
 
-class HTTPPartialContent(HTTPSuccessful):
-    status_code = 206
+class HTTPPartialContent(HTTPSuccessful, status=206): ...
 
 
-class HTTPMultipleChoices(HTTPMove):
-    status_code = 300
+class HTTPMultipleChoices(HTTPMove, status=300): ...
 
 
-class HTTPMovedPermanently(HTTPMove):
-    status_code = 301
+class HTTPMovedPermanently(HTTPMove, status=301): ...
 
 
-class HTTPFound(HTTPMove):
-    status_code = 302
+class HTTPFound(HTTPMove, status=302): ...
 
 
-class HTTPSeeOther(HTTPMove):
-    status_code = 303
+class HTTPSeeOther(HTTPMove, status=303): ...
 
 
-class HTTPNotModified(HTTPRedirection):
-    status_code = 304
+class HTTPNotModified(HTTPRedirection, status=304): ...
 
 
-class HTTPUseProxy(HTTPMove):
-    status_code = 305
+class HTTPUseProxy(HTTPMove, status=305): ...
 
 
-class HTTPTemporaryRedirect(HTTPMove):
-    status_code = 307
+class HTTPTemporaryRedirect(HTTPMove, status=307): ...
 
 
-class HTTPPermanentRedirect(HTTPMove):
-    status_code = 308
+class HTTPPermanentRedirect(HTTPMove, status=308): ...
 
 
-class HTTPBadRequest(HTTPClientError):
-    status_code = 400
+class HTTPBadRequest(HTTPClientError, status=400): ...
 
 
-class HTTPUnauthorized(HTTPClientError):
-    status_code = 401
+class HTTPUnauthorized(HTTPClientError, status=401): ...
 
 
-class HTTPPaymentRequired(HTTPClientError):
-    status_code = 402
+class HTTPPaymentRequired(HTTPClientError, status=402): ...
 
 
-class HTTPForbidden(HTTPClientError):
-    status_code = 403
+class HTTPForbidden(HTTPClientError, status=403): ...
 
 
-class HTTPNotFound(HTTPClientError):
-    status_code = 404
+class HTTPNotFound(HTTPClientError, status=404): ...
 
 
 class HTTPMethodNotAllowed(HTTPClientError):
@@ -184,32 +187,25 @@ class HTTPMethodNotAllowed(HTTPClientError):
         self.headers.set("allow", ", ".join(sorted(self.allowed_methods)))
 
 
-class HTTPNotAcceptable(HTTPClientError):
-    status_code = 406
+class HTTPNotAcceptable(HTTPClientError, status=406): ...
 
 
-class HTTPProxyAuthenticationRequired(HTTPClientError):
-    status_code = 407
+class HTTPProxyAuthenticationRequired(HTTPClientError, status=407): ...
 
 
-class HTTPRequestTimeout(HTTPClientError):
-    status_code = 408
+class HTTPRequestTimeout(HTTPClientError, status=408): ...
 
 
-class HTTPConflict(HTTPClientError):
-    status_code = 409
+class HTTPConflict(HTTPClientError, status=409): ...
 
 
-class HTTPGone(HTTPClientError):
-    status_code = 410
+class HTTPGone(HTTPClientError, status=410): ...
 
 
-class HTTPLengthRequired(HTTPClientError):
-    status_code = 411
+class HTTPLengthRequired(HTTPClientError, status=411): ...
 
 
-class HTTPPreconditionFailed(HTTPClientError):
-    status_code = 412
+class HTTPPreconditionFailed(HTTPClientError, status=412): ...
 
 
 class HTTPRequestEntityTooLarge(HTTPClientError):
@@ -219,33 +215,26 @@ class HTTPRequestEntityTooLarge(HTTPClientError):
 
     def __init__(self, max_size: float, actual_size: float = 0, **options: Any) -> None:
         if "body" not in options:
-            actual = f", actual body size {actual_size}" if actual_size else "."
-            options.setdefault("text", f"Maximum request body size {max_size} exceeded{actual}")
+            options.setdefault("text", f"Maximum request body size {max_size} exceeded.")
         super().__init__(**options)
 
 
-class HTTPRequestURITooLong(HTTPClientError):
-    status_code = 414
+class HTTPRequestURITooLong(HTTPClientError, status=414): ...
 
 
-class HTTPUnsupportedMediaType(HTTPClientError):
-    status_code = 415
+class HTTPUnsupportedMediaType(HTTPClientError, status=415): ...
 
 
-class HTTPRequestRangeNotSatisfiable(HTTPClientError):
-    status_code = 416
+class HTTPRequestRangeNotSatisfiable(HTTPClientError, status=416): ...
 
 
-class HTTPExpectationFailed(HTTPClientError):
-    status_code = 417
+class HTTPExpectationFailed(HTTPClientError, status=417): ...
 
 
-class HTTPMisdirectedRequest(HTTPClientError):
-    status_code = 421
+class HTTPMisdirectedRequest(HTTPClientError, status=421): ...
 
 
-class HTTPUnprocessableEntity(HTTPClientError):
-    status_code = 422
+class HTTPUnprocessableEntity(HTTPClientError, status=422): ...
 
 
 class HTTPValidationFailure(HTTPUnprocessableEntity):
@@ -262,24 +251,19 @@ class HTTPValidationFailure(HTTPUnprocessableEntity):
         super().__init__(**options)
 
 
-class HTTPFailedDependency(HTTPClientError):
-    status_code = 424
+class HTTPFailedDependency(HTTPClientError, status=424): ...
 
 
-class HTTPUpgradeRequired(HTTPClientError):
-    status_code = 426
+class HTTPUpgradeRequired(HTTPClientError, status=426): ...
 
 
-class HTTPPreconditionRequired(HTTPClientError):
-    status_code = 428
+class HTTPPreconditionRequired(HTTPClientError, status=428): ...
 
 
-class HTTPTooManyRequests(HTTPClientError):
-    status_code = 429
+class HTTPTooManyRequests(HTTPClientError, status=429): ...
 
 
-class HTTPRequestHeaderFieldsTooLarge(HTTPClientError):
-    status_code = 431
+class HTTPRequestHeaderFieldsTooLarge(HTTPClientError, status=431): ...
 
 
 class HTTPUnavailableForLegalReasons(HTTPClientError):
@@ -294,44 +278,34 @@ class HTTPUnavailableForLegalReasons(HTTPClientError):
             self.headers.set("link", f'<{self.link}>; rel="blocked-by"')
 
 
-class HTTPInternalServerError(HTTPServerError):
-    status_code = 500
+class HTTPInternalServerError(HTTPServerError, status=500): ...
 
 
-class HTTPNotImplemented(HTTPServerError):
-    status_code = 501
+class HTTPNotImplemented(HTTPServerError, status=501): ...
 
 
-class HTTPBadGateway(HTTPServerError):
-    status_code = 502
+class HTTPBadGateway(HTTPServerError, status=502): ...
 
 
-class HTTPServiceUnavailable(HTTPServerError):
-    status_code = 503
+class HTTPServiceUnavailable(HTTPServerError, status=503): ...
 
 
-class HTTPGatewayTimeout(HTTPServerError):
-    status_code = 504
+class HTTPGatewayTimeout(HTTPServerError, status=504): ...
 
 
-class HTTPVersionNotSupported(HTTPServerError):
-    status_code = 505
+class HTTPVersionNotSupported(HTTPServerError, status=505): ...
 
 
-class HTTPVariantAlsoNegotiates(HTTPServerError):
-    status_code = 506
+class HTTPVariantAlsoNegotiates(HTTPServerError, status=506): ...
 
 
-class HTTPInsufficientStorage(HTTPServerError):
-    status_code = 507
+class HTTPInsufficientStorage(HTTPServerError, status=507): ...
 
 
-class HTTPNotExtended(HTTPServerError):
-    status_code = 510
+class HTTPNotExtended(HTTPServerError, status=510): ...
 
 
-class HTTPNetworkAuthenticationRequired(HTTPServerError):
-    status_code = 511
+class HTTPNetworkAuthenticationRequired(HTTPServerError, status=511): ...
 
 
 def of_status(status: int, detail: str) -> HTTPException:
@@ -362,6 +336,7 @@ _OF_PYTHON = {
     "set_type": "Input should be a valid set",
     "frozen_set_type": "Input should be a valid frozenset",
     "dict_type": "Input should be a valid dictionary",
+    "dataclass_type": "Input should be a dictionary or an instance of {class_name}",
 }
 
 
@@ -369,8 +344,8 @@ def _in_pydantics_words(item: ErrorItem, aliases: Mapping[Any, str]) -> dict[str
     told: dict[str, Any] = {"type": item["type"], "loc": item["loc"], "msg": item["msg"], **item}
     if item["type"] == "missing":
         told["msg"] = "Field required"
-    elif item["loc"][0] == "body":
-        told["msg"] = _OF_PYTHON.get(item["type"], item["msg"])
+    elif item["loc"][0] == "body" and item["type"] in _OF_PYTHON:
+        told["msg"] = _OF_PYTHON[item["type"]].format(**item.get("ctx", {}))
     if item["type"] == "model_type" and item["loc"][0] == "body":
         told["type"], told["msg"] = "model_attributes_type", _NO_FIELDS
         del told["ctx"]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from http import HTTPStatus
-from typing import Any, Never, TypeAlias, overload
+from typing import Any, Never, TypeAlias
 
 import nacre
 from nacre.dialects.rapidy.adaptation import adapt_middleware
@@ -39,27 +39,6 @@ class RapidyMiddleware(nacre.Middleware):
         return self.function(*arguments, **values)
 
 
-@overload
-def middleware(middleware: Function) -> RapidyMiddleware: ...
-@overload
-def middleware(
-    *,
-    status_code: int | HTTPStatus = ...,
-    response_validate: bool = ...,
-    response_type: Any = ...,
-    response_content_type: str | None = ...,
-    response_charset: str = ...,
-    response_zlib_executor: Executor | None = ...,
-    response_zlib_executor_size: int | None = ...,
-    response_include_fields: Any = ...,
-    response_exclude_fields: Any = ...,
-    response_by_alias: bool = ...,
-    response_exclude_unset: bool = ...,
-    response_exclude_defaults: bool = ...,
-    response_exclude_none: bool = ...,
-    response_custom_encoder: Any = ...,
-    response_json_encoder: Callable[[Any], str] = ...,
-) -> Callable[[Function], RapidyMiddleware]: ...
 def middleware(
     middleware: Any = None,
     *,
@@ -85,7 +64,8 @@ def middleware(
     layer for any list of Nacre's. Raises ConfigurationError for a function that isn't async.
     """
     given = locals()
-    options = response_options({name: given[name] for name, usual in _DEFAULTS.items() if given[name] != usual})
+    usual = {name: one.default for name, one in inspect.signature(_middleware).parameters.items()}
+    options = response_options({name: given[name] for name in OPTIONS if given[name] != usual[name]})
 
     def make(function: Function) -> RapidyMiddleware:
         return RapidyMiddleware(function, options)
@@ -93,23 +73,9 @@ def middleware(
     return make if middleware is None else make(middleware)
 
 
-_DEFAULTS: dict[str, Any] = {
-    "status_code": 200,
-    "response_validate": True,
-    "response_type": Unset,
-    "response_content_type": None,
-    "response_charset": "utf-8",
-    "response_zlib_executor": None,
-    "response_zlib_executor_size": None,
-    "response_include_fields": None,
-    "response_exclude_fields": None,
-    "response_by_alias": True,
-    "response_exclude_unset": False,
-    "response_exclude_defaults": False,
-    "response_exclude_none": False,
-    "response_custom_encoder": None,
-    "response_json_encoder": json.dumps,
-}
+_middleware: Callable[..., Any] = middleware
+OPTIONS = tuple(inspect.signature(middleware).parameters)[1:]
+"""The names of the options of responses, which routes have as well."""
 
 
 def validated_options(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,7 +112,6 @@ def normalize_path_middleware(
             ends += [one.rstrip("/")] if remove_slash and one.endswith("/") else []
         return [one for one in ends if one and one != path]
 
-    @middleware
     async def normalize_path(request: Request, call_next: CallNext) -> StreamResponse:
         native = request.native
         app: Any = native.app
@@ -158,4 +123,4 @@ def normalize_path_middleware(
                     raise redirect_class(str(url).removeprefix(url.origin))
         return await call_next(request)
 
-    return normalize_path
+    return RapidyMiddleware(normalize_path, {})

@@ -19,6 +19,7 @@ from nacre.dialects.rapidy.web_exceptions import (
 from nacre.errors import ContentTooLarge, HTTPError
 from nacre.forms import FormData
 from nacre.headers import Headers, MultiMapping, Pairs
+from nacre.lazy import lazy
 from nacre.request import Request as NativeRequest
 from nacre.uploads import UploadFile
 from nacre.urls import URL
@@ -106,8 +107,9 @@ class MalformedJSON(HTTPBadRequest, json.JSONDecodeError):
 class Request(RequestView):
     """A request; what is set on it as on a dict is there for all functions that it passes."""
 
-    def prepare(self) -> None:
-        self._values: dict[str, Any] = {}
+    @lazy
+    def _values(self) -> dict[Any, Any]:
+        return {}
 
     # What the client sent.
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from enum import Enum
 from http import HTTPStatus
+from http.cookies import SimpleCookie
 from typing import Any, Literal
 
 import nacre
+from nacre.cookies import format_cookie
 from nacre.dialects.rapidy.encoders import BYTES, TEXT_TYPES, selection, to_json, to_text
 from nacre.headers import check_value, pairs_of
 from nacre.media import parse_media_type
@@ -21,7 +23,7 @@ _JSON_TYPES = (dict, list, tuple, set, frozenset)
 class StreamResponse(nacre.Response):
     """An answer whose body is written piece by piece, or not at all.
 
-    What `write` is given is sent when the handler has returned the response.
+    `prepare`, `write` and `write_eof` are for a handler that writes while it runs; see `streaming`.
     """
 
     reason: str = ""
@@ -99,9 +101,9 @@ class StreamResponse(nacre.Response):
         `version` is of RFC 2109 and isn't sent: browsers know none. Raises ValueError as the core does.
         """
         self._drop_cookie(name)
-        super().set_cookie(
+        line = format_cookie(
             name,
-            str(value),
+            "",
             expires=expires,
             domain=domain,
             max_age=None if max_age is None else int(max_age),
@@ -111,6 +113,9 @@ class StreamResponse(nacre.Response):
             samesite=_same_site(samesite),
             partitioned=bool(partitioned),
         )
+        # COMPAT: what a cookie can't hold as it is goes out in quotes, with the standard library's escapes.
+        quoted = SimpleCookie().value_encode(str(value))[1]
+        self.headers.add("set-cookie", line.replace("=", f"={quoted}", 1))
 
     def del_cookie(
         self,
@@ -142,23 +147,33 @@ class StreamResponse(nacre.Response):
 
     # Writing.
 
+    _send: Callable[[dict[str, Any]], Awaitable[None]] | None = None
+
     @property
     def prepared(self) -> bool:
         """Whether `prepare` was called."""
         return bool(self.__dict__.get("is_prepared"))
 
-    async def prepare(self, request: object) -> StreamResponse:
-        """Begin to write."""
-        self.__dict__["is_prepared"] = True
+    async def prepare(self, request: Any) -> StreamResponse:
+        """Begin to write: the response goes out through the layers, and the handler goes on."""
+        if not self.prepared:
+            vars(self)["is_prepared"] = True
+            self._send = vars(request).get("send_piece")
+            if self._send is not None:
+                await self._send({"response": self})
         return self
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Add a piece to the body."""
-        self.body += bytes(data)
+        """Send a piece of the body; it is kept until the end where the handler's own code calls no `prepare`."""
+        if self._send is not None:
+            await self._send({"piece": bytes(data)})
+        else:
+            self.body += bytes(data)
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Add the last piece to the body."""
-        self.body += bytes(data)
+        """Send the last piece of the body."""
+        if data:
+            await self.write(data)
 
     def enable_compression(self, *_: object, **__: object) -> None:
         """Nothing is compressed here: `nacre.compression.Compression` does it for every response."""
@@ -276,6 +291,8 @@ def response_options(given: Mapping[str, Any]) -> dict[str, Any]:
         known = name if name in ("response_validate", "response_type", "status_code") else name[len("response_") :]
         if value is not None:
             found[known] = value.value if isinstance(value, Enum) else value
+    if found.get("content_type") == BYTES[1]:
+        del found["content_type"]  # COMPAT: to Rapidy that says that the value decides
     if "content_type" in found and "charset=" not in found["content_type"]:
         found["content_type"] += f"; charset={found.get('charset', 'utf-8')}"
     return found

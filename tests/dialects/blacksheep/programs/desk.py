@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import wraps
-from typing import AsyncIterable, List, Literal, Optional
+from typing import List, Literal, Optional
 from uuid import UUID
 
 from blacksheep import (

@@ -11,12 +11,12 @@ from flama.middleware import Middleware
 
 class Stopwatch:
     def __init__(self, app: types.App):
-        self.app: Flama = t.cast("Flama", app)
+        self.inner = t.cast(Flama, app)
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send):
         # Only requests are timed; WebSockets and the lifespan go by.
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self.inner(scope, receive, send)
             return
 
         begun = time.perf_counter()
@@ -29,7 +29,7 @@ class Stopwatch:
                 message["headers"] = fields
             await send(message)
 
-        await self.app(scope, receive, timed_send)
+        await self.inner(scope, receive, timed_send)
 
 
 app = Flama(middleware=[Middleware(Stopwatch)])
@@ -48,4 +48,4 @@ async def slow_lift():
 
 
 if __name__ == "__main__":
-    flama.run(flama_app=app, server_host="0.0.0.0", server_port=8000)
+    flama.run(server_host="0.0.0.0", server_port=8000, flama_app=app)

@@ -8,7 +8,7 @@ from flama import Component, Flama, Module, exceptions, http, types, websockets
 from flama.background import BackgroundTask, BackgroundTasks
 from flama.endpoints import HTTPEndpoint, WebSocketEndpoint
 from flama.middleware import Middleware
-from flama.routing import Mount, Route, WebSocketRoute
+from flama.routing import Mount, Route
 from flama.schemas import SchemaMetadata, SchemaType
 
 log: list[str] = []
@@ -36,9 +36,8 @@ class Stamp:
 
         async def stamped(message: types.Message) -> None:
             if message["type"] == "http.response.start":
-                headers = list(message.get("headers", []))
-                headers.append((b"x-stamp", f"{self.label} by {self.name}".encode()))
-                message["headers"] = headers
+                stamp = (b"x-stamp", f"{self.label} by {self.name}".encode())
+                message["headers"] = [*message.get("headers", []), stamp]
             await send(message)
 
         await self.app(scope, receive, stamped)

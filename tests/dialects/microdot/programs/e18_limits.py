@@ -9,6 +9,6 @@ app = Microdot()
 @app.post("/cargo")
 async def cargo(request):
     size = 0
-    while piece := await request.stream.read(4096):
-        size += len(piece)
+    while size < request.content_length:
+        size += len(await request.stream.read(4096))
     return {"held": len(request.body), "streamed": size}

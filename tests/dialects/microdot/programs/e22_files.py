@@ -1,9 +1,11 @@
+import sys
 from pathlib import Path
 
 from microdot import Microdot, send_file
 
 app = Microdot()
-FOLDER = str(Path(__file__).parent / "harbour")
+PLACES = [Path(__file__).parent, *map(Path, sys.path)]
+FOLDER = next(str(place / "harbour") for place in PLACES if (place / "harbour").is_dir())
 
 
 @app.get("/")

@@ -23,10 +23,10 @@ from nacre.dialects.blacksheep.exceptions import (
     own_exception,
 )
 from nacre.dialects.blacksheep.messages import Request, Response, own_response
-from nacre.dialects.blacksheep.middlewares import BlackSheepLayer, MiddlewareCategory, MiddlewareList
+from nacre.dialects.blacksheep.middlewares import MiddlewareCategory, MiddlewareList
 from nacre.dialects.blacksheep.server.controllers import register_controller
-from nacre.dialects.blacksheep.server.cors import CORSLayer, CORSPolicy, CORSStrategy, Names
-from nacre.dialects.blacksheep.server.env import EnvironmentSettings
+from nacre.dialects.blacksheep.server.cors import CORSLayer, CORSPolicy, CORSStrategy
+from nacre.dialects.blacksheep.server.env import is_set
 from nacre.dialects.blacksheep.server.files import ListedFiles
 from nacre.dialects.blacksheep.server.normalization import BlackSheepResults, ensure_response
 from nacre.dialects.blacksheep.server.routing import OrphanDefaultRouterError, Router
@@ -92,9 +92,8 @@ class ExceptionHandlers(MutableMapping[Any, Any]):
         self._handlers[key] = handler
 
     def __delitem__(self, key: Any) -> None:
-        del self._handlers[key]
-        for native in _error_keys(key):
-            self._app.error_handlers.pop(native, None)
+        what = f"the handler of {key!r} can't be taken back"
+        raise ConfigurationError(Problem(what, Location.of_caller(), "register another one in its place"))
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._handlers)
@@ -116,9 +115,8 @@ class Application(Nacre):
     middlewares: MiddlewareList
 
     def __init__(self, *, router: Router | None = None, show_error_details: bool = False) -> None:
-        self.env_settings = EnvironmentSettings.from_env()
         super().__init__(
-            debug=show_error_details or self.env_settings.show_error_details,
+            debug=show_error_details or is_set("APP_SHOW_ERROR_DETAILS"),
             inline=True,
             results=BlackSheepResults(),
             validation=Validation(status=400),
@@ -126,59 +124,28 @@ class Application(Nacre):
             case_sensitive=False,
         )
         if router is None:
-            router = default_router if self.env_settings.use_default_router else Router()
+            router = default_router if is_set("APP_USE_DEFAULT_ROUTER", default=True) else Router()
         self.router = router
         self.services = Services(self)
         self.exceptions_handlers = ExceptionHandlers(self)
-        self.default_headers: Sequence[tuple[str, str]] = ()
-        self._events = {
-            name: ApplicationEvent(self)
-            for name in ("on_start", "after_start", "on_stop", "on_middlewares_configuration")
-        }
-        self._is_configured = False
+        self.on_start = ApplicationEvent(self)
+        """Fired when the application starts."""
+        self.after_start = ApplicationEvent(self)
+        """Fired when it has started, before the first request."""
+        self.on_stop = ApplicationEvent(self)
+        """Fired when it stops."""
+        self.on_middlewares_configuration = ApplicationEvent(self)
+        """Fired once before the chains are made; its functions are plain."""
+        self.is_configured = False
+        """Whether `on_middlewares_configuration` was fired and the controllers are served."""
         self._running: LifespanTask | None = None
         self._contexts: list[Callable[[], Any]] = []
         self._cors: CORSStrategy | None = None
+        self._default_headers: Sequence[tuple[str, str]] | None = None
         self.lifespan_context = self._live
         router.belong_to(self)
 
     # Events.
-
-    @property
-    def on_start(self) -> ApplicationEvent:
-        """Fired when the application starts."""
-        return self._events["on_start"]
-
-    @on_start.setter
-    def on_start(self, event: ApplicationEvent) -> None:
-        self._events["on_start"] = event
-
-    @property
-    def after_start(self) -> ApplicationEvent:
-        """Fired when it has started, before the first request."""
-        return self._events["after_start"]
-
-    @after_start.setter
-    def after_start(self, event: ApplicationEvent) -> None:
-        self._events["after_start"] = event
-
-    @property
-    def on_stop(self) -> ApplicationEvent:
-        """Fired when it stops."""
-        return self._events["on_stop"]
-
-    @on_stop.setter
-    def on_stop(self, event: ApplicationEvent) -> None:
-        self._events["on_stop"] = event
-
-    @property
-    def on_middlewares_configuration(self) -> ApplicationEvent:
-        """Fired once before the chains are made; its functions are plain."""
-        return self._events["on_middlewares_configuration"]
-
-    @on_middlewares_configuration.setter
-    def on_middlewares_configuration(self, event: ApplicationEvent) -> None:
-        self._events["on_middlewares_configuration"] = event
 
     def lifespan(self, callback: F) -> F:
         """Run an async generator function, or an async context manager's, around the application's life."""
@@ -191,7 +158,7 @@ class Application(Nacre):
             stack.push_async_callback(self.on_stop.fire)
             await self.on_start.fire()
             for callback in self._contexts:
-                make = asynccontextmanager(callback) if inspect.isasyncgenfunction(callback) else callback
+                make: Any = asynccontextmanager(callback) if inspect.isasyncgenfunction(callback) else callback
                 await stack.enter_async_context(make(self) if inspect.signature(callback).parameters else make())
             await self.after_start.fire()
             yield
@@ -210,14 +177,12 @@ class Application(Nacre):
 
     def compile(self) -> None:
         """Check and compile now. Raises ConfigurationError, and OrphanDefaultRouterError for routes that are lost."""
-        if default_router.is_used and default_router.owner is None:
+        if default_router.is_orphan:
             raise OrphanDefaultRouterError
-        if not self._is_configured:
-            self._is_configured = True
+        if not self.is_configured:
+            self.is_configured = True
             for controller in self.router.controllers:
                 register_controller(self.router, controller)
-            if self.default_headers:
-                self.middlewares.append(_default_headers(self.default_headers), MiddlewareCategory.INIT)
             self.on_middlewares_configuration.fire_sync()
         super().compile()
 
@@ -275,6 +240,22 @@ class Application(Nacre):
 
     # Features.
 
+    @property
+    def default_headers(self) -> Sequence[tuple[str, str]]:
+        """Header fields that are added to all responses."""
+        return self._default_headers or ()
+
+    @default_headers.setter
+    def default_headers(self, headers: Sequence[tuple[str, str]]) -> None:
+        is_first, self._default_headers = self._default_headers is None, headers
+        if is_first:
+            self.middlewares.append(self._add_default_headers, MiddlewareCategory.INIT)
+
+    async def _add_default_headers(self, request: Request, handler: Callable[[Request], Any]) -> Response:
+        response: Response = await handler(request)
+        response.headers.add_many(self.default_headers)
+        return response
+
     def mount(self, path: str, app: Any, **options: Any) -> None:
         """Hand everything under a path to another application: one of these, a Nacre, an ASGI or a WSGI one."""
         super().mount("/" + path.strip("/"), app, **options)
@@ -293,33 +274,16 @@ class Application(Nacre):
         if isinstance(store, str):
             store = CookieSessionStore(store, session_cookie, session_max_age)
         if isinstance(store, CookieSessionStore):
-            lasts = {} if store.session_max_age is None else {"max_age": store.session_max_age}
+            lasts: dict[str, Any] = {} if store.session_max_age is None else {"max_age": store.session_max_age}
             layer = Sessions(secret=store.secret_key, cookie=store.session_cookie, **lasts)
         else:
             layer = Sessions(store=store, cookie=store.cookie_name)
         self.middlewares.append(layer, MiddlewareCategory.SESSION)
 
-    def use_cors(
-        self,
-        *,
-        allow_methods: Names = None,
-        allow_headers: Names = None,
-        allow_origins: Names = None,
-        allow_credentials: bool = False,
-        max_age: int = 5,
-        expose_headers: Names = None,
-    ) -> CORSStrategy:
-        """Let pages of other origins read the answers, as this policy allows. Raises ConfigurationError."""
+    def use_cors(self, **policy: Any) -> CORSStrategy:
+        """Let pages of other origins read the answers, as a `CORSPolicy` of these options allows."""
         if self._cors is None:
-            policy = CORSPolicy(
-                allow_methods=allow_methods,
-                allow_headers=allow_headers,
-                allow_origins=allow_origins,
-                allow_credentials=allow_credentials,
-                max_age=max_age,
-                expose_headers=expose_headers,
-            )
-            self._cors = CORSStrategy(policy)
+            self._cors = CORSStrategy(CORSPolicy(**policy))
             self.middlewares.append(CORSLayer(self._cors), MiddlewareCategory.INIT, -10)
         return self._cors
 
@@ -373,16 +337,6 @@ class _StoredSessions:
         if session.modified:
             await self._store.save(request, response, session)
         return response
-
-
-def _default_headers(headers: Sequence[tuple[str, str]]) -> BlackSheepLayer:
-    async def default_headers(request: Request, handler: Callable[[Request], Any]) -> Response:
-        response: Response = await handler(request)
-        for name, value in headers:
-            response.headers.add(name, value)
-        return response
-
-    return BlackSheepLayer(default_headers)
 
 
 def _error_keys(key: int | type[Exception]) -> list[ErrorKey]:

@@ -7,6 +7,7 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import GenericAlias
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from urllib.parse import unquote
 
@@ -105,30 +106,6 @@ class RequestURL(BoundValue[URL]):
 
 class RequestMethod(BoundValue[str]):
     """The method of the request."""
-
-
-class Binder:
-    """A way of the program's own to take a value from a request, for parameters annotated with the class `handle`."""
-
-    handle: ClassVar[type[BoundValue[Any]]]
-    of: ClassVar[dict[Any, type[Binder]]] = {}
-    """The binder of each class that has one."""
-
-    def __init_subclass__(cls) -> None:
-        if "handle" in vars(cls):
-            Binder.of[cls.handle] = cls
-
-    def __init__(
-        self, expected_type: Any = MISSING, name: str = "", implicit: bool = False, required: bool = True
-    ) -> None:
-        self.expected_type = expected_type
-        self.parameter_name = name
-        self.implicit = implicit
-        self.required = required
-
-    async def get_value(self, request: Request) -> Any:
-        """The value in a request; None if it has none."""
-        raise NotImplementedError
 
 
 def _view(request: NativeRequest) -> Request:
@@ -234,7 +211,7 @@ def _rebound(parameter: Parameter, variables: Collection[str], function: Callabl
         return made.replace(annotation=Annotated[list[str] | None, Query()], default=None)
     many = typing.get_origin(kind) or kind
     if many in (list, set) and name not in variables and parameter.default is MISSING:
-        shape: Any = many[str] if kind is many else kind
+        shape: Any = GenericAlias(many, (str,)) if kind is many else kind
         return made.replace(annotation=Annotated[shape, Query(default_factory=many)])
     if kind in (Any, bytes):
         return made.replace(annotation=Annotated[kind, Body()], default=default)
@@ -272,9 +249,6 @@ def _taken(cls: type[BoundValue[Any]], held: Any, parameter: Parameter, function
     if parameter.default is None:
         given, held = None, held | None
     name = cls.name or parameter.name
-    binder = Binder.of.get(cls)
-    if binder is not None:
-        return _provided(cls, _by_binder(binder(held, name, required=given is MISSING), name), MISSING)
     for base, marker in _MARKERS.items():
         if issubclass(cls, base):
             default = {} if given is MISSING else {"default": given}
@@ -291,8 +265,9 @@ def _taken(cls: type[BoundValue[Any]], held: Any, parameter: Parameter, function
     for base, read in _READERS.items():
         if issubclass(cls, base):
             return _provided(cls, Annotated[Any, Provide(functools.partial(read, name=name), inline=True)], MISSING)
-    what = f"{describe(function)} takes `{parameter.name}` from {cls.__name__}, which no binder is for"
-    raise ConfigurationError(Problem(what, Location.of(function), "derive a `Binder` with `handle` set to the class"))
+    what = f"{describe(function)} takes `{parameter.name}` from {cls.__name__}, which nothing gives a value"
+    fix = "take it from a service: app.services.add_scoped_by_factory(function, Class)"
+    raise ConfigurationError(Problem(what, Location.of(function), fix))
 
 
 def _provided(cls: type[BoundValue[Any]], annotation: Any, default: Any, make: Callable[..., Any] | None = None) -> Any:
@@ -330,16 +305,6 @@ def _model_of(cls: type) -> type:
     return dataclasses.make_dataclass(cls.__name__, fields, kw_only=True)
 
 
-def _by_binder(binder: Binder, name: str) -> Any:
-    async def take(request: NativeRequest) -> Any:
-        value = await binder.get_value(Request.of(request))
-        if value is None and binder.required:
-            raise BadRequest(f"Missing parameter `{name}`")
-        return value
-
-    return Annotated[Any, Provide(take)]
-
-
 # What Nacre has no marker for is read by functions.
 
 
@@ -371,35 +336,15 @@ async def _read_file(request: NativeRequest, *, name: str) -> FormPart:
     return found[0]
 
 
-def _client(request: NativeRequest, *, name: str) -> Any:
-    return request.client
-
-
-def _server(request: NativeRequest, *, name: str) -> Any:
-    return request.server
-
-
-def _user(request: NativeRequest, *, name: str) -> Any:
-    return Request.of(request).user
-
-
-def _url(request: NativeRequest, *, name: str) -> URL:
-    return Request.of(request).url
-
-
-def _method(request: NativeRequest, *, name: str) -> str:
-    return request.method
-
-
 _READERS: Mapping[type[BoundValue[Any]], Callable[..., Any]] = {
     FromText: _read_text,
     FromBytes: _read_bytes,
     FromForm: _read_form,
     FromFiles: _read_files,
     FromFile: _read_file,
-    ClientInfo: _client,
-    ServerInfo: _server,
-    RequestUser: _user,
-    RequestURL: _url,
-    RequestMethod: _method,
+    ClientInfo: lambda request, name: request.client,
+    ServerInfo: lambda request, name: request.server,
+    RequestUser: lambda request, name: Request.of(request).user,
+    RequestURL: lambda request, name: Request.of(request).url,
+    RequestMethod: lambda request, name: request.method,
 }

@@ -57,6 +57,8 @@ class Controller:
         cls.own_routes = [*inherited, *taken]
         if cls.own_routes:
             router.controllers.append(cls)
+            if router.owner is not None and router.owner.is_configured:
+                register_controller(router, cls)
 
     @classmethod
     def route(cls) -> str | None:

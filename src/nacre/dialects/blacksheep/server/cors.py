@@ -67,7 +67,6 @@ class CORSPolicy:
             headers.set("access-control-allow-origin", "*")
         else:
             headers.set("access-control-allow-origin", origin)
-            headers.add_vary("Origin")
         if self.allow_credentials:
             headers.set("access-control-allow-credentials", "true")
 
@@ -108,6 +107,8 @@ class CORSStrategy:
         """Let the page read the answer, whatever has made it: errors too."""
         origins, asked = _origins(request), _asked(request)
         policy = self._policy(request, asked)
+        if "*" not in policy.allow_origins:
+            response.headers.add_vary("Origin")  # also where none came: caches keep one answer for all
         if len(origins) == 1 and asked is None and policy.allows_origin(origins[0]):
             policy.grant(response, origins[0])
             if policy.expose_headers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 
 def get_env() -> str:
@@ -28,17 +27,3 @@ def get_global_route_prefix() -> str:
     """The prefix of all routes, from `APP_ROUTE_PREFIX`: with a slash before it and none behind it."""
     prefix = os.environ.get("APP_ROUTE_PREFIX", "").strip("/")
     return f"/{prefix}" if prefix else ""
-
-
-@dataclass(frozen=True)
-class EnvironmentSettings:
-    """The settings that an application takes from its environment."""
-
-    env: str = "production"
-    show_error_details: bool = False
-    use_default_router: bool = True
-
-    @classmethod
-    def from_env(cls) -> EnvironmentSettings:
-        shows = is_set("APP_SHOW_ERROR_DETAILS")
-        return cls(get_env(), shows, is_set("APP_USE_DEFAULT_ROUTER", default=True))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nacre.dialects.blacksheep.messages import Response, own_response, ready_response
+from nacre.dialects.blacksheep.messages import Response, own_response
 from nacre.dialects.blacksheep.settings.json import json_settings
 from nacre.response import Response as NativeResponse
+from nacre.response import ready_response
 from nacre.results import Results
 
 _TEXT = ("content-type", "text/plain; charset=utf-8")
@@ -20,10 +21,10 @@ class BlackSheepResults(Results):
         super().__init__(int_is_status=False)
 
     def text(self, value: str) -> NativeResponse:
-        return ready_response(value.encode(), _TEXT)
+        return ready_response(value.encode(), _TEXT, Response)
 
     def data(self, value: object) -> NativeResponse:
-        return ready_response(json_settings.encode(value), _JSON)
+        return ready_response(json_settings.encode(value), _JSON, Response)
 
     def nothing(self, value: None) -> NativeResponse:
         return Response(204)

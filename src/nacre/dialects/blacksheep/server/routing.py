@@ -102,6 +102,18 @@ _VARIABLE = re.compile(
 )
 
 
+def _verb(method: str) -> tuple[Any, Any]:
+    """The decorator of a method, and the function that does the same."""
+
+    def decorator(self: _Declares, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
+        return self.route(pattern, [method], name=name)
+
+    def add(self: _Declares, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
+        self.add(method, pattern, handler, name=name)
+
+    return decorator, add
+
+
 class _Declares:
     """The decorators; `add` says what becomes of a declaration."""
 
@@ -118,59 +130,16 @@ class _Declares:
 
         return record
 
-    def get(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
-        return self.route(pattern, ["GET"], name=name)
-
-    def post(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
-        return self.route(pattern, ["POST"], name=name)
-
-    def put(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
-        return self.route(pattern, ["PUT"], name=name)
-
-    def patch(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
-        return self.route(pattern, ["PATCH"], name=name)
-
-    def delete(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
-        return self.route(pattern, ["DELETE"], name=name)
-
-    def head(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
-        return self.route(pattern, ["HEAD"], name=name)
-
-    def options(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
-        return self.route(pattern, ["OPTIONS"], name=name)
-
-    def trace(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
-        return self.route(pattern, ["TRACE"], name=name)
-
-    def connect(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
-        return self.route(pattern, ["CONNECT"], name=name)
-
-    def ws(self, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
-        return self.route(pattern, [GET_WS], name=name)
-
-    def add_get(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
-        self.add("GET", pattern, handler, name=name)
-
-    def add_post(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
-        self.add("POST", pattern, handler, name=name)
-
-    def add_put(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
-        self.add("PUT", pattern, handler, name=name)
-
-    def add_patch(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
-        self.add("PATCH", pattern, handler, name=name)
-
-    def add_delete(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
-        self.add("DELETE", pattern, handler, name=name)
-
-    def add_head(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
-        self.add("HEAD", pattern, handler, name=name)
-
-    def add_options(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
-        self.add("OPTIONS", pattern, handler, name=name)
-
-    def add_ws(self, pattern: str, handler: Callable[..., Any], *, name: str | None = None) -> None:
-        self.add(GET_WS, pattern, handler, name=name)
+    get, add_get = _verb("GET")
+    post, add_post = _verb("POST")
+    put, add_put = _verb("PUT")
+    patch, add_patch = _verb("PATCH")
+    delete, add_delete = _verb("DELETE")
+    head, add_head = _verb("HEAD")
+    options, add_options = _verb("OPTIONS")
+    trace, add_trace = _verb("TRACE")
+    connect, add_connect = _verb("CONNECT")
+    ws, add_ws = _verb(GET_WS)
 
 
 class Router(_Declares):
@@ -187,7 +156,7 @@ class Router(_Declares):
         self.sub_routers = list(sub_routers or ())
         self.controllers_routes = RoutesRegistry()
         self.controllers: list[type] = []
-        self._fallback: Callable[..., Any] | None = None
+        self._unmatched: Callable[..., Any] | None = None
         self._owner: Callable[[], Any] = lambda: None
         self.reset()
 
@@ -196,6 +165,7 @@ class Router(_Declares):
         self.group = Group(self.prefix, host=self._host)
         self._known: dict[tuple[str, str], Callable[..., Any]] = {}
         self._owner = lambda: None
+        self._was_taken = False
         self.controllers_routes.reset()
         self.controllers.clear()
         for router in self.sub_routers:
@@ -211,16 +181,17 @@ class Router(_Declares):
         if self.owner is not None and self.owner is not app:
             raise SharedRouterError
         self._owner = weakref.ref(app)
+        self._was_taken = True
         app.include(self.group, prefix=get_global_route_prefix())
 
     @property
-    def is_used(self) -> bool:
-        """Whether any route was declared."""
-        return bool(self._known)
+    def is_orphan(self) -> bool:
+        """Whether routes were declared that no application has ever taken."""
+        return bool(self._known) and not self._was_taken
 
     def add(self, method: str, pattern: Any, handler: Callable[..., Any], *, name: str | None = None) -> None:
         """Serve a path. Raises RouteDuplicate if it has a handler for the method, and ConfigurationError."""
-        method = (method.decode() if isinstance(method, bytes) else method).upper()
+        method = method.upper()
         route = Route("/" if pattern is None else pattern, handler)
         key = (method, re.sub(r":\w+>|\{\w+", "", route.path.rstrip("/").lower()))
         if key in self._known:
@@ -228,7 +199,7 @@ class Router(_Declares):
             what = f"{method} {route.pattern} is declared twice, for {other} and {_name(handler)}"
             raise RouteDuplicate(what, "leave one of them out")
         self._known[key] = handler
-        options = {"name": name} if name is not None else {}
+        options: dict[str, Any] = {"name": name} if name is not None else {}
         if method == GET_WS:
             self.group.websocket(route.path, **options)(bound_handler(handler, route.param_names))
             return
@@ -243,14 +214,14 @@ class Router(_Declares):
     @property
     def fallback(self) -> Callable[..., Any] | None:
         """What answers where no route does."""
-        return self._fallback
+        return self._unmatched
 
     @fallback.setter
     def fallback(self, handler: Any) -> None:
-        self._fallback = handler.handler if isinstance(handler, Route) else handler
-        if not callable(self._fallback):
+        self._unmatched = handler.handler if isinstance(handler, Route) else handler
+        if not callable(self._unmatched):
             raise RouteException("the fallback isn't a function", "give a function, or a Route of one")
-        self.group.add_route("/{fallback_path:path}", _endpoint(self._fallback, ()), methods=METHODS, hidden=True)
+        self.group.add_route("/{fallback_path:path}", _endpoint(self._unmatched, ()), methods=METHODS, hidden=True)
 
     def url_for(self, name: str, **params: object) -> str:
         """The path of the route with this name. Raises RouteNotFound, and ValueError for values that don't fit."""

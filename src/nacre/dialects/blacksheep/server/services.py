@@ -22,7 +22,7 @@ class Services:
 
     def add_instance(self, instance: object, declared_class: type | None = None) -> Services:
         """Give this object for its class, or for `declared_class`."""
-        return self._add(declared_class or type(instance), ready_provider(instance), "app")
+        return self._give(declared_class or type(instance), ready_provider(instance), "app")
 
     def add_singleton(self, base_type: type, concrete_type: type | None = None) -> Services:
         """Make one object, when the application starts."""
@@ -42,11 +42,11 @@ class Services:
 
     def add_singleton_by_factory(self, factory: Callable[..., Any], return_type: Any = None) -> Services:
         """Give what the function returns, called once."""
-        return self._add(return_type or _returned(factory), Provide(factory, scope="app", inline=True), "app")
+        return self._give(return_type or _returned(factory), Provide(factory, scope="app", inline=True), "app")
 
     def add_scoped_by_factory(self, factory: Callable[..., Any], return_type: Any = None) -> Services:
         """Give what the function returns, called for each request."""
-        return self._add(return_type or _returned(factory), Provide(factory, inline=True), "request")
+        return self._give(return_type or _returned(factory), Provide(factory, inline=True), "request")
 
     add_transient_by_factory = add_scoped_by_factory
 
@@ -59,9 +59,9 @@ class Services:
         return self.add_transient(obj_type, sub_type)
 
     def _add_type(self, base: type, concrete: type | None, scope: Scope) -> Services:
-        return self._add(base, Provide(concrete or base, scope=scope, inline=True), scope)
+        return self._give(base, Provide(concrete or base, scope=scope, inline=True), scope)
 
-    def _add(self, kind: Any, provider: Any, scope: Scope) -> Services:
+    def _give(self, kind: Any, provider: Any, scope: Scope) -> Services:
         def give(value: Any) -> Any:
             return value
 

@@ -3,64 +3,42 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-from nacre.session import Session as NativeSession
 
-
-class Session:
+class Session(MutableMapping[str, Any]):
     """What is kept for a client: a mapping of names to JSON values; `modified` says whether it has changed."""
 
-    def __init__(self, values: Any = None) -> None:
-        self.values = {} if values is None else values
+    def __init__(self, values: MutableMapping[str, Any] | None = None) -> None:
+        self.values_kept = {} if values is None else values
         self.modified = False
 
-    def get(self, name: str, default: Any = None) -> Any:
-        return self.values.get(name, default)
-
-    def set(self, name: str, value: Any) -> None:
-        self.modified = True
-        self.values[name] = value
-
-    def update(self, values: dict[str, Any]) -> None:
-        self.modified = True
-        self.values.update(values)
-
-    def clear(self) -> None:
-        self.modified = True
-        self.values.clear()
-
-    def to_dict(self) -> dict[str, Any]:
-        return dict(self.values)
-
-    def regenerate(self) -> None:
-        """Keep it under a new id: call it at login. For sessions in a store of Nacre's."""
-        if isinstance(self.values, NativeSession):
-            self.values.regenerate()
-
     def __getitem__(self, name: str) -> Any:
-        return self.values[name]
+        return self.values_kept[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
-        self.set(name, value)
+        self.modified = True
+        self.values_kept[name] = value
+
+    set = __setitem__
 
     def __delitem__(self, name: str) -> None:
         self.modified = True
-        del self.values[name]
+        del self.values_kept[name]
 
-    def __contains__(self, name: object) -> bool:
-        return name in self.values
+    def clear(self) -> None:
+        self.modified = True
+        self.values_kept.clear()
 
-    def __iter__(self) -> Any:
-        return iter(self.values)
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_kept)
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.values_kept)
 
-    def __eq__(self, other: object) -> bool:
-        return self.to_dict() == (other.to_dict() if isinstance(other, Session) else other)
-
-    __hash__ = None  # type: ignore[assignment]
+    def to_dict(self) -> dict[str, Any]:
+        return dict(self.values_kept)
 
 
 class SessionStore(ABC):

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from nacre.dialects.blacksheep.messages import Request, Response
+from nacre.dialects.blacksheep.messages import Response
 from nacre.dialects.blacksheep.server.normalization import ensure_response
 
 
@@ -52,25 +52,3 @@ def cache_control(
         return answer_plainly
 
     return decorate
-
-
-class CacheControlMiddleware:
-    """Sets the field on answers of 200 to GET that don't have it."""
-
-    def __init__(
-        self,
-        *,
-        max_age: int | None = None,
-        shared_max_age: int | None = None,
-        **directives: bool | int | list[str] | None,
-    ) -> None:
-        self._value = write_cache_control_response_header(max_age=max_age, shared_max_age=shared_max_age, **directives)
-
-    def should_handle(self, request: Request, response: Response) -> bool:
-        return request.method == "GET" and response.status == 200
-
-    async def __call__(self, request: Request, handler: Callable[[Request], Any]) -> Response:
-        response: Response = await handler(request)
-        if self.should_handle(request, response) and not response.has_header(b"cache-control"):
-            response.set_header(b"cache-control", self._value)
-        return response
