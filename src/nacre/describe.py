@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from nacre.binding import MISSING, Constraints, Input, Source, Validation
 from nacre.binding.parser import GroupField, GroupParser
-from nacre.callables import describe
+from nacre.callables import Call, describe
 from nacre.chain.layer import Layer
 from nacre.chain.trace import find_origin
 from nacre.collector import Scope
@@ -593,7 +593,7 @@ def _likeness(pattern: str, path: str) -> float:
 
 
 def _name(function: Any) -> str:
-    return _unquoted(describe(function))
+    return _unquoted(describe(function.on_loop if isinstance(function, Call) else function))
 
 
 def _unquoted(text: str) -> str:

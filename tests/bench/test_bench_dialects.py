@@ -1,5 +1,6 @@
 """The view `dialects` measures a program that its dialect answers rightly, and says what it has found."""
 
+import gc
 import re
 import sys
 
@@ -48,6 +49,24 @@ def test_each_dialect_answers_the_program_of_its_original(system, kind, workload
         check(call, setting, driver.answer(app, call))
     assert driver.run(app, asked.calls, 2) > 0
     driver.close()
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize("system", NAMES)
+def test_a_request_leaves_nothing_for_the_garbage_collector(system, workload, folder):
+    kind = next(comparison.dialect[0] for comparison in COMPARISONS if comparison.system == system)
+    target = dialect_target(system, kind, folder)
+    asked = ALL[workload]
+    app, driver = target.build(asked.under(target.setting)), driver_for(target.protocol)
+    driver.run(app, asked.calls, 50)  # what is made once
+    gc.collect()
+    gc.disable()
+    try:
+        driver.run(app, asked.calls, 50)  # collects before it begins
+        assert gc.collect() < 50
+    finally:
+        gc.enable()
+        driver.close()
 
 
 @pytest.mark.parametrize(

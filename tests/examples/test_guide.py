@@ -62,4 +62,4 @@ async def test_the_async_test_of_the_guide_passes():
 
 def test_every_page_is_in_the_navigation():
     navigation = (ROOT / "zensical.toml").read_text(encoding="utf-8")
-    assert [page.name for page in PAGES if f'"guide/{page.name}"' not in navigation] == []
+    assert [page.name for page in PAGES if f'"{page.parent.name}/{page.name}"' not in navigation] == []

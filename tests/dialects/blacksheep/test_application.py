@@ -409,6 +409,15 @@ def _lines_of(clerk: Clerk):
     return clerk.ledger.lines
 
 
+async def test_services_are_registered_in_short(client_for):
+    app, router = application()
+    app.services.register(Ledger, instance=Ledger())
+    app.services.register(Clerk)
+    router.get("/")(_lines_of)
+    async with client_for(app) as client:
+        assert (await client.get("/")).json() == 0
+
+
 # Controllers.
 
 

@@ -20,6 +20,7 @@ from nacre.dialects.blacksheep import (
     FromHeader,
     FromJSON,
     FromQuery,
+    FromRoute,
     Headers,
     HTMLContent,
     InvalidURL,
@@ -37,10 +38,11 @@ from nacre.dialects.blacksheep import (
     redirect,
 )
 from nacre.dialects.blacksheep.contents import FormPart
-from nacre.dialects.blacksheep.server.bindings import RequestMethod, RequestURL, RequestUser
+from nacre.dialects.blacksheep.server.bindings import BoundValue, RequestMethod, RequestURL, RequestUser
 from nacre.dialects.blacksheep.server.normalization import ensure_response
 from nacre.dialects.blacksheep.settings.json import json_settings
 from nacre.dialects.blacksheep.testing import TestClient
+from nacre.errors import ConfigurationError
 
 
 def application():
@@ -349,3 +351,46 @@ async def test_values_are_bound_by_type_and_by_marker(client_for):
         assert (await client.get("/lists")).json() == [[], [], None]
         assert (await client.get("/header", headers={"x_tide": "low"})).json() in (["low", 4], [None, 4])
         assert (await client.get("/cookie", cookies={"note": "a%20b"})).text == "a b"
+
+
+def test_a_source_that_nothing_gives_a_value_is_told():
+    class FromMoon(BoundValue[str]):
+        """What no request has."""
+
+    _, router = application()
+    with pytest.raises(ConfigurationError, match="takes `tide` from FromMoon, which nothing gives a value"):
+        router.get("/")(_of_the_moon(FromMoon))
+
+
+def _of_the_moon(kind):
+    def tide(tide):
+        return tide
+
+    tide.__annotations__["tide"] = kind
+    return tide
+
+
+async def test_variables_of_the_path_are_bound_in_async_handlers_too(client_for):
+    app, router = application()
+
+    @router.get("/boats/{name}")
+    async def show(name: FromRoute[str], page: FromQuery[int] = None):
+        return [name.value, page.value]
+
+    async with client_for(app) as client:
+        assert (await client.get("/boats/Ada")).json() == ["Ada", None]
+        assert (await client.get("/boats/Ada?page=2")).json() == ["Ada", 2]
+
+
+async def test_pieces_may_be_read_from_what_gives_them():
+    async def pieces():
+        yield b"one "
+        yield b"two"
+
+    content = StreamedContent(b"text/plain", pieces)
+    assert [piece async for piece in content.stream()] == [b"one ", b"two"]
+    assert Cookie("a", "1") == "1" == Cookie("b", "1")
+    assert hash(Cookie("a", "1")) == hash(Cookie("a", "1"))
+    assert "secret" not in repr(Cookie("a", "secret"))
+    assert repr(URL(b"/a")) == "<URL b'/a'>"
+    assert len({URL(b"/a"), URL(b"/a"), URL(b"/b")}) == 2

@@ -4,7 +4,7 @@ from typing import Optional
 
 import pytest
 
-from nacre import Hooks, Nacre, middleware
+from nacre import Group, Hooks, Nacre, PlainTextResponse, middleware
 from nacre.dialects.blacksheep import (
     Application,
     FromQuery,
@@ -228,6 +228,31 @@ async def test_a_middleware_is_a_layer_for_a_native_application(client_for):
     assert response.headers["x-stamp"] == "ink"
     assert response.json() == {"native": "nacre.request"}
     assert "blacksheep" in str(app.explain("GET", "/"))
+
+
+async def test_an_answer_from_between_two_scopes_is_in_these_words_too(client_for):
+    app, _ = application()
+    group = Group("/group", middlewares=[layer(_fails)])
+    group.get("/")(lambda request: "never")
+
+    @app.error_handler(KeyError)
+    def answer(request, error):
+        return PlainTextResponse("gone", 410)
+
+    async def stamps(request, handler):
+        response = await handler(request)
+        response.add_header(b"x-stamp", type(response).__name__.encode())
+        return response
+
+    app.include(group)
+    app.middlewares.append(stamps)
+    async with client_for(app) as client:
+        response = await client.get("/group/")
+    assert (response.status, response.headers["x-stamp"]) == (410, "Response")
+
+
+async def _fails(request, handler):
+    raise KeyError
 
 
 async def test_a_response_that_is_kept_for_many_requests_is_as_it_was(client_for):

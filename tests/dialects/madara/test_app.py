@@ -1,5 +1,6 @@
 """Madara's application: its configuration, rules, blueprints, middlewares, log and pages."""
 
+import dataclasses
 import io
 import json
 import logging
@@ -15,6 +16,7 @@ from nacre import Group, Hooks, Middleware, Nacre, WSGIMiddleware
 from nacre.dialects.madara import layer
 from nacre.dialects.madara.app import Madara
 from nacre.dialects.madara.blueprints import Blueprint
+from nacre.dialects.madara.compat import string_types, text_type
 from nacre.dialects.madara.log import LogFormatter, default_stream_handler, enable_pretty_logging
 from nacre.dialects.madara.middleware import MadaraMiddleware
 from nacre.dialects.madara.utils import import_string, jsonify, load_config, reraise
@@ -680,6 +682,35 @@ def test_a_middleware_that_cannot_be_built_is_told_at_the_start():
             Madara({"middlewares": [target]}).compile()
 
 
+def test_a_middleware_that_calls_inwards_while_it_is_built_is_told_so():
+    class Early:
+        def __init__(self, get_response):
+            get_response(None)
+
+        def __call__(self, request):
+            return None
+
+    with pytest.raises(RuntimeError, match="while it was being built"):
+        Madara({"middlewares": [Early]}).compile()
+
+
+@pytest.mark.parametrize("item", [3, type("Mute", (), {})], ids=["number", "mute-class"])
+def test_what_is_no_layer_of_any_kind_is_refused(item):
+    with pytest.raises(ConfigurationError, match="cannot be adapted"):
+        Madara({"middlewares": [item]}).compile()
+
+
+async def test_process_view_may_raise_an_http_error(client_for):
+    def refuse(self, request, callback, callback_kwargs):
+        raise Forbidden("not this one")
+
+    app = Madara({"middlewares": [named("a", [], process_view=refuse)]})
+    app.route("/")(lambda request: "never")
+    async with client_for(app) as client:
+        response = await client.get("/")
+    assert (response.status, "not this one" in response.text) == (403, True)
+
+
 def test_a_dotted_name_that_leads_nowhere_says_so():
     with pytest.raises(ConfigurationError, match=r"did you mean harbour_layers\.Tug\?"):
         Madara({"middlewares": ["harbour_layers.Tugg"]})
@@ -799,6 +830,14 @@ async def test_native_groups_and_hooks_work_in_a_madara_application(client_for):
     async def number(request, number: int) -> dict[str, int]:
         return {"number": number}
 
+    @dataclasses.dataclass
+    class Sum:
+        a: int
+
+    @group.post("/sum")
+    async def total(body: Sum) -> Sum:
+        return body
+
     app.include(group)
 
     @app.after_request
@@ -809,6 +848,8 @@ async def test_native_groups_and_hooks_work_in_a_madara_application(client_for):
     async with client_for(app) as client:
         response = await client.get("/native/-4")
         assert (response.json(), response.headers["x-after"]) == ({"number": -4}, "1")
+        refused = await client.request("POST", "/native/sum", json={"a": "x"})
+        assert (refused.status, refused.json()["errors"][0]["loc"]) == (422, ["body", "a"])
         assert (await client.get("/")).headers["x-after"] == "1"
 
 
@@ -931,6 +972,8 @@ def test_without_werkzeug_the_extra_is_named(monkeypatch):
 
 
 def test_make_response_without_a_value_is_an_empty_one():
+    assert Madara().make_response(None, ("x", 201)).status_code == 201
+    assert (text_type, string_types) == (str, (str,))
     response = make_response(None)
     assert (response.status_code, response.get_data(), response.mimetype) == (200, b"", "text/plain")
 

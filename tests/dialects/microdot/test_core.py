@@ -1022,3 +1022,28 @@ async def test_native_layers_stand_around_its_routes(answer):
     app.get("/")(lambda request: "ok")
     assert (await answer(app, "GET /")).headers["x-path"] == "/"
     assert (await answer(app, "GET /nowhere")).headers["x-path"] == "/nowhere"
+
+
+# What hostile clients send.
+
+
+async def test_a_slow_body_holds_no_thread_of_plain_functions(client_for, transport):
+    if transport == "wsgi":
+        pytest.skip("the server's thread reads the body")
+    app = Microdot(threads=1)
+    app.post("/")(lambda request: str(len(request.body)))
+    app.get("/")(lambda request: "at once")
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly():
+        yield b"x"
+        begun.set()
+        await go_on.wait()
+        yield b"y"
+
+    async with client_for(app) as client:
+        slow = asyncio.create_task(client.post("/", content=slowly()))
+        await begun.wait()
+        assert (await asyncio.wait_for(client.get("/"), 5)).text == "at once"
+        go_on.set()
+        assert (await slow).text == "2"

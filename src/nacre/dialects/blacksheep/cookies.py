@@ -57,7 +57,7 @@ class Cookie:
         return hash((self.name, self.value))
 
     def __repr__(self) -> str:
-        return f"<Cookie {self.name}>"
+        return f"<Cookie {self.name}>"  # its value may be secret
 
 
 def write_cookie(cookie: Cookie) -> str:

@@ -64,18 +64,17 @@ class BlackSheepLayer:
 
     def for_route(self, place: Place) -> Callable[..., Any]:
         """The layer as it is in one chain, where it is known what stands inside."""
-        # What another layer of this kind gives is in these words already.
-        converts = not (place.inside and isinstance(place.inside[0], BlackSheepLayer))
         if place.is_websocket:
-            return _OnHandshake(self, converts=True)
-        is_plain = len(self.__signature__.parameters) == len(_FIRST)
-        return _on_route(self, converts=converts) if is_plain else _OnRouteMore(self, converts=converts)
+            return _OnHandshake(self)
+        if len(self.__signature__.parameters) > len(_FIRST):
+            return self
+        return _on_route(self)
 
     async def __call__(self, request: NativeRequest, call_next: CallNext, **more: Any) -> NativeResponse:
-        return ensure_response(await self.call(Request.of(request), _handler(call_next, converts=True), **more))
+        return ensure_response(await self.call(Request.of(request), _handler(call_next), **more))
 
 
-def _on_route(layer: BlackSheepLayer, *, converts: bool) -> Callable[..., Any]:
+def _on_route(layer: BlackSheepLayer) -> Callable[..., Any]:
     """A middleware in one chain: a native layer.
 
     PERF: the rest of a chain is the same function for all requests, so what calls it for the middleware is made once.
@@ -87,24 +86,24 @@ def _on_route(layer: BlackSheepLayer, *, converts: bool) -> Callable[..., Any]:
         nonlocal made
         known, handler = made
         if known is not call_next:
-            handler = _handler(call_next, converts=converts)
+            handler = _handler(call_next)
             made = call_next, handler
         response = await call(view_of(request), handler)
         return response if response.__class__ is Response else ensure_response(response)
 
     onion.__wrapped__ = layer.middleware  # type: ignore[attr-defined]
     if hands_on_only(layer.middleware):
-        onion.around = functools.partial(_around, call, converts=converts)  # type: ignore[attr-defined]
+        onion.around = functools.partial(_around, call)  # type: ignore[attr-defined]
     return onion
 
 
-def _around(call: Callable[..., Any], handle: Any, *, converts: bool) -> Any:
+def _around(call: Callable[..., Any], handle: Any) -> Any:
     """The compiled form of a middleware that provably returns only what its handler gives.
 
     PERF: it needs no look at its result, so there is no coroutine but its own; the next one is called with the view
     that is there already.
     """
-    handler = getattr(handle, "of_view", None) or _handler(handle, converts=converts)
+    handler = getattr(handle, "of_view", None) or _handler(handle)
     view_of = Request.of
 
     def onion(request: NativeRequest) -> Any:
@@ -117,22 +116,13 @@ def _around(call: Callable[..., Any], handle: Any, *, converts: bool) -> Any:
     return onion
 
 
-class _OnRouteMore:
-    """A middleware in one chain, one that asks for more than the request and the handler."""
+class _OnHandshake:
+    """A middleware around the handshake of a WebSocket, whose own answer must come back as the object that it is."""
 
-    def __init__(self, layer: BlackSheepLayer, *, converts: bool) -> None:
+    def __init__(self, layer: BlackSheepLayer) -> None:
         self.call = layer.call
-        self.converts = converts
         self.__wrapped__ = layer.middleware
         self.__signature__ = layer.__signature__
-
-    async def __call__(self, request: NativeRequest, call_next: CallNext, **more: Any) -> NativeResponse:
-        handler = _handler(call_next, converts=self.converts)
-        return ensure_response(await self.call(Request.of(request), handler, **more))
-
-
-class _OnHandshake(_OnRouteMore):
-    """A middleware around the handshake of a WebSocket, whose own answer must come back as the object that it is."""
 
     async def __call__(self, request: NativeRequest, call_next: CallNext, **more: Any) -> NativeResponse:
         given: list[NativeResponse] = []
@@ -141,22 +131,19 @@ class _OnHandshake(_OnRouteMore):
             given[:] = [await call_next(request)]
             return given[0]
 
-        answer = ensure_response(await self.call(Request.of(request), _handler(remembered, converts=True), **more))
+        answer = ensure_response(await self.call(Request.of(request), _handler(remembered), **more))
         # The header fields are one list for both.
         return given[0] if given and answer.raw_headers is given[0].raw_headers else answer
 
 
-def _handler(call_next: CallNext, *, converts: bool) -> RequestHandler:
-    """What a middleware calls to have the rest of the chain run."""
+def _handler(call_next: CallNext) -> RequestHandler:
+    """What a middleware calls to have the rest of the chain run: it gives a response in these words."""
 
-    def direct(request: Any) -> Any:
-        return call_next(request.native if request.__class__ is Request else native_request(request))
+    async def handler(request: Any) -> Response:
+        native = request.native if request.__class__ is Request else native_request(request)
+        return own_response(await call_next(native))
 
-    async def converted(request: Any) -> Response:
-        response = await call_next(request.native if request.__class__ is Request else native_request(request))
-        return own_response(response)
-
-    return converted if converts else direct
+    return handler
 
 
 def _settled(middleware: Callable[..., Any]) -> tuple[Callable[..., Any], inspect.Signature]:

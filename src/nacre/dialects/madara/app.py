@@ -21,7 +21,7 @@ from nacre.dialects.madara.rules import Rules
 from nacre.dialects.madara.utils import load_config
 from nacre.dialects.madara.views import View, check_view
 from nacre.dialects.madara.wrappers import MadaraResults, Request, make_response
-from nacre.errors import ConfigurationError, HTTPError, Location, NotFound, Problem, reason_phrase
+from nacre.errors import ConfigurationError, HTTPError, Location, NotFound, Problem, ValidationError, reason_phrase
 from nacre.groups import Group
 from nacre.request import Request as NativeRequest
 from nacre.response import RedirectResponse
@@ -153,7 +153,9 @@ class Madara(Nacre):
         return make_response(request, rv)
 
     def error_page(self, request: NativeRequest, error: HTTPError) -> NativeResponse:
-        """Werkzeug's page of an error."""
+        """Werkzeug's page of an error; of a failed validation, which only native handlers have, the native list."""
+        if isinstance(error, ValidationError):
+            return super().error_page(request, error)
         page = default_exceptions.get(error.status, HTTPException)()
         page.code = error.status
         if error.detail != reason_phrase(error.status):

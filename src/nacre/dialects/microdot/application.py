@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from nacre import HTTPError, Nacre
+from nacre.callables import is_async
 from nacre.dialects.microdot import calls, serving
 from nacre.dialects.microdot.errors import HTTPException, abort
 from nacre.dialects.microdot.patterns import Parser, URLPattern
 from nacre.dialects.microdot.request import ORIGIN, Origin, Request
 from nacre.dialects.microdot.response import MicrodotResults, Response
 from nacre.dialects.microdot.upgrading import origins_of, upgrades, websocket_handler
-from nacre.errors import ContentTooLarge
+from nacre.errors import ContentTooLarge, Location
+from nacre.groups import HookDeclaration
 from nacre.request import Request as NativeRequest
 from nacre.response import Response as NativeResponse
 
@@ -70,12 +72,21 @@ class Microdot(Nacre):
     ) -> None:
         """Serve `path` with a function; what `route` decorates with."""
         URLPattern.teach(self.converters, self.known_types)
+        self._receive_for(endpoint)
         options[ORIGIN] = Origin(self, path, endpoint)
         methods = [method.upper() for method in methods]
         handler = calls.endpoint(endpoint, Request.of)
         super().add_route(path, handler, methods=methods, **options)
         if "GET" in methods and upgrades(endpoint):
             super().websocket(path, origins=origins_of(endpoint), **options)(websocket_handler(handler))
+
+    def _receive_for(self, function: Callable[..., Any]) -> None:
+        """Have bodies received before all hooks, once there is a plain function; others await them themselves."""
+        if not is_async(function) and not any(
+            isinstance(one.function, calls.BodyReceiver) for one in self.before_hooks
+        ):
+            where = Location.of(function) or self.where
+            self.before_hooks.insert(0, HookDeclaration(calls.receiver(Request.of), inline=True, where=where))
 
     def compile(self) -> None:
         """Check and compile now. Raises one ConfigurationError that lists everything wrong."""
@@ -107,6 +118,7 @@ class Microdot(Nacre):
 
     def before_request(self, f: F) -> F:
         """Call `f(request)` before the function of each route; what it returns, if not None, is sent instead."""
+        self._receive_for(f)
         super().before_request(calls.endpoint(f, Request.of, variables=False))
         return f
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from nacre import HTTPError, wait
-from nacre.callables import is_async
+from nacre.callables import Call, is_async
 from nacre.dialects.microdot.response import Response
 from nacre.request import Request as NativeRequest
 from nacre.response import Response as NativeResponse
@@ -31,6 +31,33 @@ class View(Protocol):
 
 
 ViewOf = Callable[[NativeRequest], Any]
+
+
+class BodyReceiver(Call):
+    """What receives the body before plain functions are called.
+
+    SECURITY: they have few threads, and who sends a body slowly must not hold one of them.
+    """
+
+    def __call__(self, request: NativeRequest) -> Awaitable[None]:
+        result: Awaitable[None] = self.on_loop(request)
+        return result
+
+
+def receiver(view_of: ViewOf) -> BodyReceiver:
+    """Make it, in a form for the event loop and one for a thread that may block."""
+
+    async def on_loop(request: NativeRequest) -> None:
+        view = view_of(request)
+        if view.is_pending:
+            await view.receive()
+
+    async def in_thread(request: NativeRequest) -> None:
+        view = view_of(request)
+        if view.is_pending:
+            wait(view.receive())
+
+    return BodyReceiver(on_loop, in_thread)
 
 
 def endpoint(function: Function, view_of: ViewOf, *, variables: bool = True) -> Function:

@@ -32,6 +32,7 @@ def layer(
     """
     hooks: list[Hooks] = []
     if before_request is not None:
+        hooks.append(MicrodotHooks(before=calls.receiver(Request.of)))
         hooks.append(MicrodotHooks(before=calls.endpoint(before_request, Request.of, variables=False)))
     if after_request is not None:
         hooks.append(MicrodotHooks(after=calls.after_hook(after_request, Request.of, _is_fine)))

@@ -55,16 +55,9 @@ class ApplicationEvent:
         self.handlers.append(handler)
         return self
 
-    def __isub__(self, handler: Callable[..., Any]) -> ApplicationEvent:
-        self.handlers.remove(handler)
-        return self
-
     def __call__(self, handler: F) -> F:
         self.handlers.append(handler)
         return handler
-
-    def __len__(self) -> int:
-        return len(self.handlers)
 
     async def fire(self) -> None:
         for handler in self.handlers:

@@ -8,7 +8,7 @@ from nacre.dialects.blacksheep.messages import Response, own_response
 from nacre.dialects.blacksheep.settings.json import json_settings
 from nacre.response import Response as NativeResponse
 from nacre.response import ready_response
-from nacre.results import Results
+from nacre.results import Converter, Results
 
 _TEXT = ("content-type", "text/plain; charset=utf-8")
 _JSON = ("content-type", "application/json")
@@ -19,6 +19,13 @@ class BlackSheepResults(Results):
 
     def __init__(self) -> None:
         super().__init__(int_is_status=False)
+
+    def compile(self, annotation: Any) -> Converter:
+        convert = super().compile(annotation)
+        if annotation is not Response:
+            return convert
+        # PERF: what says that it returns a response nearly always does.
+        return lambda value: value if value.__class__ is Response else convert(value)
 
     def text(self, value: str) -> NativeResponse:
         return ready_response(value.encode(), _TEXT, Response)
