@@ -82,8 +82,15 @@ def measure(effort: Effort) -> dict[str, Any]:
                 data["versions"][name], data["cpu_us"][name] = _measure_system(effort, name, Path(folder))
             except (RuntimeError, WrongAnswer, OSError, subprocess.SubprocessError) as error:
                 print(f"{name}: {error}", file=sys.stderr)
-                data["failed"][name] = str(error).strip().splitlines()[-1]
+                data["failed"][name] = _last_word(str(error))
     return data
+
+
+def _last_word(message: str) -> str:
+    """The line that says what went wrong, of a message with a server's output in it."""
+    lines = [line for line in message.splitlines() if line.strip()]
+    # Granian's own last line is that a worker has ended.
+    return next((line for line in reversed(lines) if not line.startswith("[")), message)
 
 
 def _measure_system(effort: Effort, name: str, folder: Path) -> tuple[str, Found]:

@@ -111,7 +111,7 @@ def test_the_table_says_what_is_missing():
 def test_a_system_that_fails_is_told_and_leaves_the_others_their_figures(tmp_path, monkeypatch):
     python = tmp_path / "flama" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.write_text("#!/bin/sh\necho there is no flama here\nexit 3\n", encoding="utf-8")
+    python.write_text("#!/bin/sh\necho there is no flama here\necho '[ERROR] ended'\nexit 3\n", encoding="utf-8")
     python.chmod(0o755)
     monkeypatch.setenv("NACRE_ORIGINALS", str(tmp_path))
     monkeypatch.setattr(wrk, "is_present", lambda: True)

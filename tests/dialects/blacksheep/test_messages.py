@@ -21,6 +21,7 @@ from nacre.dialects.blacksheep import (
     FromJSON,
     FromQuery,
     FromRoute,
+    FromText,
     Headers,
     HTMLContent,
     InvalidURL,
@@ -280,9 +281,10 @@ async def test_forms_are_sent_by_the_test_client():
 class Boat:
     """A plain class."""
 
-    def __init__(self, name: str, berths: int = 1):
+    def __init__(self, name: str, berths: int = 1, flags: list[str] = []):  # noqa: B006 - as programs write it
         self.name = name
         self.berths = berths
+        self.flags = flags
 
 
 @dataclass
@@ -296,7 +298,8 @@ async def test_values_are_bound_by_type_and_by_marker(client_for):
 
     @router.post("/boat")
     def boat(data: FromJSON[Boat]):
-        return [type(data.value).__name__, data.value.name, data.value.berths]
+        data.value.flags.append("blue")
+        return [type(data.value).__name__, data.value.name, data.value.berths, data.value.flags]
 
     @router.post("/maybe")
     def maybe(data: FromJSON[Optional[Boat]]):  # noqa: UP045 - as programs write it
@@ -322,6 +325,10 @@ async def test_values_are_bound_by_type_and_by_marker(client_for):
     def where(client: ClientInfo, server: ServerInfo, url: RequestURL, method: RequestMethod, user: RequestUser):
         return [len(client.value), len(server.value), str(url.value), method.value, user.value]
 
+    @router.post("/note")
+    def note(data: FromText = None):
+        return data.value
+
     @router.get("/lists")
     def lists(tags: list[str], numbers: set, name):
         return [tags, sorted(numbers), name]
@@ -335,12 +342,16 @@ async def test_values_are_bound_by_type_and_by_marker(client_for):
         return note.value
 
     async with client_for(app) as client:
-        assert (await client.post("/boat", json={"name": "Ada", "berths": 3, "more": 1})).json() == ["Boat", "Ada", 3]
+        assert (await client.post("/boat", json={"name": "Ada", "berths": 3, "more": 1})).json() == [
+            *("Boat", "Ada", 3, ["blue"]),
+        ]
+        assert (await client.post("/boat", json={"name": "Bea"})).json()[3] == ["blue"]
         assert (await client.post("/boat", json={"name": 5})).status == 400
         assert (
             await client.post("/boat", json={})
         ).text == "Bad Request: Invalid value for parameter `name`: it is missing"
         assert (await client.post("/maybe")).json() is True
+        assert (await client.post("/note", content=b"x")).text == "x"
         assert (await client.post("/crew", json={"captain": "A", "hands": ["B"]})).json()["hands"] == ["B"]
         assert (await client.post("/any", json=[1])).json() == [1]
         assert (await client.post("/body", json={"a": 1})).json() == {"a": 1}

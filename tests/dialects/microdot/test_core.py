@@ -698,8 +698,12 @@ async def test_a_body_is_read_by_hooks_handlers_and_error_handlers_alike(app, an
         return [request.g.seen.decode(), request.body.decode(), (await request.stream.read()).decode()]
 
     @app.errorhandler(404)
-    def unknown(request):
+    async def unknown(request):
         return request.body, 404
+
+    @app.errorhandler(405)
+    def wrong_method(request):
+        return request.body, 405
 
     @app.post("/")
     async def index(request):
@@ -707,6 +711,7 @@ async def test_a_body_is_read_by_hooks_handlers_and_error_handlers_alike(app, an
 
     assert (await answer(app, "POST /", content=b"tide")).json() == ["tide", "tide", "tide"]
     assert (await answer(app, "POST /nowhere", content=b"tide")).text == "tide"
+    assert (await answer(app, "PUT /", content=b"tide")).text == ""  # no thread waits for it
 
 
 async def test_a_stream_is_read_like_a_file(app, answer):
@@ -738,6 +743,9 @@ async def test_a_body_over_max_body_length_is_in_the_stream_only(app, answer, me
 
     def pieces(size):
         return b"x" * size if measured else iter([b"x"] * size)
+
+    app.delete("/")(index)
+    assert (await answer(app, "DELETE /", content=pieces(3))).json() == [3, 3]
 
     assert (await answer(app, "POST /", content=pieces(4))).json() == [4, 4]
     assert (await answer(app, "POST /", content=pieces(5))).json() == [0, 5]

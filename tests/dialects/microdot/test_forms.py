@@ -169,3 +169,29 @@ async def test_the_parts_together_have_the_limit_of_the_request(app, client_for)
     async with client_for(app) as client:
         assert (await client.post("/", **form(part("a", b"x" * 16_000, "a")))).json() == [16_000]
         assert (await client.post("/", **form(part("a", b"x" * 17_000, "a")))).status == 413
+
+
+@pytest.mark.parametrize("path", ["/all", "/each"])
+async def test_a_form_that_does_not_tell_its_length_is_read_too(app, client_for, transport, path):
+    if transport == "wsgi":
+        pytest.skip("the client's WSGI transport tells the length of each body")
+
+    @app.post("/all")
+    @with_form_data
+    async def all_of_it(request):
+        return request.form
+
+    @app.post("/each")
+    async def each(request):
+        return {name: value async for name, value in FormDataIter(request)}
+
+    async def pieces(size):
+        for start in range(0, size, 100):
+            yield sent[start : start + 100]
+
+    async with client_for(app) as client:
+        sent = form(part("boat", b"x" * 1000))["content"]
+        response = await client.post(path, content=pieces(len(sent)), headers=HEADERS)
+        assert response.json() == {"boat": "x" * 1000}
+        sent = form(part("boat", b"x" * 17_000))["content"]
+        assert (await client.post(path, content=pieces(len(sent)), headers=HEADERS)).status == 413

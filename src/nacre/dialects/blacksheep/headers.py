@@ -12,7 +12,7 @@ from nacre.request import Request as NativeRequest
 
 HeaderType = tuple[bytes, bytes]
 _KEPT_LENGTH_MAX = 128
-_NEVER_KEPT = (b"set-cookie", b"Set-Cookie", "set-cookie", "Set-Cookie")
+_NEVER_KEPT = frozenset({b"set-cookie", b"Set-Cookie"})
 Pairs = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
 
 
@@ -26,7 +26,8 @@ def checked_pair(name: Any, value: Any) -> tuple[str, str]:
 
     PERF: most fields of an application are the same for all responses. SECURITY: cookies aren't kept.
     """
-    if value.__class__ is bytes and len(value) <= _KEPT_LENGTH_MAX and name not in _NEVER_KEPT:
+    is_bytes = name.__class__ is bytes and value.__class__ is bytes
+    if is_bytes and len(value) <= _KEPT_LENGTH_MAX and name not in _NEVER_KEPT:
         return _kept_pair(name, value)
     return check_pair(name, value)
 
@@ -58,7 +59,8 @@ class Headers(MutableHeaders):
     def add(self, name: Any, value: Any) -> None:
         """Append a field."""
         # PERF: as `checked_pair`, without the call.
-        if value.__class__ is bytes and len(value) <= _KEPT_LENGTH_MAX and name not in _NEVER_KEPT:
+        is_bytes = name.__class__ is bytes and value.__class__ is bytes
+        if is_bytes and len(value) <= _KEPT_LENGTH_MAX and name not in _NEVER_KEPT:
             self.fields.append(_kept_pair(name, value))
         else:
             self.fields.append(check_pair(name, value))

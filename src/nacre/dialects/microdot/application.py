@@ -82,11 +82,10 @@ class Microdot(Nacre):
 
     def _receive_for(self, function: Callable[..., Any]) -> None:
         """Have bodies received before all hooks, once there is a plain function; others await them themselves."""
-        if not is_async(function) and not any(
-            isinstance(one.function, calls.BodyReceiver) for one in self.before_hooks
-        ):
-            where = Location.of(function) or self.where
-            self.before_hooks.insert(0, HookDeclaration(calls.receiver(Request.of), inline=True, where=where))
+        if is_async(function) or any(isinstance(one.function, calls.BodyReceiver) for one in self.before_hooks):
+            return
+        where = Location.of(function) or self.where
+        self.before_hooks.insert(0, HookDeclaration(calls.receiver(Request.of), inline=True, where=where))
 
     def compile(self) -> None:
         """Check and compile now. Raises one ConfigurationError that lists everything wrong."""

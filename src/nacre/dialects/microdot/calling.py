@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -19,4 +20,6 @@ async def invoke(request: RequestView, function: Function, *args: Any, **kwargs:
     if is_async(function):
         return await function(*args, **kwargs)
     native = request.native
-    return await native.app.workers.run(native, lambda: function(*args, **kwargs))
+    given = await native.app.workers.run(native, lambda: function(*args, **kwargs))
+    # SECURITY: plain code may return what async code has given it. As it is, that is true, and so would be any user.
+    return await given if inspect.isawaitable(given) else given

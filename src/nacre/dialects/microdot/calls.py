@@ -39,6 +39,10 @@ class BodyReceiver(Call):
     SECURITY: they have few threads, and who sends a body slowly must not hold one of them.
     """
 
+    @property
+    def __name__(self) -> str:
+        return self.on_loop.__name__
+
     def __call__(self, request: NativeRequest) -> Awaitable[None]:
         result: Awaitable[None] = self.on_loop(request)
         return result
@@ -47,7 +51,7 @@ class BodyReceiver(Call):
 def receiver(view_of: ViewOf) -> BodyReceiver:
     """Make it, in a form for the event loop and one for a thread that may block."""
 
-    async def on_loop(request: NativeRequest) -> None:
+    async def receive_body(request: NativeRequest) -> None:
         view = view_of(request)
         if view.is_pending:
             await view.receive()
@@ -57,7 +61,7 @@ def receiver(view_of: ViewOf) -> BodyReceiver:
         if view.is_pending:
             wait(view.receive())
 
-    return BodyReceiver(on_loop, in_thread)
+    return BodyReceiver(receive_body, in_thread)
 
 
 def endpoint(function: Function, view_of: ViewOf, *, variables: bool = True) -> Function:
@@ -116,11 +120,8 @@ def error_handler(
         return convert(await function(*(view, error)[:count]))
 
     def call_plain(request: NativeRequest, error: Exception) -> Any:
-        view = view_of(request)
-        if view.is_pending:
-            with suppress(HTTPError, OSError):
-                wait(view.receive())
-        return convert(function(*(view, error)[:count]))
+        # SECURITY: a thread isn't kept waiting for a body that nothing else has asked for, which may never come.
+        return convert(function(*(view_of(request), error)[:count]))
 
     return _named(call if is_async(function) else call_plain, function)
 

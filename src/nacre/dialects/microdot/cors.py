@@ -58,7 +58,7 @@ class CORS:
 
     def get_cors_headers(self, request: Request) -> dict[str, str]:
         """The header fields for the answer to a request."""
-        headers = self._for_origin(request.headers.get("Origin"))
+        headers = self._for_origin(_field(request, "Origin"))
         if self.expose_headers:
             headers["Access-Control-Expose-Headers"] = ", ".join(self.expose_headers)
         if request.method == "OPTIONS":
@@ -90,18 +90,16 @@ class CORS:
     def _for_preflight(self, request: Request) -> Iterator[tuple[str, str]]:
         if self.max_age:
             yield "Access-Control-Max-Age", str(self.max_age)
-        method = request.headers.get("Access-Control-Request-Method", "").upper()
+        method = (_field(request, "Access-Control-Request-Method") or "").upper()
         if method and (self.allowed_methods is None or method in self.allowed_methods):
             yield "Access-Control-Allow-Methods", method
-        asked = request.headers.get("Access-Control-Request-Headers")
+        asked = _field(request, "Access-Control-Request-Headers")
         if asked and self.allowed_headers is None:
             yield "Access-Control-Allow-Headers", asked
         elif asked:
+            allowed = {name.lower() for name in self.allowed_headers or ()}
             names = [name.strip() for name in asked.split(",")]
-            yield (
-                "Access-Control-Allow-Headers",
-                ", ".join(name for name in names if name.lower() in (self.allowed_headers or ())),
-            )
+            yield "Access-Control-Allow-Headers", ", ".join(name for name in names if name.lower() in allowed)
 
 
 class CORSLayer(Hooks):
@@ -121,3 +119,9 @@ class CORSLayer(Hooks):
 
     def _finalize(self, request: NativeRequest, response: NativeResponse) -> None:
         self.cors.after_request(Request.of(request), response)
+
+
+def _field(request: Request, name: str) -> str | None:
+    """What a request says, if it can be said again in the answer: origins, methods and names are plain ASCII."""
+    value = request.headers.get(name)
+    return value if value is not None and value.isascii() and value.isprintable() else None

@@ -19,6 +19,11 @@ class MicrodotHooks(Hooks):
 
     dialect: ClassVar[str] = "microdot"
 
+    @property
+    def __name__(self) -> str:
+        """The name of the function, for chains."""
+        return str(getattr(self.before or self.after or self.finalize, "__name__", "function"))
+
 
 def layer(
     before_request: Function | None = None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 import time
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -13,6 +12,7 @@ from nacre.cookies import format_cookie, format_deletion
 from nacre.dialects.microdot.calling import Function, invoke
 from nacre.dialects.microdot.microdot import Request, Response, redirect
 from nacre.dialects.microdot.session import session_of
+from nacre.urls import encode_path
 
 F = TypeVar("F", bound=Function)
 
@@ -21,6 +21,7 @@ _DAY = 24 * 60 * 60  # seconds
 _DAYS = 30
 _CLAIMS = {"user_id", "days", "exp"}
 _UNESCAPED = "/:@!$'()*,;~"
+_RESERVED = "/?#@!$&'()*+,;=:%~"
 
 
 class Login:
@@ -69,6 +70,8 @@ class Login:
 
         `remember` is for how many days the login outlasts the session; True is 30.
         """
+        # SECURITY: `//host` and `/\host` begin with a slash too, and lead to another site.
+        target = safe_redirect_target(quote(request.args.get("next", ""), safe=_RESERVED))
         session = session_of(request).get(request)
         session["_user_id"] = user.id
         session["_fresh"] = True
@@ -76,8 +79,6 @@ class Login:
         request.g.current_user = user
         if remember:
             self._remember(request, user.id, _DAYS if remember is True else int(remember))
-        # SECURITY: `//host` and `/\host` begin with a slash too, and lead to another site.
-        target = safe_redirect_target(_encoded(request.args.get("next", "")))
         return redirect(target or redirect_url)
 
     async def logout_user(self, request: Request) -> None:
@@ -87,7 +88,7 @@ class Login:
         session.pop("_fresh", None)
         session.save()
         request.g.current_user = None
-        if _COOKIE in request.cookies:
+        if _COOKIE in request.cookies or _COOKIE in session_of(request).kept(request).cookies:
             self._forget(request)
 
     async def get_current_user(self, request: Request) -> Any:
@@ -143,9 +144,6 @@ class Login:
         session_of(request).kept(request).cookies[_COOKIE] = lambda response: response.headers.add("set-cookie", text)
 
     def _redirect_to_login(self, request: Request) -> Any:
-        return "", 302, {"Location": f"{self.login_url}?next={quote(request.url, safe=_UNESCAPED)}"}
-
-
-def _encoded(target: str) -> str:
-    """A path as it stands in a URL: `request.args` has undone one layer of escapes, and `next` may have had more."""
-    return quote(target, safe="/?#[]@!$&'()*+,;=:%~") if re.search(r"[^!-~]", target) else target
+        native = request.native
+        target = encode_path(native.root_path + native.path) + (f"?{native.query_string}" if native.query_string else "")
+        return "", 302, {"Location": f"{self.login_url}?next={quote(target, safe=_UNESCAPED)}"}

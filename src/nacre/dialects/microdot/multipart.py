@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from nacre.dialects.microdot.calling import invoke
 from nacre.dialects.microdot.request import Request
 from nacre.dialects.microdot.stream import BodyStream
-from nacre.fields import MULTIPART, FormLimits
+from nacre.fields import FormLimits
 from nacre.forms import FormPart
 from nacre.uploads import BATCH, Spool, UploadFile, Worker
 
@@ -92,7 +92,7 @@ class FormDataIter:
         self.parts = self._parts()
 
     async def _parts(self) -> AsyncIterator[tuple[str, Any]]:
-        if not is_multipart(self.request):
+        if not self.request.is_multipart:
             return
         limits = FormLimits(total=self.request.max_content_length)
         async for part in self.request.native.parts(limits):
@@ -105,12 +105,6 @@ class FormDataIter:
         return await anext(self.parts)
 
 
-def is_multipart(request: Request) -> bool:
-    """Whether the body is a multipart form."""
-    kind = request.native.content_type
-    return kind is not None and kind.essence == MULTIPART
-
-
 def with_form_data(f: Callable[..., Any]) -> Callable[..., Any]:
     """Read a multipart form before the route's function is called: `request.form` and `request.files` are dicts then.
 
@@ -120,7 +114,7 @@ def with_form_data(f: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(f)
     async def wrapper(request: Request, *args: Any, **kwargs: Any) -> Any:
-        if is_multipart(request):
+        if request.is_multipart:
             texts: dict[str, str] = {}
             files: dict[str, FileUpload] = {}
             for name, value in (await request.native.form()).pairs():

@@ -13,6 +13,7 @@ from nacre.dialects.microdot.calls import after_hook
 from nacre.dialects.microdot.mappings import MultiDict
 from nacre.dialects.microdot.stream import BodyStream
 from nacre.errors import BadRequest, ContentTooLarge
+from nacre.fields import MULTIPART, URLENCODED
 from nacre.lazy import lazy
 from nacre.urls import QueryParams
 from nacre.views import RequestView
@@ -23,7 +24,7 @@ ORIGIN = "microdot"
 """The option of a route that holds its `Origin`."""
 
 _UNREAD: Any = object()
-_BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "CONNECT", "TRACE"})
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "CONNECT", "TRACE"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,8 @@ class Request(RequestView):
         native.max_body = limit
         length = native.content_length
         if length is None:
-            await self._receive_unmeasured()
+            if not self.is_multipart:  # those are left to who reads forms
+                await self._receive_unmeasured()
         elif length > limit:
             raise ContentTooLarge("the body is larger than Request.max_content_length allows")
         elif length <= self.max_body_length:
@@ -105,10 +107,16 @@ class Request(RequestView):
         self.body = bytes(first)
 
     @property
+    def is_multipart(self) -> bool:
+        """Whether the body is a multipart form."""
+        kind = self.native.content_type
+        return kind is not None and kind.essence == MULTIPART
+
+    @property
     def stream(self) -> BodyStream:
         """The body to be read piece by piece, of up to `max_content_length` bytes."""
         if self.reader is None:
-            rest = self.native.stream() if self.native.content_length and not self.body else None
+            rest = None if self.body else self.native.stream()
             self.reader = BodyStream(self.body, rest, self.max_content_length)
         return self.reader
 
@@ -133,7 +141,7 @@ class Request(RequestView):
         """
         if self.fields is None:
             kind = self.native.content_type
-            if kind is None or kind.essence != "application/x-www-form-urlencoded":
+            if kind is None or kind.essence != URLENCODED:
                 return None
             try:
                 pairs = QueryParams(self.body.decode()).pairs()

@@ -7,6 +7,8 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
+from functools import partial
 from types import GenericAlias
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from urllib.parse import unquote
@@ -144,7 +146,7 @@ def rebound(
 def with_signature(function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
     """The same function, asking for what the signature says."""
     # PERF: a partial, since a function around it would be a call more for each request.
-    wrapper: Any = functools.partial(function)
+    wrapper: Any = partial(function)
     functools.update_wrapper(wrapper, function)
     wrapper.__signature__ = signature
     return wrapper  # type: ignore[no-any-return]
@@ -247,7 +249,7 @@ def _taken(cls: type[BoundValue[Any]], held: Any, parameter: Parameter, function
     """The annotation of a parameter that is given a bound value."""
     given = parameter.default.value if isinstance(parameter.default, BoundValue) else MISSING
     if parameter.default is None:
-        given, held = None, held | None
+        given, held = None, held if held is None else held | None
     name = cls.name or parameter.name
     for base, marker in _MARKERS.items():
         if issubclass(cls, base):
@@ -264,7 +266,7 @@ def _taken(cls: type[BoundValue[Any]], held: Any, parameter: Parameter, function
         return _body_of(cls, dict[str, Any] if held is None else held, marker, given)
     for base, read in _READERS.items():
         if issubclass(cls, base):
-            return _provided(cls, Annotated[Any, Provide(functools.partial(read, name=name), inline=True)], MISSING)
+            return _provided(cls, Annotated[Any, Provide(partial(read, name=name), inline=True)], MISSING)
     what = f"{describe(function)} takes `{parameter.name}` from {cls.__name__}, which nothing gives a value"
     fix = "take it from a service: app.services.add_scoped_by_factory(function, Class)"
     raise ConfigurationError(Problem(what, Location.of(function), fix))
@@ -296,13 +298,21 @@ def _body_of(cls: type[BoundValue[Any]], held: Any, marker: Callable[..., Any], 
 
 
 def _model_of(cls: type) -> type:
-    defaults = {one.name: {} if one.default is MISSING else {"default": one.default} for one in _parameters(cls)}
+    """A dataclass with the parameters of a class's constructor for fields."""
     fields = [
-        (one.name, Any if one.type is MISSING else one.type, dataclasses.field(**defaults[one.name]))
+        (one.name, Any if one.type is MISSING else one.type, _field(one.default))
         for one in _parameters(cls)
         if not one.is_open
     ]
     return dataclasses.make_dataclass(cls.__name__, fields, kw_only=True)
+
+
+def _field(default: Any) -> Any:
+    if default is MISSING:
+        return dataclasses.field()
+    # What can't be hashed is what may be changed, so each object gets its own.
+    is_fixed = type(default).__hash__ is not None
+    return dataclasses.field(default=default) if is_fixed else dataclasses.field(default_factory=partial(copy, default))
 
 
 # What Nacre has no marker for is read by functions.
