@@ -205,7 +205,14 @@ def serve_rsgi(dispatch: Dispatch, threads: Threads, report: Any) -> RSGIApp:
             else:
                 await _send_stream(request, response, protocol, threads, report)
         finally:
-            if has_work(request, response):
+            # PERF: the usual case of `has_work`, without the call.
+            if (
+                response is None
+                or request.after_callbacks is not None
+                or request.streams is not None
+                or response.background is not None
+                or response.sent_callbacks is not None
+            ) and has_work(request, response):
                 await complete(request, response, threads)
             request.views = None  # they hold the request
 

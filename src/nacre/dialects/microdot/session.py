@@ -8,21 +8,24 @@ from __future__ import annotations
 import functools
 import json
 import time
+from calendar import timegm
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from nacre.auth.strict_json import strict_object
 from nacre.chain.hooks import Hooks
 from nacre.dialects.microdot.calling import invoke
 from nacre.dialects.microdot.microdot import Microdot, Request, Response
-from nacre.errors import Location, MissingExtra
+from nacre.errors import ConfigurationError, Location, MissingExtra, Problem
 from nacre.request import Request as NativeRequest
 from nacre.response import Response as NativeResponse
 from nacre.risks import Risk
 from nacre.state import Key
 
 _ALGORITHM = "HS256"
+_TIMES = ("exp", "nbf", "iat")
 _SECRET_MIN = 32  # bytes, RFC 7518 §3.2
 
 Secret = str | bytes
@@ -49,7 +52,7 @@ class Session:
 
     `secret_key` signs them; `cookie_options` are those of `Response.set_cookie`, where `path` is "/" and `http_only` is
     True unless they say otherwise. Both may be given later, by `initialize`. Using a session without a key raises
-    ValueError.
+    ValueError, options that no cookie can have raise ConfigurationError.
     """
 
     def __init__(
@@ -112,10 +115,11 @@ class Session:
         return kept
 
     def encode(self, payload: Mapping[str, Any], secret_key: Secret | None = None) -> str:
-        """A token that holds this, signed by the secret key."""
+        """A token that holds this, signed by the secret key. Its times may be datetimes, naive ones in UTC."""
         from joserfc import jws
 
-        data = json.dumps(payload, separators=(",", ":"), allow_nan=False)
+        times = {name: _seconds(payload[name]) for name in _TIMES if isinstance(payload.get(name), datetime)}
+        data = json.dumps({**payload, **times}, separators=(",", ":"), allow_nan=False)
         header = {"alg": _ALGORITHM, "typ": "JWT"}
         return jws.serialize_compact(header, data, self._key(secret_key), algorithms=[_ALGORITHM])
 
@@ -159,11 +163,15 @@ SESSION: Key[Session] = Key("microdot_session")
 
 
 def session_of(request: Request) -> Session:
-    """The sessions of the application that serves a request. Raises LookupError if it has none."""
-    session: Session | None = request.app.state.get(SESSION)
-    if session is None:
-        raise LookupError("the application has no sessions: write Session(app, secret_key=…)")
-    return session
+    """The sessions of the application that serves a request, or of the part of it that has the route.
+
+    Raises LookupError if there are none.
+    """
+    for app in (request.app, request.subapp):
+        session: Session | None = None if app is None else app.state.get(SESSION)
+        if session is not None:
+            return session
+    raise LookupError("the application has no sessions: write Session(app, secret_key=…)")
 
 
 def with_session(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -195,23 +203,35 @@ class SessionLayer(Hooks):
             yield Risk(what, fix, "high", self.session.where)
 
     def _finalize(self, request: NativeRequest, response: NativeResponse) -> None:
-        kept = request.state.get(self.session.key)
+        # PERF: taken out, since the session holds the request: a cycle that only the garbage collector would break.
+        kept = request.state.pop(self.session.key, None)
         if kept is not None:
             own = response.as_kind(Response)
-            cookies, kept.cookies = kept.cookies, {}  # an application may have been given the object twice
-            for set_on in cookies.values():
+            for set_on in kept.cookies.values():
                 set_on(own)
 
 
 def _completed(options: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {"path": "/", "http_only": True, **(options or {})}
+    completed = {"path": "/", "http_only": True, **(options or {})}
+    try:
+        Response().set_cookie("session", "", **completed)
+    except (TypeError, ValueError) as error:
+        fix = "cookie_options are the arguments of `Response.set_cookie` besides the name and the value"
+        raise ConfigurationError(
+            Problem(f"no session can have these cookie_options: {error}", Location.of_caller(), fix)
+        ) from None
+    return completed
+
+
+def _seconds(time: datetime) -> int:
+    return timegm(time.utctimetuple())
 
 
 def _holds_now(claims: Mapping[str, Any]) -> bool:
     """Whether a token's times, if it has some, allow it now (RFC 7519 §4.1.4 to 4.1.6)."""
     now = time.time()
     try:
-        not_before = max((int(claims[name]) for name in ("nbf", "iat") if name in claims), default=0)
+        not_before = max((int(claims[name]) for name in _TIMES[1:] if name in claims), default=0)
         return int(claims.get("exp", now + 1)) > now and not_before <= now
     except (TypeError, ValueError, OverflowError):
         return False
