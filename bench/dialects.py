@@ -62,8 +62,8 @@ The original's CPU time per request by its dialect's, for the same program, medi
 brackets the row's own time per request. The target is for the protocol that suits the dialect: WSGI for Madara, a WSGI
 system; ASGI for Flama, whose layers are ASGI classes; RSGI for the others. `met` answers for each workload. *Its own
 run* is what the program does when it is started by itself: an original brings a server, a dialect starts Granian.
-Microdot's server ends the connection after each answer. `spread` is how far the worst round of any cell in the row lies
-above its best."""
+Microdot's server ends the connection after each answer; Rapidy runs on that of aiohttp only. `spread` is how far the
+worst round of any cell in the row lies above its best."""
 
 
 def measure(effort: Effort) -> dict[str, Any]:

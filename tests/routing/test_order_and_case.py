@@ -66,19 +66,19 @@ def test_a_groups_order_is_its_own():
 async def test_a_path_in_another_case_matches_with_its_values_as_sent(client_for):
     app = Nacre(case_sensitive=False)
 
-    @app.get("/Users/<name>/Files/<path:rest>")
+    @app.get("/Divers/<name>/Logs/<path:rest>")
     def files(name: str, rest: str):
         return [name, rest]
 
-    @app.get("/users/me/files/x")
+    @app.get("/divers/me/logs/x")
     def mine():
         return "mine"
 
     async with client_for(app) as client:
-        assert (await client.get("/Users/Ada/Files/B/C")).json() == ["Ada", "B/C"]
-        assert (await client.get("/uSERS/Ada/fILES/B/C")).json() == ["Ada", "B/C"]
-        assert (await client.get("/users/ME/files/X")).text == "mine"
-        wrong = await client.post("/USERS/me/FILES/x")
+        assert (await client.get("/Divers/Ada/Logs/B/C")).json() == ["Ada", "B/C"]
+        assert (await client.get("/dIVERS/Ada/lOGS/B/C")).json() == ["Ada", "B/C"]
+        assert (await client.get("/divers/ME/logs/X")).text == "mine"
+        wrong = await client.post("/DIVERS/me/LOGS/x")
         assert (wrong.status, wrong.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
         assert (await client.get("/other")).status == 404
 

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "src" / "nacre"
 # Lines of code and text, names that are only listed (enums, exceptions) among them. What grows beyond that lacks an
 # extension point in the core.
-MOST_LINES = {"microdot": 2800, "madara": 1700, "flama": 2600, "blacksheep": 3800, "rapidy": 3050}
+MOST_LINES = {"microdot": 2950, "madara": 1850, "flama": 2800, "blacksheep": 3800, "rapidy": 3200}
 DIALECTS = list(MOST_LINES)
 
 

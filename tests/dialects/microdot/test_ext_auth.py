@@ -75,6 +75,47 @@ async def test_plain_and_async_functions_may_find_the_user(client_for):
             assert answer.text == "log for jöe"
 
 
+class Finder:
+    def __call__(self, request, name, password):
+        return self.find(name, password)
+
+    async def find(self, name, password):
+        return name if password == "co:ral" else None
+
+
+@pytest.mark.parametrize("find", [lambda *shown: Finder()(*shown), Finder()], ids=["lambda", "object"])
+async def test_a_plain_function_may_return_what_an_async_one_gave_it(find, client_for):
+    """The original takes the coroutine itself, which is true, for the user."""
+    async with client_for(guarded(BasicAuth(), find)) as client:
+        assert (await client.get("/", headers={"authorization": basic("jöe:co:ral")})).text == "user jöe"
+        assert (await client.get("/", headers={"authorization": basic("jöe:sand")})).status == 401
+
+
+async def test_the_route_under_a_guard_may_be_wrapped_in_plain_code_or_give_pieces(client_for):
+    app, auth = Microdot(), TokenAuth()
+    auth.authenticate(lambda request, token: token)
+
+    async def index(request):
+        return f"async {request.g.current_user}"
+
+    app.get("/wrapped")(auth(lambda request: index(request)))
+
+    @app.get("/pieces")
+    @auth
+    async def pieces(request):
+        yield "two "
+        yield "pieces"
+
+    @app.get("/plain")
+    @auth.optional
+    def plain(request):
+        yield from ("plain ", "pieces")
+
+    async with client_for(app) as client:
+        for path, text in (("/wrapped", "async joe"), ("/pieces", "two pieces"), ("/plain", "plain pieces")):
+            assert (await client.get(path, headers={"authorization": "Bearer joe"})).text == text
+
+
 @pytest.mark.parametrize("nobody", [None, False, "", 0])
 async def test_what_is_false_is_nobody(nobody, client_for):
     async with client_for(guarded(BasicAuth(), lambda request, name, password: nobody)) as client:

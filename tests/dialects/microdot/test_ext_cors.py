@@ -100,6 +100,17 @@ async def test_a_preflight_is_told_what_a_page_may_send(options, asked, fields, 
         assert cors_fields(plain) == FOR_REEF
 
 
+@pytest.mark.parametrize("value", ["https://a\x01b", "\x7f", "µ", "ÿ", "PÜT"])
+async def test_what_a_request_says_is_repeated_only_if_it_can_be(value, client_for):
+    async with client_for(program(**EVERYBODY)) as client:
+        answer = await client.get("/", headers={"origin": value})
+        assert (answer.status, cors_fields(answer)) == (200, {"origin": "*"})
+        for name in ("method", "headers"):
+            headers = {"origin": REEF, f"access-control-request-{name}": value}
+            answer = await client.request("OPTIONS", "/", headers=headers)
+            assert (answer.status, cors_fields(answer)) == (200, FOR_REEF)
+
+
 async def test_what_an_answer_varies_by_is_kept(client_for):
     async with client_for(program(**ONE)) as client:
         assert (await client.get("/varied", headers={"origin": REEF})).headers["vary"] == "X-Foo, X-Bar, Origin"
@@ -113,6 +124,10 @@ async def test_options_may_be_changed_while_the_application_serves(client_for):
         app.cors.allowed_origins = [REEF]
         app.cors.allow_credentials = True
         app.cors.expose_headers = ["X-A"]
+        app.cors.allowed_headers = ["X-Tide"]
+        asked = {"origin": REEF, "access-control-request-headers": "x-tide, x-depth"}
+        preflight = cors_fields(await client.request("OPTIONS", "/", headers=asked))
+        assert preflight["headers"] == "x-tide"
         assert cors_fields(await client.get("/", headers={"origin": REEF})) == FOR_REEF | {
             "credentials": "true",
             "expose-headers": "X-A",
@@ -134,8 +149,11 @@ async def test_a_program_may_add_the_fields_by_itself(client_for):
     async with client_for(app) as client:
         assert cors_fields(await client.get("/", headers={"origin": REEF})) == {}
         assert cors_fields(await client.get("/own", headers={"origin": REEF})) == FOR_REEF
-        cors.initialize(app)
+        app.after_request(cors.after_request)
         assert cors_fields(await client.get("/", headers={"origin": REEF})) == FOR_REEF
+        assert cors_fields(await client.get("/nowhere", headers={"origin": REEF})) == {}
+        cors.initialize(app)
+        assert cors_fields(await client.get("/nowhere", headers={"origin": REEF})) == FOR_REEF
 
 
 async def test_a_sub_application_has_its_own_or_gives_it_to_the_whole(client_for):

@@ -158,6 +158,46 @@ async def test_marks_count_at_any_place_among_the_decorators(client_for):
         assert await statuses(client, "/log", ("GET",), x_token="joe") == 204
 
 
+async def test_what_an_exempt_function_wraps_is_checked_in_other_routes(client_for):
+    app = Microdot()
+    csrf, auth = CSRF(app), TokenAuth(header="X-Token")
+    auth.authenticate(lambda request, token: token)
+
+    async def write(request):
+        return 204
+
+    app.post("/exempt")(csrf.exempt(auth(write)))
+    app.post("/checked")(auth(write))
+    app.post("/bare")(write)
+    async with client_for(app) as client:
+        for path, status in (("/exempt", 204), ("/checked", 403), ("/bare", 403)):
+            assert await statuses(client, path, x_token="joe", sec_fetch_site="cross-site") == status
+
+
+async def test_a_mark_above_a_decorator_that_stands_above_the_routes_protects_only(client_for):
+    app = Microdot()
+    csrf = CSRF(app)
+
+    def logged(function):
+        return functools.wraps(function)(lambda request: function(request))
+
+    @csrf.protect
+    @logged
+    @app.get("/protected")
+    async def protected(request):
+        return 204
+
+    @csrf.exempt
+    @logged
+    @app.post("/exempt")
+    async def exempt(request):
+        return 204
+
+    async with client_for(app) as client:
+        assert await statuses(client, "/protected", ("GET",), sec_fetch_site="cross-site") == 403
+        assert await statuses(client, "/exempt", sec_fetch_site="cross-site") == 403
+
+
 async def test_a_route_that_one_object_exempts_another_one_checks(client_for):
     app = Microdot()
     first, second = CSRF(app), CSRF(app)

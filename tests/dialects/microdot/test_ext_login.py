@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from nacre import Nacre
 from nacre.dialects.microdot import Microdot
 from nacre.dialects.microdot.login import Login
 from nacre.dialects.microdot.session import Session, with_session
@@ -96,6 +97,10 @@ def attributes(cookie):
         ("/?foo=bar", "/enter?next=/%3Ffoo%3Dbar"),
         ("/?a=1&b=c+d%20e", "/enter?next=/%3Fa%3D1%26b%3Dc%2Bd%2520e"),
         ("/fresh", "/enter?next=/fresh"),
+        ("/plain/a%3Fb%23c", "/enter?next=/plain/a%253Fb%2523c"),
+        ("/plain/100%25", "/enter?next=/plain/100%2525"),
+        ("/plain/l%C3%B6g?day=%C3%B6", "/enter?next=/plain/l%25C3%25B6g%3Fday%3D%25C3%25B6"),
+        ("/plain/{log}", "/enter?next=/plain/%257Blog%257D"),
     ],
 )
 async def test_who_is_not_logged_in_is_sent_to_the_login_page(path, location, app, client_for):
@@ -103,7 +108,8 @@ async def test_who_is_not_logged_in_is_sent_to_the_login_page(path, location, ap
         answer = await client.get(path)
         assert (answer.status, answer.text, answer.headers["location"]) == (302, "", location)
         back = location.partition("next=")[2]
-        assert (await client.post(f"/enter?next={back}")).headers["location"] == path
+        expected = path.replace("{log}", "%7Blog%7D")
+        assert (await client.post(f"/enter?next={back}")).headers["location"] == expected
 
 
 @pytest.mark.parametrize(
@@ -121,7 +127,13 @@ async def test_a_login_leads_to_no_other_site(target, app, client_for):
 
 @pytest.mark.parametrize(
     ("target", "location"),
-    [("/log?day=1", "/log?day=1"), ("/l%C3%B6g", "/l%C3%B6g"), ("/lög/a b", "/l%C3%B6g/a%20b"), ("/#top", "/#top")],
+    [
+        ("/log?day=1", "/log?day=1"),
+        ("/log?a={b}|c", "/log?a=%7Bb%7D%7Cc"),
+        ("/l%C3%B6g", "/l%C3%B6g"),
+        ("/lög/a b", "/l%C3%B6g/a%20b"),
+        ("/#top", "/#top"),
+    ],
 )
 async def test_a_login_leads_to_where_one_came_from(target, location, app, client_for):
     async with client_for(app) as client:
@@ -179,6 +191,43 @@ async def test_who_has_left_is_forgotten_everywhere(app, client_for):
             cookie_of(answer, "_remember"),
         )
         assert (await client.get("/who")).text == "nobody"
+
+
+async def test_who_logs_in_and_leaves_at_once_is_not_remembered(app, client_for):
+    login = Login()
+    login.user_loader(lambda user_id: Diver(user_id))
+
+    @app.get("/both")
+    async def both(request):
+        await login.login_user(request, Diver(1), remember=True)
+        await login.logout_user(request)
+
+    async with client_for(app) as client:
+        assert "Max-Age=0" in cookie_of(await client.get("/both"), "_remember")
+        assert (await client.get("/who")).text == "nobody"
+
+
+async def test_a_query_that_can_not_be_read_logs_nobody_in(app, client_for):
+    @app.post("/straight")
+    async def straight(request):
+        return await Login().login_user(request, Diver(1), remember=True)
+
+    async with client_for(app) as client:
+        answer = await client.post("/straight?" + "&".join(f"a{number}=1" for number in range(1001)))
+        assert answer.status == 400
+        assert cookie_of(answer, "session") is None
+        assert (await client.get("/who")).text == "nobody"
+
+
+async def test_a_login_leads_back_into_a_mounted_application(app, client_for):
+    whole = Nacre()
+    whole.mount("/sea bed", app)
+    async with client_for(whole) as client:
+        answer = await client.get("/sea%20bed/fresh?day=1")
+        assert answer.headers["location"] == "/enter?next=/sea%2520bed/fresh%3Fday%3D1"
+        answer = await client.post("/sea%20bed" + answer.headers["location"])
+        assert answer.headers["location"] == "/sea%20bed/fresh?day=1"
+        assert (await client.get("/sea%20bed/fresh")).text == "fresh 1"
 
 
 async def test_cookies_of_a_site_with_tls_are_secure(app, client_for):

@@ -1,8 +1,11 @@
 """Sessions of the Microdot dialect: what is kept for a client, for whom it is valid, and where it goes."""
 
+import gc
 import re
 import sys
 import time
+import weakref
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -12,7 +15,7 @@ from nacre.dialects.microdot.cors import CORS
 from nacre.dialects.microdot.csrf import CSRF
 from nacre.dialects.microdot.session import Session, SessionDict, with_session
 from nacre.dialects.microdot.websocket import with_websocket
-from nacre.errors import MissingExtra
+from nacre.errors import ConfigurationError, MissingExtra
 from nacre.testing import HandshakeDenied
 
 SECRET = "a-secret-that-is-long-enough-for-hs256"
@@ -89,6 +92,17 @@ def test_the_times_of_a_token_count(claims, valid):
     assert session.decode(session.encode(claims)) == (claims if valid else {})
 
 
+@pytest.mark.parametrize("zone", [None, UTC, timezone(timedelta(hours=5))])
+def test_the_times_of_a_token_may_be_datetimes(zone):
+    session = Session(secret_key=SECRET)
+    exp = datetime(2100, 1, 1, 5, tzinfo=zone)
+    claims = {"exp": exp, "depth": 3}
+    at = 4102444800 + (0 if zone is not None and zone is not UTC else 5 * 3600)
+    assert session.decode(session.encode(claims)) == {"exp": at, "depth": 3}
+    assert claims["exp"] is exp
+    assert session.decode(session.encode({"exp": datetime(2020, 1, 1)})) == {}
+
+
 @pytest.mark.parametrize("value", ["soon", None, [], {}, True, 1e308])
 def test_a_time_that_is_none_is_refused_or_past(value):
     session = Session(secret_key=SECRET)
@@ -126,6 +140,17 @@ async def test_cookie_options_are_those_of_set_cookie(client_for):
         left = (await client.get("/leave")).headers["set-cookie"]
         assert left == "session=; Path=/sea; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; Secure"
     assert options == {"path": "/sea", "secure": True, "max_age": 60, "http_only": False}
+
+
+@pytest.mark.parametrize("options", [{"samesite": "lax"}, {"path": "/;a"}, {"partitioned": True}])
+def test_cookie_options_that_no_cookie_can_have_are_refused_where_they_are_written(options):
+    for declare in (
+        lambda: Session(secret_key=SECRET, cookie_options=options),
+        lambda: Session().initialize(Microdot(), SECRET, options),
+    ):
+        with pytest.raises(ConfigurationError, match="no session can have these cookie_options: ") as caught:
+            declare()
+        assert caught.value.problems[0].where.file == __file__
 
 
 async def test_the_last_word_on_a_session_counts(client_for):
@@ -203,6 +228,59 @@ async def test_sessions_are_there_in_mounted_applications(client_for):
     app.mount(sea, url_prefix="/sea", local=True)
     async with client_for(app) as client:
         assert [(await client.get("/sea/")).text for _ in range(2)] == ["1", "2"]
+
+
+@pytest.mark.parametrize("local", [True, False])
+async def test_a_mounted_application_has_its_own_sessions_unless_the_whole_has_some(local, client_for):
+    for secret in (None, "another-secret-that-is-long-enough"):
+        app, sea = Microdot(), program()
+        sessions = Session(app, secret_key=secret) if secret else Session(secret_key=SECRET)
+        app.mount(sea, url_prefix="/sea", local=local)
+        async with client_for(app) as client:
+            saved = await client.get("/sea/save?depth=4")
+            assert sessions.decode(saved.cookies["session"]) == {"depth": 4}
+            assert (await client.get("/sea/depth")).json() == {"depth": 4}
+
+
+async def test_a_request_with_a_session_leaves_nothing_to_the_garbage_collector(client_for):
+    app, kept = program(), []
+
+    @app.get("/weigh")
+    @with_session
+    async def weigh(request, session):
+        session.save()
+        kept.append(weakref.ref(request))
+
+    gc.disable()
+    try:
+        async with client_for(app) as client:
+            await client.get("/weigh")
+        assert [view() for view in kept] == [None]
+    finally:
+        gc.enable()
+
+
+async def test_the_session_stands_in_hooks_and_error_handlers_too(client_for):
+    app = program()
+
+    @app.errorhandler(404)
+    @with_session
+    async def not_here(request, session):
+        session["depth"] = session.get("depth", 0) + 1
+        session.save()
+        return "not here", 404
+
+    @app.after_request
+    @with_session
+    def add(request, session, response):
+        if request.path == "/depth":
+            session["seen"] = True
+            session.save()
+
+    async with client_for(app) as client:
+        assert [(await client.get("/nowhere")).status for _ in range(2)] == [404, 404]
+        assert (await client.get("/depth")).json() == {"depth": 2}
+        assert (await client.get("/depth")).json() == {"depth": 2, "seen": True}
 
 
 async def test_the_extensions_stand_around_a_websocket_too(client_for):

@@ -16,7 +16,7 @@ from nacre.dialects.flama import exceptions, types
 from nacre.dialects.flama.docstrings import described
 from nacre.dialects.flama.endpoints import HTTPEndpoint, WebSocketEndpoint, handlers_of, websocket_handler
 from nacre.dialects.flama.events import Events
-from nacre.dialects.flama.http import APIErrorResponse, PlainTextResponse, Request, Response
+from nacre.dialects.flama.http import APIErrorResponse, PlainTextResponse, Request, Response, to_json
 from nacre.dialects.flama.injection import Component, Components, provider_of, settle
 from nacre.dialects.flama.middleware import Middleware, Middlewares
 from nacre.dialects.flama.modules import Module
@@ -43,7 +43,7 @@ class APIResults(nacre.Results):
     """What handlers return, other than responses, is sent as JSON; None as an empty body."""
 
     def __init__(self) -> None:
-        super().__init__(none_status=200, int_is_status=False)
+        super().__init__(none_status=200, int_is_status=False, encode=to_json)
 
     def text(self, value: str) -> nacre.Response:
         return self.data(value)
@@ -119,7 +119,9 @@ class Flama(nacre.Nacre):
             events = Events.build(**(events or {}))
         self.events = Events(list(events.startup), list(events.shutdown))
         for module in modules or ():
-            self.modules[module.name] = module
+            if self.modules.setdefault(module.name, module) is not module:
+                what = f"two modules are named {module.name!r}"
+                raise ConfigurationError(Problem(what, Location.of_caller(), "give one of them another name"))
             module.app = self
             self.events.startup.append(module.on_startup)
             self.events.shutdown.append(module.on_shutdown)
@@ -167,12 +169,12 @@ class Flama(nacre.Nacre):
             raise ConfigurationError(
                 Problem("a route needs a path and an endpoint", place, "add_route(path, function)")
             )
-        shared: dict[str, Any] = {"name": name, "hidden": not include_in_schema, **options}
+        shared: dict[str, Any] = {"name": self._unless_taken(name), "hidden": not include_in_schema, **options}
         if tags:
             shared["route_tags"] = dict(tags)
         if isinstance(endpoint, type) and issubclass(endpoint, HTTPEndpoint):
-            shared["name"] = name or endpoint.__name__
-            for method, handler in handlers_of(endpoint, self.components):
+            shared["name"] = self._unless_taken(name or endpoint.__name__)
+            for method, handler in handlers_of(endpoint, self.components, methods):
                 super().add_route(path, handler, methods=[method], **_typed(handler, shared))
                 shared["name"] = None  # one of them stands for the path
             return
@@ -181,6 +183,11 @@ class Flama(nacre.Nacre):
             endpoint, kind = paginated(endpoint, pagination)
             shared = {**shared, "response_type": kind} if kind is not None else shared
         super().add_route(path, settle(endpoint, self.components), methods=methods or ("GET",), **shared)
+
+    def _unless_taken(self, name: str | None) -> str | None:
+        """A route's name, unless there is one of this name: in Flama the first one keeps it."""
+        declared = (one.name for one in self.declarations if isinstance(one, RouteDeclaration))
+        return None if name in declared else name
 
     def route(self, path: str, methods: Iterable[str] | None = None, **options: Any) -> Callable[[F], F]:
         """Serve a path with what is decorated, as `add_route` does."""
@@ -215,7 +222,7 @@ class Flama(nacre.Nacre):
             handler = websocket_handler(endpoint)
         else:
             handler = _closing(settle(endpoint, self.components))
-        super().websocket(path, name=name, route_tags=dict(tags or {}), **options)(handler)
+        super().websocket(path, name=self._unless_taken(name), route_tags=dict(tags or {}), **options)(handler)
 
     def websocket_route(self, path: str, name: str | None = None, **options: Any) -> Callable[[F], F]:
         """Serve WebSockets at a path with what is decorated, as `add_websocket_route` does."""
@@ -301,6 +308,8 @@ class Flama(nacre.Nacre):
         if type(error) is InternalServerError:
             return PlainTextResponse("Internal Server Error", 500)
         told = exceptions.as_http(error)
+        if told.status in (204, 304):
+            return Response(status_code=told.status, headers=dict(error.headers))
         response = APIErrorResponse(told.detail, told.status, told)
         for name, value in error.headers:
             response.headers.add(name, value)
@@ -432,29 +441,34 @@ def answering(handler: Callable[..., Any], key: object) -> Callable[..., Any]:
 
 
 def _sending(handler: Callable[..., Any], key: object) -> Callable[..., Any]:
-    """An error handler that sends its answer as an ASGI application does."""
+    """An error handler that is called as an ASGI application is: it sends its answer, or returns it."""
 
-    @functools.wraps(handler)
-    async def answer(request: nacre.Request, error: Exception) -> Response:
-        told = exceptions.translated(error, key, request.path, request.method)
+    def told(request: nacre.Request, error: Exception) -> Exception:
+        return exceptions.translated(error, key, request.path, request.method)
+
+    async def answer(request: nacre.Request, error: Exception) -> Any:
         response = Response()
+        send = functools.partial(_note, response)
+        result = await handler(scope_of(request), replay(request), send, told(request, error))
+        return response if result is None else result
 
-        async def send(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                response.status = message["status"]
-                for name, value in message.get("headers", ()):
-                    if name != b"content-length":
-                        response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
-            else:
-                response.body += message.get("body", b"")
+    def answer_plain(request: nacre.Request, error: Exception) -> Any:
+        return handler(scope_of(request), replay(request), None, told(request, error))
 
-        result = handler(scope_of(request), replay(request), send, told)
-        if inspect.isawaitable(result):
-            await result
-        return response
+    found = functools.update_wrapper(answer if is_async(handler) else answer_plain, handler)
+    vars(found)["__signature__"] = inspect.signature(_sending)  # two arguments, as the core calls it
+    return found
 
-    vars(answer)["__signature__"] = inspect.signature(_sending)  # two arguments, as the core calls it
-    return answer
+
+async def _note(response: Response, message: Any) -> None:
+    """Put a message that an error handler sends into a response."""
+    if message["type"] == "http.response.start":
+        response.status = message["status"]
+        for name, value in message.get("headers", ()):
+            if name != b"content-length":
+                response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
+    else:
+        response.body += message.get("body", b"")
 
 
 # What handlers may ask for by type.
@@ -493,8 +507,7 @@ def _host(request: nacre.Request) -> types.Host:
 
 
 def _port(request: nacre.Request) -> types.Port:
-    _, port = request.server or (None, None)
-    return cast("types.Port", port)
+    return types.Port(request.url.port or (443 if request.scheme in ("https", "wss") else 80))
 
 
 def _path(request: nacre.Request) -> types.Path:
@@ -503,6 +516,10 @@ def _path(request: nacre.Request) -> types.Path:
 
 def _query_string(request: nacre.Request) -> types.QueryString:
     return types.QueryString(request.query_string)
+
+
+def _headers(request: nacre.Request) -> types.Headers:
+    return types.Headers(request.headers)
 
 
 def _query_params(request: nacre.Request) -> types.QueryParams:
@@ -514,7 +531,7 @@ def _path_params(request: nacre.Request) -> types.PathParams:
 
 
 def _cookies(request: nacre.Request) -> types.Cookies:
-    return types.Cookies(request.cookies)
+    return types.Cookies.of(request.cookies)
 
 
 async def _body(request: nacre.Request) -> types.Body:
@@ -522,18 +539,18 @@ async def _body(request: nacre.Request) -> types.Body:
 
 
 async def _request_data(request: nacre.Request) -> types.RequestData:
-    """JSON unless the content type is that of a form; 415 for another one."""
+    """JSON unless the content type is that of a form; 415 for another one. None without a body, or for an empty one."""
     essence = request.content_type.essence if request.content_type else ""
     if essence in ("application/x-www-form-urlencoded", "multipart/form-data"):
         form = await request.form()
-        return types.RequestData(form.items())
-    return cast("types.RequestData", await request.json())
+        return types.RequestData(form.items()) or None
+    return cast("types.RequestData", await request.json() or None if await request.body() else None)
 
 
 _PARTS = [
     nacre.Provide(function, inline=True)
     for function in (
         *(_request, _websocket, _scope, _receive, _method, _url, _scheme, _host, _port, _path, _query_string),
-        *(_query_params, _path_params, _cookies, _body, _request_data),
+        *(_headers, _query_params, _path_params, _cookies, _body, _request_data),
     )
 ]

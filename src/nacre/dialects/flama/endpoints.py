@@ -8,6 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import nacre
 from nacre import Provide
+from nacre.chain.asgi import replay, scope_of
+from nacre.chain.asgi_upgrade import receive_from
 from nacre.codecs import decode_json
 from nacre.dialects.flama import types
 from nacre.dialects.flama.exceptions import WebSocketException
@@ -20,10 +22,17 @@ __all__ = ["BaseEndpoint", "HTTPEndpoint", "WebSocketEndpoint"]
 
 
 class BaseEndpoint:
-    """What both kinds have in common: one instance for each request, with a `state` of its own."""
+    """What both kinds have in common: one instance for each request, whose `state` holds what it is made for."""
 
-    def __init__(self, **state: Any) -> None:
-        self.state = state
+    def __init__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        self.state: dict[str, Any] = {
+            "scope": scope,
+            "receive": receive,
+            "send": send,
+            "exc": None,
+            "app": scope["app"],
+            "route": scope["route"],
+        }
 
 
 class HTTPEndpoint(BaseEndpoint):
@@ -57,14 +66,19 @@ class WebSocketEndpoint(BaseEndpoint):
         """The connection is over."""
 
 
-def handlers_of(cls: type[HTTPEndpoint], components: Iterable[Component]) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """The methods of an endpoint as handlers. Raises ConfigurationError if it has none."""
+def handlers_of(
+    cls: type[HTTPEndpoint], components: Iterable[Component], methods: Iterable[str] | None = None
+) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The methods of an endpoint as handlers, or of them those in `methods`. Raises ConfigurationError if none is."""
 
     def make(request: nacre.Request) -> Any:
-        return cls(request=Request.of(request))
+        endpoint = cls(types.Scope(scope_of(request)), replay(request), _send_nothing)
+        endpoint.state["request"] = Request.of(request)
+        return endpoint
 
     instance: Any = Annotated[Any, Provide(make, inline=True)]
-    names = [method for method in sorted(cls.allowed_methods()) if callable(getattr(cls, method.lower(), None))]
+    wanted = cls.allowed_methods() if methods is None else {method.upper() for method in methods}
+    names = [method for method in sorted(wanted) if callable(getattr(cls, method.lower(), None))]
     if not names:
         fix = "define get(self), post(self) or another method's name in lower case"
         raise ConfigurationError(Problem(f"endpoint `{cls.__qualname__}` handles no method", Location.of(cls), fix))
@@ -79,7 +93,8 @@ def websocket_handler(cls: type[WebSocketEndpoint]) -> Callable[..., Any]:
     connected, received, left = (_caller(getattr(cls, name)) for name in _EVENTS)
 
     async def endpoint(websocket: WebSocket) -> None:
-        instance = cls(websocket=websocket)
+        instance = cls(types.Scope(websocket.scope), receive_from(websocket.native.websocket.channel), _send_nothing)
+        instance.state["websocket"] = websocket
         code = 1000
         await connected(instance, websocket, None, None)
         try:
@@ -105,6 +120,10 @@ def websocket_handler(cls: type[WebSocketEndpoint]) -> Callable[..., Any]:
 
     endpoint.__name__, endpoint.__doc__ = cls.__name__, cls.__doc__
     return endpoint
+
+
+async def _send_nothing(message: types.Message) -> None:
+    raise RuntimeError("endpoints return their responses, and send by their WebSocket")
 
 
 _EVENTS = ("on_connect", "on_receive", "on_disconnect")

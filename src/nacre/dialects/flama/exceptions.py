@@ -31,15 +31,34 @@ class HTTPException(HTTPError):
     """End the request with this status; `detail`, the status's phrase by default, is sent in the JSON of the error."""
 
     def __init__(self, status_code: int, detail: Detail = None, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(str(detail) if detail else None, status=status_code, headers=headers)
-        self.detail: Any = detail if detail else reason_phrase(status_code)
+        super().__init__(None, status=status_code, headers=headers)
+        self.detail: Any = reason_phrase(status_code) if detail is None else detail
 
     @property
     def status_code(self) -> int:
         return self.status
 
     def __str__(self) -> str:
-        return f"{self.status}: {self.detail}"
+        return str(self.detail)
+
+    def __repr__(self) -> str:
+        return _shown(self, "status_code", "detail", "headers")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HTTPException) and _parts(self) == _parts(other)
+
+    def __hash__(self) -> int:
+        return hash((self.status, self.headers))
+
+
+def _parts(error: HTTPException) -> tuple[Any, ...]:
+    return error.status, error.detail, error.headers
+
+
+def _shown(error: Exception, *names: str) -> str:
+    """An exception with those of its attributes that say something."""
+    told = ", ".join(f"{name}={value!r}" for name in names if (value := getattr(error, name)))
+    return f"{type(error).__name__}({told})"
 
 
 class ValidationError(HTTPException):
@@ -63,6 +82,9 @@ class NotFoundException(Exception):
         super().__init__(f"nothing is found for {name or path!r}")
         self.path, self.params, self.name = path, params, name
 
+    def __repr__(self) -> str:
+        return _shown(self, "path", "params", "name")
+
 
 class MethodNotAllowedException(Exception):
     """The path has routes, and none for this method."""
@@ -71,13 +93,19 @@ class MethodNotAllowedException(Exception):
         super().__init__(f"{path} is not for {method}")
         self.path, self.method, self.allowed = path, method, allowed
 
+    def __repr__(self) -> str:
+        return _shown(self, "path", "method", "allowed")
+
 
 class WebSocketException(Exception):
     """End the handler of a WebSocket and close the connection with this code (RFC 6455 §7.4)."""
 
     def __init__(self, code: int, reason: str | None = None) -> None:
-        super().__init__(f"{code} {reason or ''}".strip())
+        super().__init__(reason or "")
         self.code, self.reason = code, reason or ""
+
+    def __repr__(self) -> str:
+        return _shown(self, "code", "reason")
 
 
 NATIVE: dict[type[Exception], tuple[type[HTTPError], ...]] = {

@@ -10,9 +10,11 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, NamedTuple
 
+import msgspec
+
 import nacre
 from nacre.callables import is_async
-from nacre.chain.asgi import replay, scope_of, send_messages
+from nacre.chain.asgi import TAKEN_OVER, replay, scope_of, send_messages
 from nacre.codecs import decode_json, encode_json
 from nacre.dialects.flama import types
 from nacre.dialects.flama.exceptions import HTTPException, SerializationError
@@ -21,11 +23,13 @@ from nacre.errors import MissingExtra, ResponseValidationError
 from nacre.files import FileResponse as NativeFileResponse
 from nacre.files import guess_content_type
 from nacre.forms import FormData
-from nacre.headers import Headers, check_pair
+from nacre.headers import check_pair
 from nacre.lazy import lazy
 from nacre.response import SameSite, Stream
 from nacre.shaping.conversion import compile_conversion
 from nacre.state import State
+from nacre.transports.asgi import CARRIER
+from nacre.types import Receive, Scope, Send
 from nacre.urls import check_redirect
 from nacre.views import RequestView
 
@@ -73,7 +77,8 @@ class Connection(RequestView):
 
     @property
     def scope(self) -> dict[str, Any]:
-        return dict(scope_of(self.native))
+        """The ASGI scope; what is put into it stays for those further in."""
+        return scope_of(self.native)
 
     def __getitem__(self, key: str) -> Any:
         return self.scope[key]
@@ -96,8 +101,8 @@ class Connection(RequestView):
         return types.URL(str(self.native.url.replace(path=path, query="")))
 
     @property
-    def headers(self) -> Headers:
-        return self.native.headers
+    def headers(self) -> types.Headers:
+        return types.Headers(self.native.headers)
 
     @property
     def query_params(self) -> types.QueryParams:
@@ -145,7 +150,26 @@ class Connection(RequestView):
 
 
 class Request(Connection):
-    """One HTTP request, as handlers and error handlers are given it."""
+    """One HTTP request, as handlers and error handlers are given it; ASGI middlewares make it of their scope."""
+
+    own_scope: Scope | None = None
+    """That of the middleware which has made it."""
+
+    def __init__(self, scope: Scope, receive: Receive | None = None, send: Send | None = None) -> None:
+        path = scope["path"].removeprefix((scope.get("root_path") or "").rstrip("/")) or "/"
+        native = nacre.Request(CARRIER, scope, receive or _receive_nothing, scope["method"], path)
+        native.app = scope.get("app") or _no_app()
+        native.max_body = native.app.max_body
+        native.path_params = scope.get("path_params") or {}
+        scope.setdefault("state", {})
+        for name in TAKEN_OVER:
+            if name in scope:
+                setattr(native, name, scope[name])
+        self.native, self.own_scope = native, scope
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        return scope_of(self.native) if self.own_scope is None else self.own_scope
 
     @property
     def method(self) -> str:
@@ -157,7 +181,7 @@ class Request(Connection):
         return replay(self.native)
 
     async def body(self) -> bytes:
-        """The whole body; raises 413 over the limit of the application."""
+        """The whole body; raises 413 over the limit of the route or the application."""
         return await self.native.body()
 
     async def json(self) -> Any:
@@ -178,6 +202,16 @@ class Request(Connection):
     async def is_disconnected(self) -> bool:
         """Whether the client is known to have left."""
         return await self.native.is_disconnected()
+
+
+async def _receive_nothing() -> dict[str, Any]:
+    return {"type": "http.request"}
+
+
+@lru_cache(maxsize=1)
+def _no_app() -> nacre.Nacre:
+    """Stands for the application of a scope that tells none, such as a test's; it has the limits of all."""
+    return nacre.Nacre()
 
 
 class Response(nacre.Response):
@@ -296,12 +330,27 @@ class HTMLResponse(Response):
 
 
 class JSONResponse(Response):
-    """Data as compact JSON; raises TypeError for data that has no JSON form."""
+    """Data as compact JSON; paths are text, exceptions their `repr`. Raises TypeError for data without a JSON form."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return encode_json(content)
+        return to_json(content)
+
+
+def _plain(value: Any) -> Any:
+    """What stands in JSON for a value of a kind that JSON hasn't. Raises TypeError if nothing does."""
+    if isinstance(value, os.PathLike | types.URL):
+        return str(value)
+    if isinstance(value, BaseException):
+        return repr(value)
+    if isinstance(value, type) and issubclass(value, BaseException):
+        return value.__name__
+    return msgspec.Raw(encode_json(value))
+
+
+to_json = msgspec.json.Encoder(enc_hook=_plain).encode
+"""Encode data as a `JSONResponse` does."""
 
 
 class APIResponse(JSONResponse):

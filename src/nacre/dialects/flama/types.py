@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any, Protocol, TypeAlias
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from http.cookies import Morsel
+from typing import Any, Protocol, Self, TypeAlias
+from urllib.parse import parse_qsl, urlencode, urlparse, urlunparse
 
-from nacre.headers import Headers
+from nacre.headers import Headers as NativeHeaders
 from nacre.headers import MutableHeaders as NativeMutableHeaders
+from nacre.headers import check_pair, decode_pair, encode_pairs, pairs_of
 from nacre.urls import QueryParams as NativeQueryParams
 
 __all__ = [
     "URL",
     "App",
+    "AppClass",
+    "AppFunction",
     "Body",
     "Code",
     "Cookie",
@@ -20,16 +24,21 @@ __all__ = [
     "Data",
     "Encoding",
     "HTTPHandler",
+    "Handler",
     "Header",
     "Headers",
     "Host",
     "Message",
     "Method",
     "Middleware",
+    "MiddlewareClass",
+    "MiddlewareFunction",
     "MutableHeaders",
     "Path",
+    "PathParam",
     "PathParams",
     "Port",
+    "QueryParam",
     "QueryParams",
     "QueryString",
     "Receive",
@@ -66,11 +75,18 @@ class Send(Protocol):
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 """An ASGI application."""
 
+AppClass: TypeAlias = App
+AppFunction: TypeAlias = App
+
 Middleware: TypeAlias = Callable[..., App]
 """A class of middlewares: called with the application further in, and with keywords."""
 
+MiddlewareClass: TypeAlias = Middleware
+MiddlewareFunction: TypeAlias = Middleware
+
 HTTPHandler: TypeAlias = Callable[..., Any]
 WebSocketHandler: TypeAlias = Callable[..., Any]
+Handler: TypeAlias = Callable[..., Any]
 
 
 # Parts of a request. Each is a type of its own, since handlers ask for them by type.
@@ -89,11 +105,25 @@ class Host(str):
 
 
 class Port(int):
-    """The port that the client asked for; None is given if it named none."""
+    """The port that the client asked for, by default that of the scheme."""
 
 
 class Path(str):
-    """The path, percent-decoded, mounts included."""
+    """A path, percent-decoded, mounts included; `/` puts another one behind it."""
+
+    @property
+    def path(self) -> str:
+        return str(self)
+
+    def __truediv__(self, other: str) -> Path:
+        return Path(f"{self.rstrip('/')}/{other.lstrip('/')}")
+
+    def __rtruediv__(self, other: str) -> Path:
+        return Path(other) / self
+
+
+PathParam: TypeAlias = str
+QueryParam: TypeAlias = str
 
 
 class QueryString(str):
@@ -104,8 +134,16 @@ class PathParams(dict[str, Any]):
     """The path variables, converted."""
 
 
-class Cookies(dict[str, str]):
-    """The cookies by name."""
+class Cookies(dict[str, dict[str, str]]):
+    """The cookies by name: of each its `value`, beside the attributes that cookies of a request don't have."""
+
+    @classmethod
+    def of(cls, cookies: Mapping[str, str]) -> Self:
+        """Make it of values by name."""
+        return cls({name: {**_NO_ATTRIBUTES, "value": value} for name, value in cookies.items()})
+
+
+_NO_ATTRIBUTES: dict[str, str] = dict(Morsel[str]())
 
 
 class Body(bytes):
@@ -135,10 +173,74 @@ class Code(int):
 Encoding: TypeAlias = str
 
 
-class MutableHeaders(NativeMutableHeaders):
-    """The header fields of a response."""
+BytePairs: TypeAlias = Iterable[tuple[bytes, bytes]]
+
+
+class Headers(NativeHeaders):
+    """The header fields of a request; of a mapping, of pairs of bytes, or of a scope that has such."""
 
     __slots__ = ()
+
+    def __init__(
+        self, headers: Any = None, raw: BytePairs | None = None, scope: Mapping[str, Any] | None = None
+    ) -> None:
+        given = scope.get("headers", ()) if scope is not None else raw
+        if given is not None:
+            headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in given]
+        super().__init__(headers or ())
+
+    @property
+    def raw(self) -> list[tuple[bytes, bytes]]:
+        return encode_pairs(self.pairs())
+
+    def mutablecopy(self) -> MutableHeaders:
+        """The same fields, to be changed."""
+        return MutableHeaders(self.pairs())
+
+
+class MutableHeaders(NativeMutableHeaders):
+    """Header fields that may be changed; those of a `scope`, which may be a message, are changed there.
+
+    A list of pairs of text is used in place, and trusted.
+    """
+
+    __slots__ = ("_scope",)
+
+    def __init__(
+        self, headers: Any = None, raw: BytePairs | None = None, scope: MutableMapping[str, Any] | None = None
+    ) -> None:
+        if scope is not None:
+            raw = scope.get("headers", ())
+        if raw is not None:
+            headers = [decode_pair(name, value) for name, value in raw]
+        elif not isinstance(headers, list):
+            headers = [check_pair(name, value) for name, value in pairs_of(headers or ())]
+        super().__init__(headers)
+        self._scope = scope
+
+    def add(self, name: Any, value: Any) -> None:
+        super().add(name, value)
+        self._tell()
+
+    def set(self, name: Any, value: Any) -> None:
+        super().set(name, value)
+        self._tell()
+
+    def remove(self, name: Any) -> None:
+        super().remove(name)
+        self._tell()
+
+    def extend(self, source: Any) -> None:
+        super().extend(source)
+        self._tell()
+
+    def update(self, source: Any = (), /) -> None:
+        super().update(source)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._scope is not None:
+            self._scope["headers"] = encode_pairs(self.pairs())
 
     def append(self, key: str, value: str) -> None:
         """Add a field beside those of the name; raises ValueError for what may not stand in one."""
@@ -150,10 +252,11 @@ class MutableHeaders(NativeMutableHeaders):
 
 
 class QueryParams(Mapping[str, str]):
-    """The query: of a repeated field the last value counts, `getlist` has all of them."""
+    """A query: of a repeated field the last value counts, `getlist` has all of them."""
 
-    def __init__(self, native: NativeQueryParams) -> None:
-        self._fields = native.pairs()
+    def __init__(self, query: NativeQueryParams | str | Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+        is_text = isinstance(query, str)
+        self._fields = parse_qsl(query, keep_blank_values=True) if is_text else list(pairs_of(query))
         self._lasts = dict(self._fields)
 
     def __getitem__(self, key: str) -> str:
@@ -181,32 +284,50 @@ class QueryParams(Mapping[str, str]):
 
 
 class URL:
-    """A URL in its parts; `str()` puts it together, and it equals a text that is the same URL."""
+    """A URL in its parts, any of which may be given instead; it equals a text that is the same URL."""
 
-    def __init__(self, url: str = "") -> None:
-        self._url = str(url)
-        parts = urlsplit(self._url)
-        self.scheme, self.netloc, self.path = parts.scheme, parts.netloc, parts.path
-        self.query, self.fragment = parts.query, parts.fragment
-        self.hostname, self.username, self.password = parts.hostname, parts.username, parts.password
-        self.port = parts.port
+    def __init__(self, url: str | URL = "", /, **parts: str) -> None:
+        found = urlparse(str(url))._replace(**parts)
+        self._url = urlunparse(found) if parts else str(url)
+        self.scheme, self.netloc, self.path = found.scheme, found.netloc, Path(found.path)
+        self.params, self.query, self.fragment = found.params, found.query, found.fragment
 
     @property
     def url(self) -> str:
         return self._url
 
     @property
+    def hostname(self) -> str | None:
+        return urlparse(self._url).hostname
+
+    @property
+    def port(self) -> int | None:
+        """The port, None if the URL names none; raises ValueError for one that can't be."""
+        return urlparse(self._url).port
+
+    @property
+    def username(self) -> str | None:
+        return urlparse(self._url).username
+
+    @property
+    def password(self) -> str | None:
+        return urlparse(self._url).password
+
+    @property
+    def components(self) -> dict[str, str]:
+        """The parts by name."""
+        return {name: str(getattr(self, name)) for name in _PARTS}
+
+    @property
     def is_secure(self) -> bool:
         return self.scheme in ("https", "wss")
 
     def replace(self, **parts: str) -> URL:
-        """The URL with other parts: `scheme`, `netloc`, `path`, `query`, `fragment`. Raises TypeError for others."""
-        kept = {name: getattr(self, name) for name in _PARTS}
-        unknown = [name for name in parts if name not in kept]
+        """The URL with other parts: those of `components`. Raises TypeError for others."""
+        unknown = [name for name in parts if name not in _PARTS]
         if unknown:
             raise TypeError(f"a URL has no part {unknown[0]!r} to replace; it has {', '.join(_PARTS)}")
-        kept |= parts
-        return URL(urlunsplit([str(kept[name]) for name in _PARTS]))
+        return URL(self._url, **parts)
 
     def include_query_params(self, **params: object) -> URL:
         """The URL with these fields in its query, in the place of those of the same names."""
@@ -226,4 +347,4 @@ class URL:
         return f"URL({self._url!r})"
 
 
-_PARTS = ("scheme", "netloc", "path", "query", "fragment")
+_PARTS = ("scheme", "netloc", "path", "params", "query", "fragment")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from nacre.dialects.madara.middleware import MadaraMiddlewares
 from nacre.groups import Group
 
-if TYPE_CHECKING:
-    from nacre.dialects.madara.app import Madara
-
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Registrar(Protocol):
+    """The application, as far as a blueprint goes."""
+
+    def include(self, group: Group, /) -> None: ...
+
+    def add_rule(self, *rule: Any, **options: Any) -> None: ...
 
 
 class BlueprintGroup(Group):
@@ -23,13 +28,13 @@ class BlueprintGroup(Group):
 class BlueprintSetupState:
     """One registration of a blueprint; options given there count before the blueprint's own."""
 
-    def __init__(self, blueprint: Blueprint, app: Madara, options: Mapping[str, Any]) -> None:
+    def __init__(self, blueprint: Blueprint, app: Registrar, options: Mapping[str, Any]) -> None:
         self.app = app
         self.blueprint = blueprint
         self.options = options
         self.subdomain = _first(options.get("subdomain"), blueprint.subdomain)
         self.url_prefix = _first(options.get("url_prefix"), blueprint.url_prefix)
-        self.group: Group = app
+        self.group: Any = app
         if options.get("middlewares"):
             self.group = BlueprintGroup(middlewares=options["middlewares"])
             app.include(self.group)
@@ -65,10 +70,10 @@ class Blueprint:
         for state in self.states:
             func(state)
 
-    def make_setup_state(self, app: Madara, options: Mapping[str, Any]) -> BlueprintSetupState:
+    def make_setup_state(self, app: Registrar, options: Mapping[str, Any]) -> BlueprintSetupState:
         return BlueprintSetupState(self, app, options)
 
-    def register(self, app: Madara, options: Mapping[str, Any]) -> None:
+    def register(self, app: Registrar, options: Mapping[str, Any]) -> None:
         """Put what was recorded into an application; `Madara.register_blueprint` does."""
         state = self.make_setup_state(app, options)
         for deferred in self.deferred_functions:

@@ -16,8 +16,11 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from nacre.chain.wsgi import call_wsgi
 from nacre.errors import reason_phrase
 from nacre.headers import MutableHeaders
+from nacre.pieces import close_plain, close_stream
 from nacre.response import Response as NativeResponse
 from nacre.response import ready_response
+from nacre.threads import wait
+from nacre.urls import check_location
 
 Pair = tuple[str, str]
 
@@ -50,6 +53,15 @@ class Status(int):
 
     def __getitem__(self, index: Any) -> str:
         return str(self)[index]
+
+    def __len__(self) -> int:
+        return len(str(self))
+
+    def __add__(self, other: Any) -> Any:
+        return str(self) + other if isinstance(other, str) else int(self) + other
+
+    def __radd__(self, other: Any) -> Any:
+        return other + str(self) if isinstance(other, str) else other + int(self)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(str(self), name)  # `startswith`, `split` and the like
@@ -125,13 +137,13 @@ class Headers(MutableHeaders):
 
     def add(self, name: Any, value: Any, /, **parameters: Any) -> None:
         """Append a value, with parameters such as `filename="a.txt"` behind it."""
-        super().add(name, _with_parameters(value, parameters))
+        super().add(name, _with_parameters(_text(name, value), parameters))
 
     add_header = add
 
     def set(self, name: Any, value: Any, /, **parameters: Any) -> None:
         """Give a name this one value."""
-        super().set(name, _with_parameters(value, parameters))
+        super().set(name, _with_parameters(_text(name, value), parameters))
 
     def setlist(self, name: str, values: Iterable[Any]) -> None:
         """Give a name these values."""
@@ -140,10 +152,10 @@ class Headers(MutableHeaders):
             self.add(name, value)
 
     def __setitem__(self, name: Any, value: Any) -> None:
-        MutableHeaders.set(self, name, value if value.__class__ is str else _text(value))
+        MutableHeaders.set(self, name, _text(name, value))
 
     def setdefault(self, name: Any, value: Any) -> str:
-        return super().setdefault(name, _text(value))
+        return super().setdefault(name, _text(name, value))
 
     def extend(self, source: Any = (), /, **others: Any) -> None:
         """Append the fields of a mapping, whose values may be lists, or of pairs."""
@@ -176,13 +188,15 @@ class Headers(MutableHeaders):
         return self.pairs()
 
 
-def _with_parameters(value: Any, parameters: Mapping[str, Any]) -> str:
+def _with_parameters(text: str, parameters: Mapping[str, Any]) -> str:
     named = {name.replace("_", "-"): str(item) for name, item in parameters.items() if item is not None}
-    return dump_options_header(_text(value), named) if named else _text(value)
+    return dump_options_header(text, named) if named else text
 
 
-def _text(value: Any) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+def _text(name: Any, value: Any) -> str:
+    text: str = value if value.__class__ is str else value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    # As Werkzeug sends it: what isn't ASCII is escaped.
+    return check_location(text) if name.__class__ is str and name.lower() == "location" else text
 
 
 def _pairs(source: Any) -> Iterator[tuple[str, Any]]:
@@ -263,7 +277,9 @@ class Response(NativeResponse, WerkzeugResponse):
     @property
     def response(self) -> Any:
         """The body as an iterable: a list of one part, unless it is sent piece by piece."""
-        return [self.body] if self.stream is None else self.stream
+        if self.stream is None:
+            return [self.body]
+        return _Pieces(self.stream) if hasattr(self.stream, "__aiter__") else self.stream
 
     @response.setter
     def response(self, response: Any) -> None:
@@ -314,9 +330,7 @@ class Response(NativeResponse, WerkzeugResponse):
 
     def close(self) -> None:
         """Close the iterable that the body is made of."""
-        close = getattr(self.stream, "close", None)
-        if close is not None:
-            close()
+        close_plain(self.response)
 
     def make_conditional(self, *args: Any, **kwargs: Any) -> Any:
         """Answer 304, 206 or 412 if the request's fields ask for that; the arguments are Werkzeug's."""
@@ -360,32 +374,66 @@ class Response(NativeResponse, WerkzeugResponse):
         return f"<{type(self).__name__} [{self.status}]>"
 
 
+class _Pieces:
+    """An async stream for plain code, which every stream is once its first piece was awaited (`Response.eager`)."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._pieces = aiter(stream)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> Any:
+        piece = wait(anext(self._pieces, None))
+        if piece is None:
+            raise StopIteration
+        return piece
+
+    def close(self) -> None:
+        wait(close_stream(self._stream))
+
+
 def _as_get(environ: Any) -> Any:
     # What HEAD is answered with has the length of what GET is: the body is dropped by who sends it.
     return {**environ, "REQUEST_METHOD": "GET"} if environ["REQUEST_METHOD"] == "HEAD" else environ
 
 
-def as_madara(response: NativeResponse) -> Response:
-    """A response as one of Madara's.
+# Of two objects for one response each has the state of the other, so a layer of either kind that keeps the response
+# sees what the others make of it. Native layers get a native object: their `set_cookie` has its own defaults, their
+# `headers` are iterated by name, and they ask for the status more often. A stream isn't shared: the core closes it
+# by the response that has it.
 
-    PERF: without a stream both objects have one state, which costs less than a copy of it.
+
+def as_madara(response: NativeResponse) -> Response:
+    """A response as one of Madara's, of the program's own class if it was made as such.
+
+    PERF: to share the state costs less than to copy it.
     """
+    if isinstance(response, Response):
+        return response
+    state = vars(response)
+    kind: type[Response] = state.get("made_as", Response)
     if response.__class__ is not NativeResponse or response.stream is not None:
-        return response.as_kind(Response)
-    other = _new(Response)
-    other.__dict__ = response.__dict__
+        return response.as_kind(kind)
+    other = _new(kind)
+    other.__dict__ = state
     return other
 
 
 def as_native(response: NativeResponse) -> NativeResponse:
-    """The other way: native layers expect their own defaults of `set_cookie`, and ask for the status more often."""
+    """The other way."""
     if response.__class__ is not Response:
-        return response
+        if not isinstance(response, Response):
+            return response
+        vars(response)["made_as"] = response.__class__
+    state = vars(response)
+    state.pop("headers", None)
     other = _new(NativeResponse)
     if response.stream is None:
-        other.__dict__ = response.__dict__
+        other.__dict__ = state
     else:
-        vars(other).update(vars(response))
+        vars(other).update(state)
         other.holds = response
     return other
 

@@ -23,7 +23,7 @@ _VARIABLE = re.compile(
 _PORT = re.compile(r":[0-9]+$")
 
 # What Nacre has for the converters that are there without arguments; the others are Werkzeug's own.
-_NATIVE = {"default": "string", "string": "string", "path": "path", "uuid": "uuid", "int": "uint"}
+_NATIVE = {"default": "segment", "string": "segment", "path": "path", "uuid": "uuid", "int": "uint"}
 
 _PARTS = 12  # that are compared; two rules that are alike for so long are tried as they were declared
 
@@ -41,6 +41,8 @@ class Rules:
         self._known: dict[Any, str] = {}
         self._native: dict[str, View] = {}
         self._numbers = itertools.count()
+        # SECURITY: Nacre's `string` may hold a slash that was sent as `%2F`; Madara's views rely on there being none.
+        converters.register("segment", lambda text: None if "/" in text else text)
 
     def declare(self, group: Group, rule: Rule, methods: Iterable[str]) -> None:
         """Add the route of a rule to a group."""

@@ -145,5 +145,6 @@ class Login:
 
     def _redirect_to_login(self, request: Request) -> Any:
         native = request.native
-        target = encode_path(native.root_path + native.path) + (f"?{native.query_string}" if native.query_string else "")
+        query = f"?{native.query_string}" if native.query_string else ""
+        target = encode_path(native.root_path + native.path) + query
         return "", 302, {"Location": f"{self.login_url}?next={quote(target, safe=_UNESCAPED)}"}

@@ -203,16 +203,17 @@ class SessionLayer(Hooks):
             yield Risk(what, fix, "high", self.session.where)
 
     def _finalize(self, request: NativeRequest, response: NativeResponse) -> None:
-        # PERF: taken out, since the session holds the request: a cycle that only the garbage collector would break.
-        kept = request.state.pop(self.session.key, None)
+        kept = request.state.get(self.session.key)
         if kept is not None:
+            # PERF: the session holds the request, and only the garbage collector would break such a cycle.
+            del request.state[self.session.key]
             own = response.as_kind(Response)
             for set_on in kept.cookies.values():
                 set_on(own)
 
 
 def _completed(options: Mapping[str, Any] | None) -> dict[str, Any]:
-    completed = {"path": "/", "http_only": True, **(options or {})}
+    completed: dict[str, Any] = {"path": "/", "http_only": True, **(options or {})}
     try:
         Response().set_cookie("session", "", **completed)
     except (TypeError, ValueError) as error:
@@ -223,8 +224,8 @@ def _completed(options: Mapping[str, Any] | None) -> dict[str, Any]:
     return completed
 
 
-def _seconds(time: datetime) -> int:
-    return timegm(time.utctimetuple())
+def _seconds(moment: datetime) -> int:
+    return timegm(moment.utctimetuple())
 
 
 def _holds_now(claims: Mapping[str, Any]) -> bool:

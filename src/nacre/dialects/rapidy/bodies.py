@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import typing
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from types import UnionType
+from typing import Any, Union
 
 from nacre.binding import MISSING
 from nacre.binding.parser import FAILURES, Parser
@@ -29,6 +31,14 @@ def is_marked(kind: Any, content_type: str) -> bool:
     if content_type == "application/json":
         return kind not in (MISSING, StreamReader) and kind is not bytes
     return content_type.startswith("text/") and "*" not in content_type and kind is str
+
+
+def is_mapping(kind: Any) -> bool:
+    """Whether a type, or a part of a union, is a dict or its like, which takes any field."""
+    origin = typing.get_origin(kind) or kind
+    if origin in (Union, UnionType):
+        return any(is_mapping(one) for one in typing.get_args(kind))
+    return isinstance(origin, type) and issubclass(origin, Mapping) and not hasattr(origin, "__total__")
 
 
 class BodyReader:
@@ -80,18 +90,15 @@ class BodyReader:
         raw = await self._received(request)
         if self._validate is None:
             return raw
-        try:
-            return self._validate(raw)
-        except ValueError as error:
-            raise _failure(error) from None
+        if isinstance(raw, PostedForm):
+            return _validated_form(self._validate, raw, is_mapping=is_mapping(self.kind))
+        return _validated(self._validate, raw)
 
     def _absent(self) -> Any:
         if self._default_factory is not None:
             return self._default_factory()
         if self._default is not MISSING:
             return self._default
-        if self.kind in (Any, bytes):
-            return None
         raise HTTPValidationFailure([{"type": "missing", "loc": ["body"], "msg": "Field required"}])
 
     def _check(self, request: Request) -> None:
@@ -117,16 +124,33 @@ class BodyReader:
                 raise extraction_failure(said, " as Json") from None
         if self.content_type in FORMS:
             try:
-                return _fields(await request.post())
+                return await request.post()
             except HTTPBadRequest:
                 raise extraction_failure("extraction error") from None
         return await (request.text() if self.content_type.startswith("text/") else request.read())
 
 
-def _fields(form: PostedForm) -> dict[str, Any]:
-    """The fields of a form, lists for those that are repeated."""
+def _validated(validate: Callable[[Any], Any], raw: Any) -> Any:
+    try:
+        return validate(raw)
+    except ValueError as error:
+        raise _failure(error) from None
+
+
+def _validated_form(validate: Callable[[Any], Any], form: PostedForm, *, is_mapping: bool) -> Any:
+    """A form as an object: a repeated field is a list where one is wanted, and its first value elsewhere.
+
+    In a dict it is its last value: a program that wants texts is never given a list by a client.
+    """
+    if is_mapping:
+        return _validated(validate, dict(form.pairs()))
     lists = {name: form.getall(name) for name in form}
-    return {name: values if len(values) > 1 else values[0] for name, values in lists.items()}
+    if any(len(values) > 1 for values in lists.values()):
+        try:
+            return validate({name: values if len(values) > 1 else values[0] for name, values in lists.items()})
+        except ValueError:
+            pass
+    return _validated(validate, {name: values[0] for name, values in lists.items()})
 
 
 def _parsed(parser: Parser, raw: bytes) -> Any:

@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from nacre.dialects.rapidy.streams import StreamReader
@@ -18,7 +18,7 @@ from nacre.dialects.rapidy.web_exceptions import (
 )
 from nacre.errors import ContentTooLarge, HTTPError
 from nacre.forms import FormData
-from nacre.headers import Headers, MultiMapping, Pairs
+from nacre.headers import Headers, Pairs
 from nacre.lazy import lazy
 from nacre.request import Request as NativeRequest
 from nacre.uploads import UploadFile
@@ -38,33 +38,18 @@ class FileField:
         self.upload = upload
 
 
-class PostedForm(Mapping[str, Any]):
-    """The fields of a form, texts and FileFields; of a repeated one the first, and all with `getall`."""
-
-    def __init__(self, form: FormData) -> None:
-        self._values: dict[str, list[Any]] = {}
-        for name, value in form.pairs():
-            field = FileField(name, value) if isinstance(value, UploadFile) else value
-            self._values.setdefault(name, []).append(field)
-
-    def getall(self, key: str, *default: Any) -> Any:
-        """All values of a field. Raises KeyError for none, unless there is a default."""
-        return self._values[key] if key in self._values or not default else default[0]
-
-    def __getitem__(self, key: str) -> Any:
-        return self._values[key][0]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-
-class Repeated(MultiMapping):
-    """aiohttp's names for the values of a repeated field."""
+class Repeated(Mapping[str, Any]):
+    """What aiohttp's mappings are: `[]` and `get` give the first value of a name, all else shows every pair."""
 
     __slots__ = ()
+
+    def pairs(self) -> list[tuple[str, Any]]:
+        """Every name with each of its values, in order."""
+        raise NotImplementedError
+
+    def getlist(self, name: Any) -> list[Any]:
+        """All values of a name, none if it isn't there."""
+        raise NotImplementedError
 
     def getall(self, key: str, *default: Any) -> Any:
         """All values of a field. Raises KeyError for none, unless there is a default."""
@@ -76,6 +61,21 @@ class Repeated(MultiMapping):
     def getone(self, key: str, *default: Any) -> Any:
         """The first value of a field. Raises KeyError for none, unless there is a default."""
         return self.getall(key, *([value] for value in default))[0]
+
+    def items(self) -> Any:
+        return self.pairs()
+
+    def keys(self) -> Any:
+        return [name for name, _ in self.pairs()]
+
+    def values(self) -> Any:
+        return [value for _, value in self.pairs()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self.pairs())
 
 
 class MultiDict(Repeated, Pairs):
@@ -90,6 +90,24 @@ class CIMultiDict(Repeated, Headers):
     __slots__ = ()
 
 
+class PostedForm(Repeated):
+    """The fields of a form, texts and FileFields."""
+
+    def __init__(self, form: FormData) -> None:
+        self._pairs = [
+            (name, FileField(name, value) if isinstance(value, UploadFile) else value) for name, value in form.pairs()
+        ]
+
+    def pairs(self) -> list[tuple[str, Any]]:
+        return list(self._pairs)
+
+    def getlist(self, name: Any) -> list[Any]:
+        return [value for known, value in self._pairs if known == name]
+
+    def __getitem__(self, key: str) -> Any:
+        return self.getone(key)
+
+
 _DIVIDING = re.compile(r"%(26|3[bBdD]|2[bB])")
 """Escapes of `&`, `;`, `=` and `+`."""
 
@@ -102,6 +120,13 @@ class MalformedJSON(HTTPBadRequest, json.JSONDecodeError):
     def __init__(self, error: json.JSONDecodeError) -> None:
         super().__init__(text="400: the body is not valid JSON")
         self.msg, self.doc, self.pos, self.lineno, self.colno = error.msg, "", error.pos, error.lineno, error.colno
+
+
+class HttpVersion(NamedTuple):
+    """The version of HTTP that a request came by."""
+
+    major: int
+    minor: int
 
 
 class Request(RequestView):
@@ -174,9 +199,9 @@ class Request(RequestView):
         return None if self.native.client is None else self.native.client[0]
 
     @property
-    def version(self) -> tuple[int, int]:
+    def version(self) -> HttpVersion:
         major, _, minor = self.native.http_version.partition(".")
-        return int(major), int(minor or 0)
+        return HttpVersion(int(major), int(minor or 0))
 
     @property
     def content_type(self) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 import nacre
 from nacre.binding import MISSING
-from nacre.dialects.rapidy.bodies import BodyReader, is_marked
+from nacre.dialects.rapidy.bodies import BodyReader, is_mapping, is_marked
 from nacre.dialects.rapidy.pydantic_fields import with_constraints
 from nacre.dialects.rapidy.web_request import CIMultiDict, MultiDict
 from nacre.errors import ConfigurationError, Location, Problem
@@ -114,8 +114,7 @@ class Whole(RequestParameter):
     def annotation(self, kind: Any, name: str, default: Any) -> Any:
         annotated: Any = Annotated
         origin = typing.get_origin(kind) or kind
-        is_plain = kind in (MISSING, Any) or (isinstance(origin, type) and issubclass(origin, Mapping))
-        if is_plain and not hasattr(origin, "__total__"):
+        if kind in (MISSING, Any) or is_mapping(kind):
             read = type(self).read
             return annotated[Any, nacre.Provide(_as_dict(read) if origin is dict else read, inline=True)]
         return annotated[kind, type(self).marker(**({} if default is MISSING else {"default": default}))]
