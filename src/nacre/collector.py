@@ -53,6 +53,8 @@ class Scope:
     where: Location | None = None
     max_body: int | None = None
     form_limits: FormLimits | None = None
+    order: int = 0
+    """When its group was put into the one around it."""
     error_handlers: Mapping[ErrorKey, HookDeclaration] = field(default_factory=dict)
     """What `handlers` was made of."""
 
@@ -177,8 +179,7 @@ class Collector:
             scopes = (*scopes, Scope(f"mount {around or '/'}", around, tuple(layers), owner, where=item.where))
         below = join(around, item.group.prefix)
         inner = self._scope(item.group, f"group {below or '/'}", below, owner)
-        if item.name is not None:
-            inner = replace(inner, name=item.name)
+        inner = replace(inner, name=inner.name if item.name is None else item.name, order=item.order)
         self.problems += item.group.find_problems()
         self.prefixes.setdefault(below, (*scopes, inner))
         self._walk(item.group, (*scopes, inner), below, host)
@@ -196,7 +197,7 @@ class Collector:
         relative = below[len("".join(scope.mount or "" for scope in scopes)) :]
         if isinstance(item.app, Group):
             inner = self._scope(item.app, f"mounted app {below or '/'}", below, item.app)
-            inner = replace(inner, mount=relative, name=item.name or item.app.name)
+            inner = replace(inner, mount=relative, name=item.name or item.app.name, order=item.order)
             self.prefixes.setdefault(below, (*scopes, around, inner))
             self._walk(item.app, (*scopes, around, inner), below, host)
             return

@@ -203,7 +203,7 @@ class Compiler:
             self._chain(collected, method),
             collected.host_pattern,
             declaration.where,
-            declaration.order,
+            _order_of(collected),
             declaration.defaults,
             declaration.slashes or _of_nearest(collected, "slashes", "strict"),
             _of_nearest(collected, "route_order", "specific") == "declared",
@@ -577,6 +577,18 @@ def _of_nearest(collected: Collected, option: str, default: Any) -> Any:
     """An option of the nearest group around a route that has it."""
     values = (getattr(scope.group, option) for scope in reversed(collected.scopes) if scope.group is not None)
     return next((value for value in values if value is not None), default)
+
+
+def _order_of(collected: Collected) -> tuple[int, ...]:
+    """When it was declared; in groups that answer in that order, when what holds it was put into each counts first."""
+    places: list[int] = []
+    in_order = False
+    for scope in collected.scopes:
+        if scope.group is not None:
+            if in_order:
+                places.append(scope.order)
+            in_order = (scope.group.route_order or ("declared" if in_order else "specific")) == "declared"
+    return (*places, collected.declaration.order)
 
 
 def _placement(collected: Collected, method: str) -> Placement:

@@ -154,6 +154,7 @@ class Inclusion:
     name: str | None = None
     middlewares: MiddlewareList | None = None
     """What stands in front of the group at this place, if it was mounted."""
+    order: int = 0
 
 
 @dataclass(eq=False)
@@ -189,9 +190,10 @@ class Group:
     around it. `host`, `slashes` (trailing slash: "strict", "redirect" with 308, or "ignore"), `max_body` (bytes),
     `form_limits` and `tags` hold for all routes in it that don't say otherwise. Where two of its routes match a path,
     `route_order` says which one answers: the more "specific" one, or the one "declared" first, which may then have
-    twins. Unless they are `case_sensitive`, its paths match in another case too, if nothing matches them as they are
-    asked for. `providers` are functions, classes or what `Provide` makes of them; a parameter annotated with what one
-    returns is taken from it, inner groups' before outer ones'.
+    twins; those of an included group count as declared where it is included. Unless they are `case_sensitive`, its
+    paths match in another case too, if nothing matches them as they are asked for. `providers` are functions, classes
+    or what `Provide` makes of them; a parameter annotated with what one returns is taken from it, inner groups' before
+    outer ones'.
     """
 
     first_layers: tuple[Entry, ...] = ()
@@ -388,7 +390,7 @@ class Group:
             raise ConfigurationError(Problem(f"{describe(group)} is no Group", where, fix))
         if self in group.all_groups():
             raise ConfigurationError(Problem("a group can't include itself", where, "include another group"))
-        self._add([Inclusion(group, _checked_prefix(prefix, where), where, host)], group)
+        self._add([Inclusion(group, _checked_prefix(prefix, where), where, host, order=next(_order))], group)
 
     def mount(self, prefix: str, app: Any, *, name: str | None = None, middlewares: Iterable[Any] = ()) -> None:
         """Hand everything under `prefix` to another application: a Nacre, an ASGI or a WSGI one.
@@ -409,7 +411,7 @@ class Group:
         if callable(app):
             mounted: Declaration = MountDeclaration(prefix, app, where, name, around, next(_order))
         else:
-            mounted = Inclusion(app, prefix, where, name=name, middlewares=around)
+            mounted = Inclusion(app, prefix, where, name=name, middlewares=around, order=next(_order))
         self._add([mounted], app if is_group else None)
 
     def find_problems(self) -> Iterable[Problem]:

@@ -216,6 +216,7 @@ class Response:
             return self
         other = _new(kind)
         other.__dict__.update(self.__dict__)
+        other.__dict__.pop("headers", None)  # of this class; that one may have its own
         if self.stream is not None:
             other.holds = self
         return other

@@ -11,7 +11,7 @@ ROOT = FOLDER.parents[1]
 
 
 @functools.cache
-def tests_of(path):
+def names_in(path):
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return {
         node.name
@@ -33,7 +33,7 @@ def test_a_row_is_proved_or_left_out_for_a_reason(row, about):
     assert proof["tests"]
     for test in proof["tests"]:
         path, _, name = test.partition("::")
-        assert name.partition("[")[0] in tests_of(path), f"{test} doesn't exist"
+        assert name.partition("[")[0] in names_in(path), f"{test} doesn't exist"
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

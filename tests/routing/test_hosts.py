@@ -73,7 +73,7 @@ def router(*hosts: str | None, path: str = "/") -> Router[str]:
             frozenset({"GET"}),
             str(host),
             parse_host(host) if host else None,
-            order=order,
+            order=(order,),
         )
         for order, host in enumerate(hosts)
     )

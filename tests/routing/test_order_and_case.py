@@ -52,6 +52,32 @@ def test_of_two_declared_alike_the_first_answers():
         declared(["/reef", "/reef"]).compile()
 
 
+@pytest.mark.parametrize("is_late", [False, True], ids=["routes in the group first", "routes in the group last"])
+@pytest.mark.parametrize("depth", [1, 2], ids=["group", "group in a group"])
+def test_routes_of_a_group_count_where_it_is_included(is_late, depth):
+    app, group = Nacre(route_order="declared"), Group()
+    if not is_late:
+        group.add_route("/<name>", lambda name: name)
+    app.add_route("/reef", lambda: "")
+    for _ in range(depth - 1):
+        around = Group()
+        around.include(group)
+        group = around
+    app.include(group)
+    app.add_route("/atoll", lambda: "")
+    if is_late:
+        next(iter(group.all_groups())).add_route("/<name>", lambda name: name)
+    assert [app.find_route("GET", path).path for path in ("/reef", "/atoll")] == ["/reef", "/<name>"]
+
+
+def test_routes_of_a_mounted_application_count_where_it_is_mounted():
+    app, inner = Nacre(route_order="declared"), Nacre(route_order="declared")
+    inner.add_route("/", lambda: "")
+    app.add_route("/<path:rest>", lambda rest: rest)
+    app.mount("/in", inner)
+    assert app.find_route("GET", "/in/").path == "/<path:rest>"
+
+
 def test_a_groups_order_is_its_own():
     app = Nacre()
     inner = Group("/in", route_order="declared")

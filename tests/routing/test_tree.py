@@ -50,7 +50,7 @@ def entry(
         frozenset(methods.split(",")) - {""},
         route,
         where=Location("app.py", line) if line else None,
-        order=order,
+        order=(order,),
         defaults=defaults or {},
         slashes=slashes,
     )
@@ -279,7 +279,7 @@ class TestProblems:
 
 def test_entries_are_sorted_by_registration() -> None:
     routes = Router([entry("GET /<b>", 2), entry("GET /<int:a>", 1)])
-    assert [item.order for item in routes.entries] == [1, 2]
+    assert [item.order for item in routes.entries] == [(1,), (2,)]
     assert routes.find("GET", "/5") == Found("GET /<int:a>", {"a": 5})
 
 

@@ -43,10 +43,11 @@ _NO_PARAMS: Mapping[str, object] = MappingProxyType({})
 class RouteEntry(Generic[T]):
     """One route as it was declared.
 
-    `order` counts registrations. `defaults` are parameters that the path may override. `slashes` says what happens to a
-    request that differs from the pattern by a final slash only, when nothing matches it as it is. A route that is
-    `in_order` yields to all others of that kind that were registered before it, whatever their patterns are like. Texts
-    that are not `case_sensitive` match in another case as well, when nothing matches them as they are.
+    `order` counts registrations: of groups, from the outermost one, and then of routes. `defaults` are parameters that
+    the path may override. `slashes` says what happens to a request that differs from the pattern by a final slash only,
+    when nothing matches it as it is. A route that is `in_order` yields to all others of that kind that were registered
+    before it, whatever their patterns are like. Texts that are not `case_sensitive` match in another case as well, when
+    nothing matches them as they are.
     """
 
     pattern: PathPattern
@@ -54,7 +55,7 @@ class RouteEntry(Generic[T]):
     payload: T
     host: HostPattern | None = None
     where: Location | None = None
-    order: int = 0
+    order: tuple[int, ...] = (0,)
     defaults: Mapping[str, object] = field(default_factory=dict[str, object])
     slashes: Slashes = "strict"
     in_order: bool = False

@@ -1,6 +1,7 @@
 """Madara's application: its configuration, rules, blueprints, middlewares, log and pages."""
 
 import dataclasses
+import functools
 import io
 import json
 import logging
@@ -11,6 +12,7 @@ import pytest
 from werkzeug.exceptions import Forbidden, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
+from werkzeug.test import create_environ
 
 from nacre import Group, Hooks, Middleware, Nacre, WSGIMiddleware
 from nacre.dialects.madara import layer
@@ -74,6 +76,12 @@ def test_the_default_configuration_has_six_keys(config):
         "subdomain_matching": False,
         "logger_handler": None,
     }
+
+
+def test_two_applications_share_no_list_of_the_default_configuration():
+    Madara().config["middlewares"].append("harbour_layers.Tug")
+    assert Madara().config["middlewares"] == []
+    assert Madara.default_config["middlewares"] == []
 
 
 def test_keys_of_the_configuration_count_in_any_case():
@@ -296,6 +304,42 @@ async def test_a_client_cannot_send_a_redirecting_rule_to_another_host(client_fo
             assert not location.startswith(("//", "/\\"))
 
 
+async def test_a_variable_of_one_segment_holds_no_slash_however_it_is_sent(client_for):
+    app = Madara()
+    app.route("/plain/<name>", endpoint="plain")(lambda request, name: name)
+    app.route("/string/<string:name>", endpoint="string")(lambda request, name: name)
+    async with client_for(app) as client:
+        for path in ("/plain/..%2Fsecret", "/string/a%2fb", "/plain/%2F"):
+            assert (await client.get(path)).status == 404, path
+        assert (await client.get("/plain/a%5Cb%25")).text == "a\\b%"
+    assert app.url_for("plain", name="a b") == "/plain/a%20b"
+
+
+async def test_the_rest_of_a_path_does_not_begin_with_a_slash_nor_hold_two_together(client_for):
+    log = []
+
+    def see(self, request, callback, callback_kwargs):
+        log.append(callback_kwargs)
+
+    app = Madara({"middlewares": [named("a", [], process_view=see)]})
+    app.route("/files/<path:name>", endpoint="file")(lambda request, name: name)
+    app.route("/pairs/<path:name>", endpoint="pair", merge_slashes=False)(lambda request, name: name)
+    async with client_for(app) as client:
+        for path, target in (
+            ("/files//etc/passwd", "/files/etc/passwd"),
+            ("/files/a//b/", "/files/a/b/"),
+            ("/files///x?y=1", "/files/x?y=1"),
+        ):
+            redirect = await client.request("GET", path, follow_redirects=False)
+            assert (redirect.status, redirect.headers["location"]) == (308, target)
+        for path in ("/files/%2Fetc/passwd", "/files/a%2F%2Fb", "/files/a/%2Fb", "/pairs//etc/passwd"):
+            # WSGI servers decode paths, so they may know no difference.
+            assert (await client.request("GET", path, follow_redirects=False)).status in (308, 404), path
+        assert not log
+        assert (await client.get("/files/a/b%2Fc/")).text == "a/b/c/"
+        assert (await client.get("/pairs/a//b")).text == "a//b"
+
+
 async def test_a_rule_for_building_only_answers_nothing(client_for):
     app = Madara()
     app.route("/only", build_only=True)(lambda request: "never")
@@ -490,6 +534,67 @@ async def test_a_middleware_is_built_with_the_application_if_it_takes_it(client_
     assert built == [app] * 4
 
 
+async def test_middlewares_are_built_by_the_constructor_and_may_add_to_the_application(client_for):
+    built = []
+
+    class Plugin:
+        def __init__(self, get_response, app):
+            built.append(type(self).__name__)
+            self.get_response = get_response
+            if type(self) is Plugin:
+                app.plugin = self
+                app.add_url_rule("/health", "health", lambda request: "well")
+
+        def __call__(self, request):
+            return self.get_response(request)
+
+    inner, late = type("Inner", (Plugin,), {}), type("Late", (Plugin,), {})
+    app = Madara({"middlewares": [Plugin, inner]})
+    assert isinstance(app.plugin, Plugin)
+    assert built == ["Inner", "Plugin"]
+    crew = Blueprint("crew")
+    crew.route("/crew")(lambda request: "crew")
+    app.register_blueprint(crew, middlewares=[late])
+    assert built == ["Inner", "Plugin", "Late"]
+    async with client_for(app) as client:
+        assert (await client.get("/health")).text == "well"
+        assert (await client.get("/crew")).text == "crew"
+    assert built == ["Inner", "Plugin", "Late"]
+
+
+@pytest.mark.parametrize("change", ["append", "insert", "remove"])
+async def test_a_request_goes_on_through_the_middlewares_that_it_came_in_by(client_for, change):
+    log = []
+
+    class Changing(named("changing", log)):
+        def __call__(self, request):
+            if not request.args:
+                return super().__call__(request)
+            if change == "remove":
+                app.middlewares.pop()
+            else:
+                app.middlewares.insert(0 if change == "insert" else 2, named("late", log))
+            app.compile()
+            return super().__call__(request)
+
+    app = Madara({"middlewares": [Changing, named("last", log)]})
+    app.route("/")(lambda request: "x")
+    async with client_for(app) as client:
+        assert (await client.get("/?change=1")).text == "x"
+        assert log == ["changing in", "last in", "last out 200", "changing out 200"]
+        log.clear()
+        assert (await client.get("/")).text == "x"
+    entered = [line for line in log if line.endswith(" in")]
+    assert (
+        entered
+        == {
+            "append": ["changing in", "last in", "late in"],
+            "insert": ["late in", "changing in", "last in"],
+            "remove": ["changing in"],
+        }[change]
+    )
+
+
 async def test_a_middleware_may_be_added_after_construction_and_others_stay_as_built(client_for):
     log, built = [], []
 
@@ -579,6 +684,18 @@ async def test_process_view_runs_in_the_order_of_the_list_and_may_answer(client_
         log.clear()
         await client.get("/x/y")
         assert log == ["a in", "b in", "b out 404", "a out 404"]
+
+
+async def test_process_view_may_give_a_view_more_than_its_rule_does(client_for):
+    def give(self, request, callback, callback_kwargs):
+        callback_kwargs["captain"] = "Anna"
+
+    app = Madara({"middlewares": [named("a", [], process_view=give)]})
+    app.route("/")(lambda request, captain: captain)
+    app.route("/<ship>", endpoint="ship")(lambda request, ship, captain: f"{ship} {captain}")
+    async with client_for(app) as client:
+        assert (await client.get("/")).text == "Anna"
+        assert (await client.get("/gull")).text == "gull Anna"
 
 
 async def test_process_exception_is_asked_from_the_innermost_outwards_until_one_answers(client_for):
@@ -685,19 +802,74 @@ def test_a_middleware_that_cannot_be_built_is_told_at_the_start():
 def test_a_middleware_that_calls_inwards_while_it_is_built_is_told_so():
     class Early:
         def __init__(self, get_response):
-            get_response(None)
+            get_response(Request(create_environ("/")))
 
         def __call__(self, request):
             return None
 
-    with pytest.raises(RuntimeError, match="while it was being built"):
+    with pytest.raises(RuntimeError, match="for no request"):
         Madara({"middlewares": [Early]}).compile()
 
 
 @pytest.mark.parametrize("item", [3, type("Mute", (), {})], ids=["number", "mute-class"])
 def test_what_is_no_layer_of_any_kind_is_refused(item):
-    with pytest.raises(ConfigurationError, match="cannot be adapted"):
+    with pytest.raises(ConfigurationError, match=r"cannot be adapted|let it take \(get_response\)"):
         Madara({"middlewares": [item]}).compile()
+
+
+class Adding:
+    def __init__(self, get_response, app=None, word="plain"):
+        self.get_response, self.word = get_response, word
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        response.headers.add("X-Word", self.word)
+        return response
+
+
+class Making:
+    def __call__(self, get_response, app):
+        return Adding(get_response, app, "instance")
+
+    def make(self, get_response, app):
+        return Adding(get_response, app, "method")
+
+
+class ByItsClass(type):
+    def __call__(cls, get_response, app):
+        return Adding(get_response, app, "metaclass")
+
+
+class Open:
+    def __init__(self, *given):
+        self.inner = Adding(*given, word="open")
+
+    def __call__(self, *given):
+        return self.inner(*given)
+
+
+def onion(request, call_next):
+    response = call_next(request)
+    response.headers.add("x-word", "onion")
+    return response
+
+
+async def async_onion(request, call_next):
+    response = await call_next(request)
+    response.headers.add("x-word", "async")
+    return response
+
+
+async def test_whatever_can_be_called_builds_a_middleware_unless_it_is_a_native_layer(client_for):
+    made = [Adding, functools.partial(Adding, word="partial"), Making(), Making().make, ByItsClass("C", (), {}), Open]
+    app = Madara({"middlewares": [*made, onion, async_onion, Middleware(onion)]})
+    app.route("/")(lambda request: "x")
+    async with client_for(app) as client:
+        words = (await client.get("/")).headers.getlist("x-word")
+    assert words == ["onion", "async", "onion", "open", "metaclass", "method", "instance", "partial", "plain"]
+    chain = next(chain for chain in app.describe().chains if chain.method == "GET")
+    names = [layer.name for layer in chain.layers if layer.dialect]
+    assert names == ["Adding", "Adding", "Making", "make", "C", "Open"]
 
 
 async def test_process_view_may_raise_an_http_error(client_for):

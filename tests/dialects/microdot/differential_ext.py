@@ -12,6 +12,7 @@ PROGRAMS = [
     "e34_csrf_chosen",
     "e38_bank",
     "ext_open_cors",
+    "ext_stacked",
 ]
 
 HEADERS = [
@@ -26,6 +27,8 @@ HEADERS = [
     "access-control-allow-headers",
     "access-control-expose-headers",
     "access-control-max-age",
+    "x-visits",
+    "x-made",
 ]
 
 MASKS = {r"_remember=[\w.-]+": "a token with the time at which it was made"}
@@ -36,6 +39,9 @@ OWN = ["Origin", "http://localhost:5000"]
 CROSS = ["Sec-Fetch-Site", "cross-site"]
 SAME_SITE = ["Sec-Fetch-Site", "same-site"]
 SAME = ["Sec-Fetch-Site", "same-origin"]
+MULTIPART = ["Content-Type", "multipart/form-data; boundary=x"]
+FIELD = '--x\r\nContent-Disposition: form-data; name="depth"\r\n\r\n12\r\n--x--\r\n'
+KEY = ["Authorization", "Key pearl"]
 FORM = ["Content-Type", "application/x-www-form-urlencoded"]
 # {"diver": "joe"}, signed with another key, and {"diver": "mei"} signed with that of the program by PyJWT.
 FORGED = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJkaXZlciI6ImpvZSJ9.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -181,6 +187,60 @@ REQUESTS = [
         ("refused", "POST", "/refusing", [PIRATE]),
         ("let in", "POST", "/refusing", [["Authorization", "tOKEN pearl"]]),
     ),
+    *asks(
+        "ext_stacked",
+        ("two names", "GET", "/visit/2/joe", [], None, "joe"),
+        ("another name", "GET", "/visit/1/mei", [], None, "joe"),
+        ("keep", "GET", "/keep?a=1&b=%C3%B6&a=2", [], None, "joe"),
+        ("not found", "GET", "/nowhere", [], None, "joe"),
+        ("closed", "GET", "/closed", [], None, "joe"),
+        ("closed is kept", "GET", "/keep", [], None, "joe"),
+        ("stream", "GET", "/stream", [], None, "joe"),
+        ("response", "GET", "/response", [], None, "joe"),
+        ("nothing", "GET", "/none", [], None, "joe"),
+        ("drop", "GET", "/drop", [], None, "joe"),
+        ("dropped", "GET", "/keep", [], None, "joe"),
+        ("until", "GET", "/until", [], None, "joe"),
+        ("still", "GET", "/stream", [], None, "joe"),
+        ("until then", "GET", "/until?past=1", [], None, "joe"),
+        ("over", "GET", "/stream", [], None, "joe"),
+        ("user", "GET", "/user", [basic("joe:co:ral")]),
+        ("no password", "GET", "/user", [basic("joe:")]),
+        ("no name", "GET", "/user", [basic(":coral")]),
+        ("either by password", "GET", "/either", [basic("joe:coral")]),
+        ("either by key", "GET", "/either", [KEY]),
+        ("never both", "GET", "/both", [basic("joe:coral")]),
+        ("wrong", "GET", "/wrong", [KEY]),
+        ("status", "GET", "/status", [["Authorization", "kEY  pearl "]]),
+        ("form", "POST", "/form", [MULTIPART, KEY, CROSS], FIELD, "form"),
+        ("form of nobody", "POST", "/form", [MULTIPART, CROSS], FIELD, "form"),
+        ("form is kept", "GET", "/keep", [], None, "form"),
+        ("sibling", "PATCH", "/log", [SAME_SITE]),
+        ("below", "PUT", "/log", [["Origin", "https://a.reef.example"]]),
+        ("below by another scheme", "DELETE", "/log", [["Origin", "http://a.reef.example"]]),
+        ("below by another port", "POST", "/log", [["Origin", "https://a.reef.example:80"]]),
+        ("beside", "POST", "/log", [["Origin", "https://areef.example"]]),
+        ("protected", "GET", "/open", [CROSS]),
+        ("protected and listed", "GET", "/open", [CROSS, REEF]),
+        ("preflight", "OPTIONS", "/log", [REEF, ["Access-Control-Request-Method", "get"]]),
+        ("quay of nobody", "GET", "/harbour/?day=1&tide=high", [], None, "mei"),
+        ("nobody", "GET", "/harbour/maybe", [], None, "mei"),
+        ("enter", "POST", "/harbour/gate?next=/harbour/%3Fday%3D1%26tide%3Dhigh", [], None, "mei"),
+        ("quay", "GET", "/harbour/?day=1&tide=high", [], None, "mei"),
+        ("fresh", "GET", "/harbour/fresh/log", [], None, "mei"),
+        ("aborted", "GET", "/harbour/abort", [], None, "mei"),
+        ("leave", "POST", "/harbour/leave", [], None, "mei"),
+        ("left", "GET", "/harbour/maybe", [], None, "mei"),
+        ("leave again", "POST", "/harbour/leave", [], None, "mei"),
+        ("for five days", "POST", "/harbour/gate?days=5", [], None, "kim"),
+        ("enter as who is gone", "POST", "/harbour/gate?id=gone", [], None, "gone"),
+        ("gone", "GET", "/harbour/", [], None, "gone"),
+        ("not fresh", "GET", "/harbour/fresh/log", [], None, "gone"),
+        ("next with a space", "POST", "/harbour/gate?next=/a%20b"),
+        ("next with an escape", "POST", "/harbour/gate?next=/a%252Fb%253Fc"),
+        ("next with a plus", "POST", "/harbour/gate?next=/a%2Bb"),
+        ("two of them", "POST", "/harbour/gate?next=/a&next=/b"),
+    ),
 ]
 
 _REALM = "`BasicAuth(app)`, as the document has it, gets the default realm: the original tells everybody an address"
@@ -195,5 +255,7 @@ DIFFERENCES = {
     "e32_login another host": "`//host` leads to another site, though it begins with a slash",
     "e32_login remember": _REMEMBERED,
     "e32_login forget": _REMEMBERED,
+    "ext_stacked for five days": _REMEMBERED,
+    "ext_stacked next with a space": "a space can't stand in a Location (RFC 3986): it is percent-encoded",
     "e32_login plus": "a plus sign is escaped once, so the login leads back to the same URL",
 }

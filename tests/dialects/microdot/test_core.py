@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import io
+import re
 import threading
 from datetime import UTC, datetime
 
@@ -39,8 +40,13 @@ def answer(client_for):
 
 
 def test_the_names_are_where_programs_import_them_from():
-    for name in ("Microdot", "Request", "Response", "abort", "redirect", "send_file", "URLPattern"):
-        assert getattr(package, name) is getattr(module, name)
+    from nacre.dialects.microdot import asgi, websocket, wsgi
+
+    names = ("Microdot", "Request", "Response", "abort", "redirect", "send_file", "URLPattern", "AsyncBytesIO")
+    for name in names:
+        assert getattr(package, name) is getattr(module, name) is getattr(asgi, name) is getattr(wsgi, name)
+    for name in ("WebSocket", "websocket_upgrade", "with_websocket"):
+        assert getattr(websocket, name) is getattr(asgi, name) is getattr(wsgi, name)
     assert package.__version__ == "2.5.1"
 
 
@@ -168,6 +174,30 @@ async def test_a_type_may_be_registered_after_the_route_that_uses_it(app, answer
     assert (await answer(app, "GET /ahoy")).text == "AHOY"
 
 
+async def test_a_type_is_what_was_registered_last(app, answer):
+    app.get("/<shout:word>")(lambda request, word: word)
+    URLPattern.register_type("shout", parser=str.upper)
+    assert (await answer(app, "GET /ahoy")).text == "AHOY"
+    URLPattern.register_type("shout", pattern="[a-z]+", parser=str.title)
+    assert (await answer(app, "GET /ahoy")).text == "Ahoy"
+    assert (await answer(app, "GET /AHOY")).status == 404
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyError, TypeError])
+async def test_a_parser_that_raises_is_no_match(app, answer, error):
+    def parse(text):
+        raise error(text)
+
+    URLPattern.register_type("shout", parser=parse)
+    app.get("/<shout:word>")(lambda request, word: word)
+    assert (await answer(app, "GET /ahoy")).status == 404
+
+
+def test_a_bad_expression_is_told_at_once():
+    with pytest.raises(re.error):
+        URLPattern.register_type("shout", pattern="[")
+
+
 async def test_a_type_without_a_parser_gives_text(app, answer):
     URLPattern.register_type("word", pattern="[a-z]+")
     app.get("/<word:value>")(lambda request, value: repr(value))
@@ -175,7 +205,7 @@ async def test_a_type_without_a_parser_gives_text(app, answer):
     assert (await answer(app, "GET /AHOY")).status == 404
 
 
-@pytest.mark.parametrize("path", ["berths", "/<nothing:name>", "/<re:[:name>", "/<a>/<a>"])
+@pytest.mark.parametrize("path", ["/<nothing:name>", "/<re:[:name>", "/<a>/<a>"])
 def test_a_bad_pattern_is_told_before_the_first_request(app, path):
     app.get(path)(lambda request, **values: "")
     with pytest.raises(ValueError, match=r"path|converter"):
@@ -474,7 +504,58 @@ async def test_an_error_handler_that_raises_is_a_plain_500(app, answer):
     assert (response.status, response.text) == (500, "Internal server error")
 
 
+async def fails(request, error):
+    raise RuntimeError("worse")
+
+
+def fails_plainly(request, error):
+    raise RuntimeError("worse")
+
+
+@pytest.mark.parametrize("handler", [fails, fails_plainly])
+async def test_the_hooks_for_errors_see_that_an_error_handler_has_failed(app, answer, caplog, handler):
+    @app.after_error_request
+    def stamp(request, response):
+        response.headers["X-Seen"] = response.status_code
+
+    app.errorhandler(ZeroDivisionError)(handler)
+    app.get("/")(lambda request: 1 // 0)
+    response = await answer(app, "GET /")
+    assert (response.status, response.text, response.headers["x-seen"]) == (500, "Internal server error", "500")
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [RuntimeError]
+
+
+async def test_an_error_handler_that_reads_a_bad_body_is_a_400(app, answer):
+    app.errorhandler(ZeroDivisionError)(lambda request, error: request.json)
+    app.post("/")(lambda request: 1 // 0)
+    response = await answer(app, "POST /", headers={"content-type": "application/json"}, content=b"{")
+    assert (response.status, response.text) == (400, "Bad request")
+
+
 # Sub-applications.
+
+
+async def test_the_routes_of_a_sub_application_come_where_it_is_mounted(client_for):
+    outer, inner = Microdot(), Microdot()
+    inner.get("/<slug>")(lambda request, slug: f"page {slug}")
+    outer.get("/about")(lambda request: "about")
+    outer.mount(inner)
+    outer.get("/late")(lambda request: "late")
+    async with client_for(outer) as client:
+        texts = [(await client.request("GET", path)).text for path in ("/about", "/late", "/news")]
+    assert texts == ["about", "page late", "page news"]
+
+
+async def test_the_first_slash_of_paths_and_prefixes_may_be_left_out(client_for):
+    outer, inner = Microdot(), Microdot()
+    outer.get("")(lambda request: "root")
+    outer.get("piers")(lambda request: "piers")
+    inner.get("")(lambda request: f"{request.url_prefix} itself")
+    inner.get("berths")(lambda request: f"{request.url_prefix} berths")
+    outer.mount(inner, url_prefix="north")
+    async with client_for(outer) as client:
+        texts = [(await client.request("GET", path)).text for path in ("/", "/piers", "/north", "/north/berths")]
+    assert texts == ["root", "piers", "/north itself", "/north berths"]
 
 
 def family(local):
@@ -895,6 +976,8 @@ async def test_files_may_be_packed_and_cached(app, answer, folder):
         assert response.headers[name] == value
     response = await answer(app, "GET /named")
     assert (response.status, response.headers["content-encoding"]) == (203, "br")
+    app.get("/unsaid")(lambda request: send_file(page + ".gz"))
+    assert (await answer(app, "GET /unsaid")).headers["content-type"] == "application/octet-stream"
     Response.default_send_file_max_age = 5
     Response.types_map["html"] = "text/x-html"
     response = await answer(app, "GET /gz")
@@ -977,10 +1060,87 @@ async def test_cookies_are_written_as_documented(app, answer):
     ]
 
 
-@pytest.mark.parametrize("value", ["a; Path=/", "a\r\nX: y", "a b"])
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [("two words", "two words"), ('{"a": [1, 2]}', '{"a": [1, 2]}'), (5, "5")],
+    ids=["space", "json", "number"],
+)
+async def test_what_a_cookie_holds_comes_back(app, client_for, value, told):
+    @app.get("/set")
+    def keep(request):
+        response = Response("kept")
+        response.set_cookie("name", value, path="", domain="", expires="")
+        return response
+
+    app.get("/get")(lambda request: request.cookies)
+    async with client_for(app) as client:
+        written = (await client.request("GET", "/set")).headers["set-cookie"]
+        assert written == f"name={told}"
+        assert (await client.request("GET", "/get", headers={"cookie": written})).json() == {"name": told}
+
+
+@pytest.mark.parametrize("value", ["a; Path=/", "a\r\nX: y", "a\0", "på vej"])
 def test_a_cookie_that_would_hold_more_is_refused(value):
     with pytest.raises(ValueError, match="cookie"):
         Response("").set_cookie("name", value)
+
+
+async def test_header_fields_take_lists_and_numbers(app, answer):
+    @app.get("/")
+    def index(request):
+        @request.after_request
+        def more(request, response):
+            response.headers["X-Late"] = 0.5
+            response.headers["Set-Cookie"] = ["a=1", "b=2"]
+            response.headers.update({"X-Two": [True, 2]})
+
+        return "ahoy", {"X-Time": 1.25, "X-Many": ["a", "b"]}
+
+    headers = (await answer(app, "GET /")).headers
+    assert (headers["x-time"], headers["x-late"]) == ("1.25", "0.5")
+    assert [headers.getlist(name) for name in ("x-many", "x-two", "set-cookie")] == [
+        ["a", "b"],
+        ["True", "2"],
+        ["a=1", "b=2"],
+    ]
+
+
+async def test_the_fields_of_a_native_response_take_lists_too(app, answer):
+    @app.after_request
+    def more(request, response):
+        response.headers["X-Many"] = [1, 2]
+
+    @app.get("/")
+    def index(request):
+        response = nacre.Response("ahoy")
+        response.headers["x-own"] = "1"
+        return response
+
+    assert (await answer(app, "GET /")).headers.getlist("x-many") == ["1", "2"]
+
+
+async def test_the_mappings_of_a_request_are_json(app, answer):
+    app.get("/")(lambda request: request.headers)
+    app.get("/in")(lambda request: {"headers": request.headers, "args": request.args})
+    assert (await answer(app, "GET /", headers={"x-a": "1"})).json()["x-a"] == "1"
+    told = (await answer(app, "GET /in?a=1&a=2", headers={"x-a": "1"})).json()
+    assert (told["headers"]["x-a"], told["args"]) == ("1", {"a": ["1", "2"]})
+
+
+async def test_what_has_no_json_is_a_500(app, answer):
+    app.get("/")(lambda request: {"what": object()})
+    assert (await answer(app, "GET /")).status == 500
+
+
+async def test_a_hook_may_set_what_a_request_tells(app, answer):
+    @app.before_request
+    def behind_a_proxy(request):
+        request.client_addr = (request.headers["X-Real-IP"], 1)
+        request.scheme = "https"
+        request.url_prefix = "/outside"
+
+    app.get("/")(lambda request: f"{request.scheme} {request.client_addr[0]} {request.url_prefix}")
+    assert (await answer(app, "GET /", headers={"x-real-ip": "192.0.2.7"})).text == "https 192.0.2.7 /outside"
 
 
 async def test_the_default_type_is_changed_for_all_responses(app, answer):

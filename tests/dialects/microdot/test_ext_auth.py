@@ -116,6 +116,26 @@ async def test_the_route_under_a_guard_may_be_wrapped_in_plain_code_or_give_piec
             assert (await client.get(path, headers={"authorization": "Bearer joe"})).text == text
 
 
+@pytest.mark.parametrize(
+    ("auth", "headers"),
+    [
+        (BasicAuth(), {"authorization": basic("jöe")}),
+        (BasicAuth(), {"authorization": "Basic "}),
+        (BasicAuth(), {"authorization": basic("jöe:sand") + "!"}),
+        (TokenAuth(), {"authorization": "Bearer "}),
+        (TokenAuth(), {"authorization": "Basic pearl"}),
+        (TokenAuth(header="X-Token"), {"x-token": ""}),
+        (TokenAuth(header="X-Token"), {}),
+    ],
+)
+async def test_nobody_is_looked_for_who_shows_nothing(auth, headers, client_for):
+    asked = []
+    async with client_for(guarded(auth, lambda request, *shown: asked.append(shown) or "joe")) as client:
+        assert (await client.get("/", headers=headers)).status == 401
+        assert (await client.get("/shore", headers=headers)).text == "user None"
+    assert asked == []
+
+
 @pytest.mark.parametrize("nobody", [None, False, "", 0])
 async def test_what_is_false_is_nobody(nobody, client_for):
     async with client_for(guarded(BasicAuth(), lambda request, name, password: nobody)) as client:
@@ -141,9 +161,17 @@ async def test_the_challenge_says_what_is_configured(auth, status, challenge, cl
         assert answer.headers["content-type"] == "text/plain; charset=UTF-8"
 
 
-def test_a_realm_is_a_text():
-    with pytest.raises(ConfigurationError, match="the realm of BasicAuth is a text, not of type dict") as caught:
-        BasicAuth({})
+@pytest.mark.parametrize("transport", ["asgi", "wsgi"])  # by RSGI, text beyond ASCII is the server's to encode
+async def test_a_realm_is_sent_in_utf_8(client_for):
+    async with client_for(guarded(BasicAuth("rëef 海"), one_diver)) as client:
+        challenge = (await client.get("/")).headers["www-authenticate"].encode("latin-1").decode()
+        assert challenge == 'Basic realm="rëef 海", charset="UTF-8"'
+
+
+@pytest.mark.parametrize("realm", [{}, None, "a\r\nset-cookie: b=c", "\x7f"])
+def test_a_realm_is_a_line_of_text(realm):
+    with pytest.raises(ConfigurationError, match="the realm of BasicAuth is a line of text, and '") as caught:
+        BasicAuth(realm)
     assert caught.value.problems[0].where.file == __file__
 
 

@@ -87,6 +87,11 @@ FOR_REEF = {"origin": REEF, "vary": "Origin"}
         (ONE | {"allowed_methods": ["GET", "POST"]}, PREFLIGHT, {"methods": "POST", "headers": "X-Test, X-Test2"}),
         (ONE | {"allowed_methods": ["GET"]}, PREFLIGHT, {"headers": "X-Test, X-Test2"}),
         (ONE | {"allowed_headers": ["x-TEST"]}, PREFLIGHT, {"methods": "POST", "headers": "X-Test"}),
+        (
+            ONE | {"allowed_headers": ["X-A", "X-B"]},
+            {"access-control-request-headers": "x-b,X-C ,  X-A"},
+            {"headers": "x-b, X-A"},
+        ),
         (ONE | {"allowed_headers": []}, PREFLIGHT, {"methods": "POST", "headers": ""}),
     ],
 )

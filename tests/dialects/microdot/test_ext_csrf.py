@@ -33,7 +33,18 @@ async def statuses(client, path="/", methods=("POST",), **headers):
 
 
 SITES_THAT_ARE_NONE = ["cross-site", "CROSS-SITE", "sideways", "Same-Origin"]
-ORIGINS = [None, FOO, BAR, "https://bar.com:8889", "http://bar.com:8888", BELOW, "http://baz.com", "null", "foo.com"]
+ORIGINS = [
+    None,
+    FOO,
+    BAR,
+    "https://bar.com:8889",
+    "http://bar.com:8888",
+    BELOW,
+    "http://baz.com",
+    "null",
+    "foo.com",
+    "*",
+]
 
 
 @pytest.mark.parametrize("origin", ORIGINS)

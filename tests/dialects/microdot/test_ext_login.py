@@ -113,6 +113,22 @@ async def test_who_is_not_logged_in_is_sent_to_the_login_page(path, location, ap
 
 
 @pytest.mark.parametrize(
+    ("url", "location"),
+    [
+        ("/přihlášení", "/p%C5%99ihl%C3%A1%C5%A1en%C3%AD?next=/"),
+        ("https://id.example/enter", "https://id.example/enter?next=/"),
+        ("/a%20b", "/a%20b?next=/"),
+    ],
+)
+async def test_the_login_page_may_be_anywhere(url, location, client_for):
+    app, login = Microdot(), Login(url)
+    Session(app, secret_key=SECRET)
+    app.get("/")(login(lambda request: "never"))
+    async with client_for(app) as client:
+        assert (await client.get("/")).headers["location"] == location
+
+
+@pytest.mark.parametrize(
     "target",
     [
         *("//evil.example", "/\\evil.example", "/%5Cevil.example", "/%09/evil.example", "https://evil.example"),
@@ -190,6 +206,15 @@ async def test_who_has_left_is_forgotten_everywhere(app, client_for):
             r"_remember=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; HttpOnly; SameSite=Lax",
             cookie_of(answer, "_remember"),
         )
+        assert (await client.get("/who")).text == "nobody"
+
+
+async def test_a_remembered_login_ends_when_somebody_else_logs_in(app, client_for):
+    async with client_for(app) as client:
+        await client.post("/enter?remember=yes")
+        assert cookie_of(await client.post("/enter"), "_remember") is None
+        assert "Max-Age=0" in cookie_of(await client.post("/enter?id=mei"), "_remember")
+        del client.cookies["session"]
         assert (await client.get("/who")).text == "nobody"
 
 

@@ -39,6 +39,13 @@ def test_start_server_is_a_task_among_others(program, tmp_path):
         assert f"http://127.0.0.1:{server.port}" in server.log()  # what debug=True announces
 
 
+def test_a_cancelled_server_returns_like_one_that_was_shut_down(program, tmp_path):
+    with started((program("start_server_cancelled"), "{port}"), tmp_path) as server:
+        assert asked(server, "/close") == "closing time"
+        assert server.wait() == 0
+        assert server.log().endswith("the pier is closed\n")
+
+
 def test_run_returns_after_shutdown_was_answered(program, tmp_path):
     with started((program("e13_shutdown"), "{port}"), tmp_path) as server:
         assert asked(server, "/close") == "The harbour closes..."

@@ -144,6 +144,30 @@ async def test_a_generator_talks_over_a_websocket(app):
     assert got == ["blue", "ahoy", b"end"]
 
 
+async def test_a_plain_generator_talks_too_and_is_closed(app):
+    @app.get("/echo")
+    @with_websocket
+    async def echo(request, ws):
+        await ws.send(await ws.receive())
+
+    got = []
+
+    def client():
+        try:
+            got.append((yield "ahoy"))
+            yield "too late"
+        finally:
+            got.append("closed")
+
+    await TestClient(app).websocket("/echo", client)
+    assert got == ["ahoy", "closed"]
+
+
+async def test_a_request_without_a_body_tells_no_length(app):
+    app.get("/told")(lambda request: dict(request.headers))
+    assert (await TestClient(app).get("/told")).json == {"host": "example.com:1234"}
+
+
 async def test_a_handshake_that_is_refused_gives_the_answer(app):
     async def client():
         yield "never sent"

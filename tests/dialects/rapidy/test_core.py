@@ -29,6 +29,7 @@ from nacre.dialects.rapidy.http import (
     HTTPUnavailableForLegalReasons,
     HTTPValidationFailure,
     PathParam,
+    PathParams,
     QueryParam,
     QueryParams,
     Request,
@@ -363,6 +364,55 @@ async def test_a_value_of_another_type_that_stands_for_it_fits(client_for):
         assert [(await client.get(path)).body for path in ("/", "/response")] == [b'{"a": 1}'] * 2
 
 
+async def test_results_are_made_to_fit_with_options_as_without_them(client_for):
+    @get("/dict", status_code=201)
+    async def of_dict() -> dict[str, int]:
+        return {"a": "1"}
+
+    @get("/type", response_type=int)
+    async def of_type() -> str:
+        return "5"
+
+    @get("/bool")
+    async def of_bool() -> bool:
+        return "yes"
+
+    @get("/wrong", status_code=201)
+    async def wrong() -> dict[str, int]:
+        return {"a": "x"}
+
+    @get("/loose", status_code=201, response_validate=False)
+    async def loose() -> dict[str, int]:
+        return {"a": "x"}
+
+    async with client_for(app_of(of_dict, of_type, of_bool, wrong, loose)) as client:
+        answers = [await client.get(path) for path in ("/dict", "/type", "/bool", "/wrong", "/loose")]
+    assert [(one.status, one.body) for one in answers[:3]] == [(201, b'{"a": 1}'), (200, b"5"), (200, b"true")]
+    assert (answers[3].status, answers[4].status, answers[4].body) == (500, 201, b'{"a": "x"}')
+
+
+async def test_bytes_that_are_promised_are_those_that_are_returned(client_for):
+    @get("/text")
+    async def text() -> bytes:
+        return "aGk="
+
+    @get("/either")
+    async def either() -> str | bytes:
+        return b"\xff"
+
+    async with client_for(app_of(text, either)) as client:
+        assert [(await client.get(path)).body for path in ("/text", "/either")] == [b"aGk=", b"\xff"]
+
+
+async def test_types_that_only_pydantic_tells_apart_are_validated_by_it(client_for):
+    @get("/")
+    async def handler() -> dict[str, int] | dict[int, str]:
+        return {"a": 1}
+
+    async with client_for(app_of(handler)) as client:
+        assert (await client.get("/")).body == b'{"a": 1}'
+
+
 async def test_models_leave_by_their_aliases_and_json_is_as_json_dumps_writes_it(client_for):
     from pydantic import Field
 
@@ -394,6 +444,23 @@ async def test_a_response_that_a_handler_asks_for_is_the_one_that_is_sent(client
         answer = await client.get("/?word=y")
     assert (answer.status, answer.text, answer.headers["x-a"]) == (201, "<b>", "y")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
+
+
+async def test_a_text_is_json_if_the_response_that_was_asked_for_says_so(client_for):
+    @get("/text")
+    async def text(response: Response) -> str:
+        response.content_type = ContentType.json
+        return "é"
+
+    @get("/dict")
+    async def data(response: Response) -> dict[str, int]:
+        response.content_type = ContentType.json
+        return {"a": 1}
+
+    async with client_for(app_of(text, data)) as client:
+        answers = [await client.get("/text"), await client.get("/dict")]
+    assert [one.body for one in answers] == [b'"\\u00e9"', b'{"a": 1}']
+    assert {one.headers["content-type"] for one in answers} == {"application/json; charset=utf-8"}
 
 
 async def test_a_controller_is_one_object_and_its_options_hold_for_its_methods(client_for):
@@ -465,6 +532,18 @@ async def test_a_handler_that_writes_goes_on_as_its_pieces_are_sent(client_for):
         assert (await client.head("/")).status == 200
 
 
+async def test_a_whole_response_that_is_prepared_is_sent_whole(client_for):
+    @get("/")
+    async def handler(request: Request) -> Response:
+        response = Response(text="whole")
+        await response.prepare(request)
+        await response.write_eof()
+        return response
+
+    async with client_for(app_of(handler)) as client:
+        assert (await client.get("/")).text == "whole"
+
+
 async def test_a_handler_that_fails_before_it_writes_is_an_exception_like_any_other(client_for):
     @middleware
     async def catch(request: Request, call_next: CallNext) -> StreamResponse | str:
@@ -534,6 +613,17 @@ async def test_routers_nest_and_each_has_its_own_middlewares_and_limit(client_fo
         answer = await client.post("/outer/flat", content=b"12345")
         assert (answer.text, answer.headers.getlist("x-passed")) == ("5", ["outer", "app"])
         assert (await client.get("/outer/inner/nowhere")).headers.getlist("x-passed") == ["inner", "outer", "app"]
+
+
+@pytest.mark.parametrize("limit", [4, 2_000_000])
+async def test_the_limit_of_the_application_holds_in_its_routers(limit, client_for):
+    @post("/x")
+    async def size(request: Request) -> int:
+        return len(await request.read())
+
+    async with client_for(app_of(HTTPRouter("/inner", [size]), client_max_size=limit)) as client:
+        assert (await client.post("/inner/x", content=b"x" * limit)).text == str(limit)
+        assert (await client.post("/inner/x", content=b"x" * (limit + 1))).status == 413
 
 
 async def test_a_sub_application_is_mounted_with_its_whole_paths(client_for):
@@ -633,6 +723,20 @@ async def test_values_of_the_application_and_of_the_request(client_for):
     assert bool(app)
 
 
+async def test_the_application_and_requests_are_mappings(client_for):
+    @get("/")
+    async def handler(request: Request) -> list[str]:
+        request.update(a=1, b=2)
+        return [str(request.pop("a")), *request, str(request.setdefault("c", 3)), str(request == dict(request))]
+
+    app = app_of(handler)
+    app.setdefault("name", "desk")
+    assert list(app.items()) == [("name", "desk")]
+    assert {app: 1}[app] == 1
+    async with client_for(app) as client:
+        assert (await client.get("/")).json() == ["1", "b", "3", "False"]
+
+
 def test_options_for_dishka_are_refused_with_what_to_write_instead():
     with pytest.raises(ConfigurationError, match=r"no option `di_providers`.*\n.*providers=\[…\]"):
         Rapidy(di_providers=[])
@@ -713,6 +817,37 @@ def test_a_response_has_aiohttps_attributes():
         response.set_cookie("a", "1", samesite="loose")
 
 
+def test_the_reason_is_that_of_the_status_until_one_is_given():
+    response = nacre.Response("a", status=404).as_kind(Response)
+    assert response.reason == "Not Found"
+    response.set_status(200, "Fine")
+    assert response.reason == "Fine"
+    response.set_status(202)
+    assert response.reason == "Accepted"
+
+
+def test_validators_of_a_response_are_header_fields():
+    response = Response("a")
+    response.last_modified = 0
+    response.etag = "tide"
+    assert response.headers["last-modified"] == "Thu, 01 Jan 1970 00:00:00 GMT"
+    assert (response.last_modified.year, response.etag) == (1970, '"tide"')
+    response.last_modified = response.etag = None
+    assert [name for name in response.headers if name != "content-type"] == []
+    assert response.last_modified is None
+    with pytest.raises(ValueError, match="without its quotes"):
+        response.etag = '"tide"'
+
+
+def test_header_fields_of_a_response_have_aiohttps_methods():
+    headers = Response(headers=[("X-A", "1"), ("X-A", "2")]).headers
+    assert (headers.getall("X-A"), headers.getone("x-a"), headers.getall("x-b", [])) == (["1", "2"], "1", [])
+    assert (headers.popall("x-a"), headers.getone("x-a", None)) == (["1", "2"], None)
+    for missing in (headers.getall, headers.popall, headers.getone):
+        with pytest.raises(KeyError):
+            missing("x-a")
+
+
 def test_jsonify_makes_text_or_plain_data():
     class Boat(BaseModel):
         name: str
@@ -768,6 +903,141 @@ async def test_the_files_of_a_form_are_binary_files(client_for):
         assert answer.json() == ["dawn", "a", "b", "c.txt", "text/plain", "reef"]
         broken = await client.post("/", content=body[:40], headers={"content-type": "multipart/form-data; boundary=B"})
         assert broken.status == 400
+
+
+async def test_mappings_of_a_request_show_every_pair(client_for):
+    @post("/")
+    async def handler(request: Request) -> list[object]:
+        form = await request.post()
+        fields = [value for name, value in request.headers.items() if name.lower() == "x-a"]
+        return [list(request.query.items()), list(form.items()), len(form), form["a"], "b" in form, fields]
+
+    async with client_for(app_of(handler)) as client:
+        answer = await client.post("/?q=1&q=2", content=b"a=1&a=2", headers=[*FORM, ("X-A", "1"), ("X-A", "2")])
+    *shown, fields = answer.json()
+    assert shown == [[["q", "1"], ["q", "2"]], [["a", "1"], ["a", "2"]], 2, "1", False]
+    assert fields in (["1", "2"], ["1,2"], ["1, 2"])  # WSGI knows one field of a name
+
+
+FORM = [("content-type", "application/x-www-form-urlencoded")]
+
+
+async def test_a_repeated_field_of_a_form_is_a_list_only_where_one_is_wanted(client_for):
+    class Boat(BaseModel):
+        name: str
+        tags: list[str] = []
+
+    @post("/model")
+    async def model(boat: Boat = Body(content_type=ContentType.x_www_form)) -> Boat:  # noqa: B008
+        return boat
+
+    @post("/dict")
+    async def data(fields: dict[str, object] = Body(content_type=ContentType.x_www_form)) -> dict[str, object]:  # noqa: B008
+        return fields
+
+    @post("/any")
+    async def whatever(fields=Body(content_type=ContentType.x_www_form)) -> list[str]:  # noqa: B008
+        return fields.getall("name")
+
+    async with client_for(app_of(model, data, whatever)) as client:
+        for path, body, expected in (
+            ("/model", b"name=a&tags=1&tags=2", {"name": "a", "tags": ["1", "2"]}),
+            ("/model", b"name=a&name=b", {"name": "a", "tags": []}),
+            ("/dict", b"name=a&name=b", {"name": "b"}),
+            ("/any", b"name=a&name=b", ["a", "b"]),
+        ):
+            assert (await client.post(path, content=body, headers=FORM)).json() == expected
+        wrong = await client.post("/model", content=b"tags=1&tags=2", headers=FORM)
+    assert wrong.json()["errors"][0]["loc"] == ["body", "name"]
+
+
+async def test_a_field_that_is_empty_was_not_filled_in(client_for):
+    @get("/")
+    async def handler(
+        limit: int = QueryParam(10),
+        word: str | None = QueryParam(),
+        tag: str = QueryParam(default_factory=lambda: "made", max_length=4),
+        raw: str = QueryParam("raw", validate=False),
+        must: str = QueryParam(),
+    ) -> list[str]:
+        return [str(one) for one in (limit, word, tag, raw, must)]
+
+    async with client_for(app_of(handler)) as client:
+        assert (await client.get("/?limit=&word=&tag=&raw=&must=")).json() == ["10", "None", "made", "raw", ""]
+        assert (await client.get("/?limit=x&must=")).status == 422
+
+
+async def test_the_values_of_a_dict_of_all_fields_are_validated(client_for):
+    @get("/{pier}")
+    async def handler(path: dict[str, int] = PathParams(), query: dict[str, int] = QueryParams()) -> dict[str, int]:  # noqa: B008
+        return path | query
+
+    async with client_for(app_of(handler)) as client:
+        assert (await client.get("/3?a=1&a=2")).json() == {"pier": 3, "a": 2}
+        answer = await client.get("/3?a=x")
+    assert (answer.status, answer.json()["errors"][0]["loc"]) == (422, ["query", "a"])
+
+
+async def test_a_body_that_must_be_there_is_missed(client_for):
+    @post("/bytes")
+    async def raw(data: bytes = Body(content_type=ContentType.any, check_content_type=False)) -> int:
+        return len(data)
+
+    @post("/untyped")
+    async def untyped(data=Body()) -> None: ...  # noqa: B008
+
+    @post("/unchecked")
+    async def unchecked(data: int = Body(validate=False)) -> None: ...
+
+    @post("/any")
+    async def whatever(data: object = Body(check_content_type=False, default=None)) -> str:
+        return str(data)
+
+    json_type = {"content-type": "application/json"}
+    missing = [{"type": "missing", "loc": ["body"], "msg": "Field required"}]
+    async with client_for(app_of(raw, untyped, unchecked, whatever)) as client:
+        for path in ("/bytes", "/untyped", "/unchecked"):
+            answer = await client.post(path, headers=json_type)
+            assert (answer.status, answer.json()["errors"]) == (422, missing), path
+        assert (await client.post("/any", headers=json_type)).text == "None"
+
+
+async def test_a_body_that_ends_early_is_the_exception_programs_catch_and_a_400_otherwise(client_for):
+    @post("/caught")
+    async def caught(request: Request) -> str:
+        try:
+            await request.content.readexactly(5)
+        except asyncio.IncompleteReadError as error:
+            return f"{error.partial.decode()} of {error.expected}"
+
+    @post("/")
+    async def handler(request: Request) -> str:
+        return str(await request.content.readexactly(5))
+
+    async with client_for(app_of(caught, handler)) as client:
+        assert (await client.post("/caught", content=b"ab")).text == "ab of 5"
+        assert (await client.post("/", content=b"ab")).status == 400
+
+
+async def test_a_line_that_never_ends_is_too_large(client_for):
+    @post("/")
+    async def handler(request: Request) -> int:
+        return len(await request.content.readline())
+
+    async with client_for(app_of(handler)) as client:
+        assert (await client.post("/", content=b"a" * 200_000)).status == 413
+        assert (await client.post("/", content=b"a" * 100_000 + b"\nb")).text == "100001"
+
+
+async def test_a_reader_gives_what_stands_before_a_separator_and_chunks(client_for):
+    @post("/")
+    async def handler(request: Request) -> list[str]:
+        reader = request.content
+        first, second = await reader.readuntil(b"--"), await reader.readchunk()
+        return [first.decode(), second[0].decode(), str([piece async for piece in reader.iter_chunks()])]
+
+    async with client_for(app_of(handler)) as client:
+        assert (await client.post("/", content=b"a-b--c")).json() == ["a-b--", "c", "[]"]
 
 
 async def test_a_reader_gives_lines_pieces_and_exact_counts(client_for):
@@ -921,7 +1191,7 @@ async def test_routes_of_a_table_and_of_the_router(client_for):
     async with client_for(app) as client:
         assert [(await client.get(path)).text for path in ("/a", "/b", "/c/x")] == ["a", "GET", "x"]
         assert (await client.put("/c/y")).text == "y"
-    assert app.url_for("see", name="z") == "/c/z"
+    assert app.url_for("see", name="z") == app.router["see"].url_for(name="z") == "/c/z"
 
 
 # Side by side.

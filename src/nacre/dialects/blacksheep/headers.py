@@ -77,7 +77,7 @@ class Headers(MutableHeaders):
         return iter(self.values)
 
     def keys(self) -> Any:
-        return tuple(name for name, _ in self.values)
+        return tuple(dict.fromkeys(name for name, _ in self.values))
 
     def get(self, name: Any, default: Any = None, /) -> Any:
         if isinstance(name, bytes):
@@ -99,12 +99,32 @@ class Headers(MutableHeaders):
             raise ValueError(f"{len(found)} headers are called {key[:60]!a}, and one was asked for")
         return found[0]
 
+    def get_tuples(self, name: bytes) -> list[HeaderType]:
+        """The fields of a name, each with its name."""
+        return [(name.lower(), value) for value in self.get(name)]
+
     def contains(self, key: bytes) -> bool:
         return bool(self.get(key))
 
     def add_many(self, values: Pairs) -> None:
         for name, value in pairs_of(values):
             self.add(name, value)
+
+    merge = add_many
+
+    def clone(self) -> Headers:
+        """Fields of their own, the same as these."""
+        return Headers.over(self.pairs())
+
+    def __iadd__(self, other: HeaderType | Pairs) -> Headers:
+        """Append a field, or several."""
+        self.add_many([other] if isinstance(other, tuple) else other)
+        return self
+
+    def __add__(self, other: HeaderType | Pairs) -> Headers:
+        headers = self.clone()
+        headers += other
+        return headers
 
 
 class RequestHeaders(Headers):
@@ -119,14 +139,25 @@ class RequestHeaders(Headers):
         headers.native = native
         return headers
 
+    def _changed(self) -> None:
+        self.native.replace_headers(ReceivedHeaders(self.pairs()))
+
     def add(self, name: Any, value: Any) -> None:
         super().add(name, value)
-        self.native.replace_headers(ReceivedHeaders(self.pairs()))
+        self._changed()
 
     def set(self, name: Any, value: Any) -> None:
         super().set(name, value)
-        self.native.replace_headers(ReceivedHeaders(self.pairs()))
+        self._changed()
 
     def remove(self, name: Any) -> None:
         super().remove(name)
-        self.native.replace_headers(ReceivedHeaders(self.pairs()))
+        self._changed()
+
+    def extend(self, source: Any) -> None:
+        super().extend(source)
+        self._changed()
+
+    def update(self, source: Any = (), /) -> None:
+        super().update(source)
+        self._changed()

@@ -16,7 +16,7 @@ from nacre.chain.middleware import Layers, Middleware
 from nacre.chain.onion import hands_on_only
 from nacre.chain.place import Place
 from nacre.dialects.blacksheep.messages import Request, Response, own_response
-from nacre.dialects.blacksheep.server.bindings import BoundValue, rebound
+from nacre.dialects.blacksheep.server.bindings import rebound
 from nacre.dialects.blacksheep.server.normalization import ensure_response
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.groups import Entry
@@ -29,6 +29,7 @@ from nacre.views import native_request
 RequestHandler = Callable[[Any], Awaitable[Response]]
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
+_HANDLERS = frozenset({"handler", "next_handler"})
 _FIRST = (inspect.Parameter("request", _POSITIONAL), inspect.Parameter("call_next", _POSITIONAL))
 
 
@@ -47,7 +48,7 @@ class BlackSheepLayer:
     """A middleware as a layer for any list: BlackSheep's or another one.
 
     The middleware is `async def middleware(request, handler)`, or an instance with such a `__call__`. One that asks for
-    more is given it as a handler is, and one without `handler` goes on by itself.
+    more is given it as a handler is. One without `handler` can't answer: the chain goes on whatever it returns.
     """
 
     dialect = "blacksheep"
@@ -153,16 +154,16 @@ def _settled(middleware: Callable[..., Any]) -> tuple[Callable[..., Any], inspec
         raise ConfigurationError(found)
     if len(found) == 2 and not any(map(_asks, found)):
         return middleware, inspect.Signature(_FIRST)
-    names = [parameter.name for parameter in found]
-    own = [name for name in ("request", "handler") if name in names]
+    own = [parameter.name for parameter in found if parameter.name in ("request", *_HANDLERS)]
+    answers = not _HANDLERS.isdisjoint(own)
     asked = rebound(middleware)
     more = [parameter for name, parameter in asked.parameters.items() if name not in own]
 
     @functools.wraps(middleware)
     async def call(request: Request, handler: RequestHandler, **values: Any) -> Any:
-        given = {"request": request, "handler": handler}
-        result = await middleware(**{name: given[name] for name in own}, **values)
-        return await handler(request) if result is None and "handler" not in own else result
+        given = {name: request if name == "request" else handler for name in own}
+        result = await middleware(**given, **values)
+        return result if answers else await handler(request)
 
     return call, inspect.Signature([*_FIRST, *more])
 
@@ -170,8 +171,9 @@ def _settled(middleware: Callable[..., Any]) -> tuple[Callable[..., Any], inspec
 def _asks(parameter: Parameter) -> bool:
     """Whether a parameter is none of the two that a middleware has by its place."""
     kind = typing.get_origin(parameter.type) or parameter.type
-    is_bound = isinstance(kind, type) and issubclass(kind, BoundValue)
-    return is_bound or bool(parameter.markers) or parameter.has_default
+    is_known = parameter.name in ("request", *_HANDLERS) or kind in (Any, Callable)
+    is_service = not is_known and isinstance(kind, type) and not issubclass(kind, Request | NativeRequest)
+    return is_service or bool(parameter.markers) or parameter.has_default
 
 
 def layer(middleware: Callable[..., Any]) -> BlackSheepLayer:
@@ -197,7 +199,8 @@ class MiddlewareList(NativeList):
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._places: dict[int, CategorizedMiddleware] = {}
+        # With the item itself, since an id is another one's when its object is gone.
+        self._places: dict[int, tuple[Any, CategorizedMiddleware]] = {}
         super().__init__(*arguments, **options)
 
     def prepare(self, item: Any) -> Any:
@@ -236,11 +239,11 @@ class MiddlewareList(NativeList):
 
     def _put(self, index: int, middleware: Any, category: MiddlewareCategory, priority: int) -> None:
         item = self.prepare(middleware)
-        self._places[id(item)] = CategorizedMiddleware(middleware, category, priority)
+        self._places[id(item)] = item, CategorizedMiddleware(middleware, category, priority)
         super().insert(index, item)
 
     def _place(self, item: Any) -> CategorizedMiddleware:
-        return self._places.get(id(item)) or CategorizedMiddleware(item)
+        return self._places[id(item)][1] if id(item) in self._places else CategorizedMiddleware(item)
 
 
 def _order(place: CategorizedMiddleware) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from nacre.dialects.flama.endpoints import HTTPEndpoint, WebSocketEndpoint, hand
 from nacre.dialects.flama.events import Events
 from nacre.dialects.flama.http import APIErrorResponse, PlainTextResponse, Request, Response, to_json
 from nacre.dialects.flama.injection import Component, Components, provider_of, settle
-from nacre.dialects.flama.middleware import Middleware, Middlewares
+from nacre.dialects.flama.middleware import UNHANDLED, Middleware, Middlewares
 from nacre.dialects.flama.modules import Module
 from nacre.dialects.flama.pagination import paginated
 from nacre.dialects.flama.routing import BaseRoute, Mount, Route, WebSocketRoute
@@ -173,7 +173,6 @@ class Flama(nacre.Nacre):
         if tags:
             shared["route_tags"] = dict(tags)
         if isinstance(endpoint, type) and issubclass(endpoint, HTTPEndpoint):
-            shared["name"] = self._unless_taken(name or endpoint.__name__)
             for method, handler in handlers_of(endpoint, self.components, methods):
                 super().add_route(path, handler, methods=[method], **_typed(handler, shared))
                 shared["name"] = None  # one of them stands for the path
@@ -250,7 +249,8 @@ class Flama(nacre.Nacre):
         if isinstance(app, Flama):
             for component in self.components:
                 inherit(app, component)
-        super().mount((path or "").rstrip("/"), app, name=name, middlewares=middlewares)
+        # Without a name of its own, so that the names of its routes are not those of this application.
+        super().mount((path or "").rstrip("/"), app, name=name or path, middlewares=middlewares)
 
     def resolve_url(self, name: str, **path_params: Any) -> types.URL:
         """The path of a route, as a URL; raises NotFoundException if there is none of this name and these variables."""
@@ -301,11 +301,22 @@ class Flama(nacre.Nacre):
 
         return record
 
+    def report(self, request: nacre.Request, error: Exception) -> nacre.Response | None:
+        """Log an exception nobody handled; in debug mode answer with a page of it."""
+        page = super().report(request, error)
+        unhandled = request.scope.get(UNHANDLED)
+        if unhandled is not None and page is None:
+            unhandled.append(error)
+        return page
+
     def error_page(self, request: nacre.Request, error: HTTPError) -> nacre.Response:
         """The JSON of an error, or the text of an unhandled one; in debug mode browsers get the core's pages."""
         if self.debug and "text/html" in request.headers.get("accept", ""):
             return super().error_page(request, error)
         if type(error) is InternalServerError:
+            unhandled = request.scope.get(UNHANDLED)
+            if unhandled:
+                raise unhandled[-1]  # the middlewares see it, and the outermost one answers
             return PlainTextResponse("Internal Server Error", 500)
         told = exceptions.as_http(error)
         if told.status in (204, 304):
@@ -418,45 +429,25 @@ def _closing(handler: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def answering(handler: Callable[..., Any], key: object) -> Callable[..., Any]:
-    """An error handler in the core's words."""
-    if len(inspect.signature(handler).parameters) == 4:
-        return _sending(handler, key)
+    """An error handler in the core's words; one of four arguments sends its answer as ASGI does, or returns it."""
+    sends = len(inspect.signature(handler).parameters) == 4
 
-    def told(request: nacre.Request, error: Exception) -> tuple[Request, Exception]:
-        return Request.of(request), exceptions.translated(error, key, request.path, request.method)
-
-    if is_async(handler):
-
-        @functools.wraps(handler)
-        async def answer(request: nacre.Request, error: Exception) -> Any:
-            return await handler(*told(request, error))
-
-        return answer
-
-    @functools.wraps(handler)
-    def answer_plain(request: nacre.Request, error: Exception) -> Any:
-        return handler(*told(request, error))
-
-    return answer_plain
-
-
-def _sending(handler: Callable[..., Any], key: object) -> Callable[..., Any]:
-    """An error handler that is called as an ASGI application is: it sends its answer, or returns it."""
-
-    def told(request: nacre.Request, error: Exception) -> Exception:
-        return exceptions.translated(error, key, request.path, request.method)
+    def arguments(request: nacre.Request, error: Exception, sent: Response) -> tuple[Any, ...]:
+        told = exceptions.translated(error, key, request.path, request.method)
+        if not sends:
+            return Request.of(request), told
+        return scope_of(request), replay(request), functools.partial(_note, sent), told
 
     async def answer(request: nacre.Request, error: Exception) -> Any:
-        response = Response()
-        send = functools.partial(_note, response)
-        result = await handler(scope_of(request), replay(request), send, told(request, error))
-        return response if result is None else result
+        sent = Response()
+        result = await handler(*arguments(request, error, sent))
+        return sent if sends and result is None else result
 
     def answer_plain(request: nacre.Request, error: Exception) -> Any:
-        return handler(scope_of(request), replay(request), None, told(request, error))
+        return handler(*arguments(request, error, Response()))
 
     found = functools.update_wrapper(answer if is_async(handler) else answer_plain, handler)
-    vars(found)["__signature__"] = inspect.signature(_sending)  # two arguments, as the core calls it
+    vars(found)["__signature__"] = inspect.signature(answering)  # two arguments, as the core calls it
     return found
 
 
@@ -476,6 +467,10 @@ async def _note(response: Response, message: Any) -> None:
 
 def _request(request: nacre.Request) -> Request:
     return Request.of(request)
+
+
+def _app(request: nacre.Request) -> Flama:
+    return cast("Flama", request.app)
 
 
 def _websocket(request: nacre.Request) -> WebSocket:
@@ -543,14 +538,16 @@ async def _request_data(request: nacre.Request) -> types.RequestData:
     essence = request.content_type.essence if request.content_type else ""
     if essence in ("application/x-www-form-urlencoded", "multipart/form-data"):
         form = await request.form()
-        return types.RequestData(form.items()) or None
-    return cast("types.RequestData", await request.json() or None if await request.body() else None)
+        found: Any = types.RequestData(form.items())
+    else:
+        found = await request.json() if await request.body() else None
+    return cast("types.RequestData", found or None)
 
 
 _PARTS = [
     nacre.Provide(function, inline=True)
     for function in (
-        *(_request, _websocket, _scope, _receive, _method, _url, _scheme, _host, _port, _path, _query_string),
+        *(_request, _app, _websocket, _scope, _receive, _method, _url, _scheme, _host, _port, _path, _query_string),
         *(_headers, _query_params, _path_params, _cookies, _body, _request_data),
     )
 ]

@@ -85,7 +85,9 @@ def handlers_of(
     for name in names:
         method = getattr(cls, name.lower())
         first = next(iter(inspect.signature(method).parameters))
-        yield name, settle(method, components, {first: instance})
+        handler = settle(method, components, {first: instance})
+        handler.__name__ = cls.__name__  # by which URLs are built
+        yield name, handler
 
 
 def websocket_handler(cls: type[WebSocketEndpoint]) -> Callable[..., Any]:

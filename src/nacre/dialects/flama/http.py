@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from http.cookies import SimpleCookie
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import msgspec
@@ -16,10 +17,11 @@ import nacre
 from nacre.callables import is_async
 from nacre.chain.asgi import TAKEN_OVER, replay, scope_of, send_messages
 from nacre.codecs import decode_json, encode_json
+from nacre.cookies import format_cookie
 from nacre.dialects.flama import types
 from nacre.dialects.flama.exceptions import HTTPException, SerializationError
 from nacre.disposition import content_disposition
-from nacre.errors import MissingExtra, ResponseValidationError
+from nacre.errors import ResponseValidationError
 from nacre.files import FileResponse as NativeFileResponse
 from nacre.files import guess_content_type
 from nacre.forms import FormData
@@ -76,7 +78,7 @@ class Connection(RequestView):
     """What requests and WebSockets have in common. Keys are those of the ASGI scope."""
 
     @property
-    def scope(self) -> dict[str, Any]:
+    def scope(self) -> Scope:
         """The ASGI scope; what is put into it stays for those further in."""
         return scope_of(self.native)
 
@@ -158,8 +160,8 @@ class Request(Connection):
     def __init__(self, scope: Scope, receive: Receive | None = None, send: Send | None = None) -> None:
         path = scope["path"].removeprefix((scope.get("root_path") or "").rstrip("/")) or "/"
         native = nacre.Request(CARRIER, scope, receive or _receive_nothing, scope["method"], path)
-        native.app = scope.get("app") or _no_app()
-        native.max_body = native.app.max_body
+        app: Any = scope.get("app") or _no_app()
+        native.app, native.max_body = app, app.max_body
         native.path_params = scope.get("path_params") or {}
         scope.setdefault("state", {})
         for name in TAKEN_OVER:
@@ -168,7 +170,7 @@ class Request(Connection):
         self.native, self.own_scope = native, scope
 
     @property
-    def scope(self) -> dict[str, Any]:
+    def scope(self) -> Scope:
         return scope_of(self.native) if self.own_scope is None else self.own_scope
 
     @property
@@ -264,7 +266,7 @@ class Response(nacre.Response):
         key: str,
         value: str = "",
         max_age: int | timedelta | None = None,
-        expires: datetime | str | None = None,
+        expires: datetime | str | int | None = None,
         path: str | None = "/",
         domain: str | None = None,
         secure: bool = False,
@@ -272,10 +274,12 @@ class Response(nacre.Response):
         samesite: SameSite | None = "lax",
         partitioned: bool = False,
     ) -> None:
-        """Add a cookie; raises ValueError for what no cookie can hold."""
-        super().set_cookie(
+        """Add a cookie; `expires` is a time, or in how many seconds. Raises ValueError as the core does."""
+        if isinstance(expires, int):
+            expires = datetime.now(UTC) + timedelta(seconds=expires)
+        line = format_cookie(
             key,
-            value,
+            "",
             max_age=max_age,
             expires=expires,
             path=path,
@@ -285,6 +289,9 @@ class Response(nacre.Response):
             samesite=samesite,
             partitioned=partitioned,
         )
+        # COMPAT: what a cookie can't hold as it is goes out in quotes, with the standard library's escapes.
+        quoted = SimpleCookie().value_encode(value)[1]
+        self.headers.add("set-cookie", line.replace("=", f"={quoted}", 1))
 
     def delete_cookie(
         self,
@@ -302,12 +309,24 @@ class Response(nacre.Response):
         """Send it as the answer of an ASGI application, as middlewares that refuse a request do."""
         # Plain iterables are advanced in the application's worker threads.
         threads: Any = getattr(scope.get("app"), "workers", None)
-        await send_messages(self, send, None, threads)
+        await send_messages(self, _bodiless(send) if scope.get("method") == "HEAD" else send, None, threads)
         background, self.background = self.background, None
         if background is not None:
             result: Any = background()
             if is_async(background):
                 await result
+
+
+def _bodiless(send: Send) -> Send:
+    """A `send` for the answers to HEAD, which have no body (RFC 9110 §9.3.2)."""
+
+    async def begin(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+        elif not message["more_body"]:
+            await send({**message, "body": b""})
+
+    return begin
 
 
 @lru_cache(maxsize=256)
@@ -340,8 +359,12 @@ class JSONResponse(Response):
 
 def _plain(value: Any) -> Any:
     """What stands in JSON for a value of a kind that JSON hasn't. Raises TypeError if nothing does."""
-    if isinstance(value, os.PathLike | types.URL):
+    if isinstance(value, str | os.PathLike | types.URL):  # text of a class of its own, as `types.Method` is
         return str(value)
+    if isinstance(value, int | float):
+        return value.real
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     if isinstance(value, BaseException):
         return repr(value)
     if isinstance(value, type) and issubclass(value, BaseException):
@@ -458,26 +481,27 @@ class HTMLFileResponse(FileResponse):
 
 
 class HTMLTemplateResponse(HTMLResponse):
-    """A page made of a Jinja template in the folder `templates` of the working directory; escapes what it prints.
+    """A page made of a template in the folder `templates` of the working directory; what it prints is escaped.
 
-    Set `templates` to another `jinja2.Environment` for templates elsewhere. Raises MissingExtra without Jinja.
+    Set `templates` to another `HTMLTemplatesEnvironment` for templates elsewhere. Raises MissingExtra without Jinja.
     """
 
     templates: ClassVar[Any] = None
 
     def __init__(self, template: str, context: dict[str, Any] | None = None, *args: Any, **kwargs: Any) -> None:
-        environment = type(self).templates or template_environment()
+        environment = type(self).templates
+        if environment is None:
+            from nacre.dialects.flama.templates import standard as environment
         super().__init__(environment.get_template(template).render(context or {}), *args, **kwargs)
 
 
-@lru_cache(maxsize=1)
-def template_environment() -> Any:
-    """The environment of the templates in the working directory. Raises MissingExtra."""
-    try:
-        import jinja2
-    except ImportError:
-        raise MissingExtra("HTMLTemplateResponse", "jinja") from None
-    return jinja2.Environment(loader=jinja2.FileSystemLoader("templates"), autoescape=True)
+def __getattr__(name: str) -> Any:
+    """`HTMLTemplatesEnvironment`, whose module needs Jinja."""
+    if name != "HTMLTemplatesEnvironment":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from nacre.dialects.flama.templates import HTMLTemplatesEnvironment
+
+    return HTMLTemplatesEnvironment
 
 
 def _fitted(content: Any, schema: Any) -> Any:

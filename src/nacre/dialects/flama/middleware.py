@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Literal, Self
 import nacre
 from nacre.chain.middleware import Where
 from nacre.compression import Compression
-from nacre.dialects.flama.http import Request, Response
-from nacre.groups import MiddlewareList
+from nacre.dialects.flama.http import PlainTextResponse, Request, Response
+from nacre.errors import ClientDisconnect, HTTPError
+from nacre.groups import Entry, MiddlewareList
 from nacre.security import CORS, HTTPSRedirect, TrustedHosts
 from nacre.sessions import Sessions
 
@@ -60,20 +61,79 @@ class Middleware(nacre.ASGIMiddleware):
         return f"Middleware({shown})"
 
 
-layer = Middleware
-"""Makes an item for any application's list of middlewares."""
+def layer(middleware: Callable[..., Any], **kwargs: Any) -> nacre.Middleware:
+    """An item for any application's list: an ASGI class, or a middleware of the framework, with its keywords."""
+    return _settled(Middleware(middleware, **kwargs))
+
+
+UNHANDLED = "nacre.flama.unhandled"
+"""Where a scope holds the exceptions that were reported already, and are on their way out through the middlewares."""
+
+
+class ServerErrorMiddleware:
+    """Stands outside of the middlewares at the head of a list: answers the exceptions that come through them all."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        # In an application that is mounted, the exception is for those around it; scopes are of a route there.
+        if scope["type"] != "http" or "path_params" in scope:
+            await self.app(scope, receive, send)
+            return
+        reported: list[Exception] = []
+        scope[UNHANDLED] = reported
+        has_begun = False
+
+        async def begin(message: Any) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, begin)
+        except Exception as error:
+            page = _page(error, scope, is_known=error in reported)
+            if has_begun or isinstance(error, ClientDisconnect):
+                raise
+            await page(scope, receive, send)
+
+
+def _page(error: Exception, scope: Any, *, is_known: bool) -> Response:
+    """What answers an exception that has come through all middlewares; it is reported, if it isn't the client's."""
+    request, app = Request(scope).native, scope["app"]
+    if isinstance(error, HTTPError):
+        page = app.error_page(request, error)
+    else:
+        page = None if is_known else app.report(request, error)
+    return PlainTextResponse("Internal Server Error", 500) if page is None else page.as_kind(Response)
 
 
 class Middlewares(MiddlewareList):
     """An application's list; the middlewares that come with the framework are layers of the core."""
 
+    def __init__(self, *args: Any) -> None:
+        self.outermost = Middleware(ServerErrorMiddleware)
+        super().__init__(*args)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        found = super().entries
+        has_head = bool(found) and isinstance(found[0].item, Middleware)
+        return (Entry(self.outermost, found[0].where), *found) if has_head else found
+
     def prepare(self, item: Any) -> Any:
-        target = item.target if isinstance(item, Middleware) else None
-        if not isinstance(target, type) or not issubclass(target, BuiltIn):
-            return item
-        made = _BuiltInLayer(target.build(**item.options), name=item.name or target.__name__)
-        made.only, made.skip, made.where = item.only, item.skip, item.where
-        return made
+        return _settled(item) if isinstance(item, Middleware) else item
+
+
+def _settled(item: Middleware) -> nacre.Middleware:
+    """The item itself, or the core's layer that a middleware of the framework stands for."""
+    target = item.target
+    if not isinstance(target, type) or not issubclass(target, BuiltIn):
+        return item
+    made = _BuiltInLayer(target.build(**item.options), name=item.name or target.__name__)
+    made.only, made.skip, made.where = item.only, item.skip, item.where
+    return made
 
 
 class _BuiltInLayer(nacre.Middleware):

@@ -24,7 +24,7 @@ _STYLES: Mapping[str, Mapping[str, tuple[Any, int]]] = {
 def paginated(function: Callable[..., Any], style: str) -> tuple[Callable[..., Any], Any]:
     """The handler that answers with one page of what a function returns, and the type of its answer, None for any.
 
-    It is `{"meta": …, "data": …}`; `count`, which clients may switch off, is how many items there are in all. Raises
+    It is `{"meta": …, "data": …}`; `count`, for clients that ask for it, is how many items there are in all. Raises
     ConfigurationError for a style that isn't known.
     """
     if style not in _STYLES:
@@ -32,16 +32,14 @@ def paginated(function: Callable[..., Any], style: str) -> tuple[Callable[..., A
         raise ConfigurationError(Problem(what, Location.of_caller(), 'write "page_number" or "limit_offset"'))
     signature = inspect.signature(function)
     parameters = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
-    takes_any = len(parameters) < len(signature.parameters)
     added = [
         *(_parameter(name, Annotated[int, mark], default) for name, (mark, default) in _STYLES[style].items()),
-        _parameter("count", bool, True),
+        _parameter("count", bool, False),
     ]
     names = [one.name for one in added]
 
     def split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        asked = {name: values.pop(name) for name in names}
-        return asked, values | asked if takes_any else values
+        return {name: values.pop(name) for name in names}, values
 
     @functools.wraps(function)
     async def on_loop(**values: Any) -> Any:

@@ -204,7 +204,7 @@ class MutableHeaders(NativeMutableHeaders):
     A list of pairs of text is used in place, and trusted.
     """
 
-    __slots__ = ("_scope",)
+    __slots__ = ("_message",)
 
     def __init__(
         self, headers: Any = None, raw: BytePairs | None = None, scope: MutableMapping[str, Any] | None = None
@@ -216,31 +216,39 @@ class MutableHeaders(NativeMutableHeaders):
         elif not isinstance(headers, list):
             headers = [check_pair(name, value) for name, value in pairs_of(headers or ())]
         super().__init__(headers)
-        self._scope = scope
+        self._message = scope
+
+    @property
+    def raw(self) -> list[tuple[bytes, bytes]]:
+        return encode_pairs(self.pairs())
+
+    def mutablecopy(self) -> MutableHeaders:
+        """The same fields, to be changed elsewhere."""
+        return MutableHeaders(self.pairs())
 
     def add(self, name: Any, value: Any) -> None:
         super().add(name, value)
-        self._tell()
+        self._write_back()
 
     def set(self, name: Any, value: Any) -> None:
         super().set(name, value)
-        self._tell()
+        self._write_back()
 
     def remove(self, name: Any) -> None:
         super().remove(name)
-        self._tell()
+        self._write_back()
 
     def extend(self, source: Any) -> None:
         super().extend(source)
-        self._tell()
+        self._write_back()
 
     def update(self, source: Any = (), /) -> None:
         super().update(source)
-        self._tell()
+        self._write_back()
 
-    def _tell(self) -> None:
-        if self._scope is not None:
-            self._scope["headers"] = encode_pairs(self.pairs())
+    def _write_back(self) -> None:
+        if self._message is not None:
+            self._message["headers"] = self.raw
 
     def append(self, key: str, value: str) -> None:
         """Add a field beside those of the name; raises ValueError for what may not stand in one."""
@@ -255,8 +263,8 @@ class QueryParams(Mapping[str, str]):
     """A query: of a repeated field the last value counts, `getlist` has all of them."""
 
     def __init__(self, query: NativeQueryParams | str | Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
-        is_text = isinstance(query, str)
-        self._fields = parse_qsl(query, keep_blank_values=True) if is_text else list(pairs_of(query))
+        pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else pairs_of(query)
+        self._fields: list[tuple[str, str]] = list(pairs)
         self._lasts = dict(self._fields)
 
     def __getitem__(self, key: str) -> str:
@@ -284,34 +292,30 @@ class QueryParams(Mapping[str, str]):
 
 
 class URL:
-    """A URL in its parts, any of which may be given instead; it equals a text that is the same URL."""
+    """A URL in its parts, any of which may be given instead; it equals a text that is the same URL.
+
+    Raises TypeError for a part that isn't known, ValueError for text that is no URL.
+    """
 
     def __init__(self, url: str | URL = "", /, **parts: str) -> None:
-        found = urlparse(str(url))._replace(**parts)
-        self._url = urlunparse(found) if parts else str(url)
+        unknown = [name for name in parts if name not in _PARTS]
+        if unknown:
+            raise TypeError(f"a URL has no part {unknown[0]!r}; it has {', '.join(_PARTS)}")
+        kept = {name: getattr(urlparse(str(url)), name) for name in _PARTS} | parts
+        self._url = urlunparse(list(kept.values())) if parts else str(url)
+        found = urlparse(self._url)
         self.scheme, self.netloc, self.path = found.scheme, found.netloc, Path(found.path)
         self.params, self.query, self.fragment = found.params, found.query, found.fragment
+        self.hostname, self.username, self.password = found.hostname, found.username, found.password
 
     @property
     def url(self) -> str:
         return self._url
 
     @property
-    def hostname(self) -> str | None:
-        return urlparse(self._url).hostname
-
-    @property
     def port(self) -> int | None:
         """The port, None if the URL names none; raises ValueError for one that can't be."""
         return urlparse(self._url).port
-
-    @property
-    def username(self) -> str | None:
-        return urlparse(self._url).username
-
-    @property
-    def password(self) -> str | None:
-        return urlparse(self._url).password
 
     @property
     def components(self) -> dict[str, str]:
@@ -324,9 +328,6 @@ class URL:
 
     def replace(self, **parts: str) -> URL:
         """The URL with other parts: those of `components`. Raises TypeError for others."""
-        unknown = [name for name in parts if name not in _PARTS]
-        if unknown:
-            raise TypeError(f"a URL has no part {unknown[0]!r} to replace; it has {', '.join(_PARTS)}")
         return URL(self._url, **parts)
 
     def include_query_params(self, **params: object) -> URL:

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from enum import Enum
 from typing import Any
 
-from nacre.codecs import encode_json
 from nacre.dialects.flama.exceptions import HTTPException
-from nacre.dialects.flama.http import Connection
+from nacre.dialects.flama.http import Connection, to_json
 from nacre.errors import WebSocketDisconnect
 
 __all__ = ["State", "WebSocket"]
@@ -102,7 +101,7 @@ class WebSocket(Connection):
     async def send_json(self, data: Any, mode: str = "text") -> None:
         """Send data as JSON, in a text or a binary message."""
         _check_mode(mode)
-        encoded = encode_json(data)
+        encoded = to_json(data)
         await self.native.websocket.send(encoded.decode() if mode == "text" else encoded)
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:

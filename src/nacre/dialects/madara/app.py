@@ -15,7 +15,7 @@ from nacre.app import Nacre
 from nacre.callables import describe
 from nacre.dialects.madara.blueprints import Blueprint, endpoint_of
 from nacre.dialects.madara.log import enable_pretty_logging
-from nacre.dialects.madara.middleware import MadaraMiddlewares
+from nacre.dialects.madara.middleware import MadaraMiddlewares, build
 from nacre.dialects.madara.responses import Response
 from nacre.dialects.madara.rules import Rules
 from nacre.dialects.madara.utils import load_config
@@ -54,7 +54,7 @@ class Madara(Nacre):
     )
 
     def __init__(self, config: Mapping[Any, Any] | None = None, **options: Any) -> None:
-        self.config: dict[Any, Any] = {**self.default_config, **load_config(config or {})}
+        self.config: dict[Any, Any] = {**self.default_config, "middlewares": [], **load_config(config or {})}
         debug = bool(self.config["debug"])
         level = logging.DEBUG if debug else logging.INFO
         self.logger = enable_pretty_logging(logging.getLogger("madara"), self.config["logger_handler"], level=level)
@@ -69,9 +69,12 @@ class Madara(Nacre):
         given.setdefault("results", MadaraResults())
         super().__init__(**given)
         self.error_log = self.logger
-        self.rules = Rules(self.url_map, self.endpoint_map, self.converters, self.config["server_name"])
+        self.rules = Rules(
+            self.url_map, self.endpoint_map, self.converters, self.config["server_name"], self.answer_unknown
+        )
         """What makes native routes of rules."""
         # SECURITY: what a program adds to its configuration may be secret, so only the known keys' values are told.
+        build(self.middlewares, self)
         self.logger.debug("madara config %s", {key: self.config[key] for key in self.default_config})
 
     # Declaring.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from nacre.dialects.madara.middleware import MadaraMiddlewares
+from nacre.dialects.madara.middleware import MadaraMiddlewares, build
 from nacre.groups import Group
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,6 +38,7 @@ class BlueprintSetupState:
         if options.get("middlewares"):
             self.group = BlueprintGroup(middlewares=options["middlewares"])
             app.include(self.group)
+            build(self.group.middlewares, app)
 
     def add_url_rule(
         self,

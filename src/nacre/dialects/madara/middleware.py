@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -56,18 +57,15 @@ def layer(target: Any, *args: Any, **options: Any) -> MadaraMiddleware:
 class MadaraMiddlewares(MiddlewareList):
     """A list for Madara's middlewares, dotted names included, and for layers of every other kind.
 
-    A function is a factory, as in Madara; one that is called with `(request, call_next)` is given as
-    `nacre.Middleware(function)`. A class whose `__call__` is a coroutine function is a native layer, since Madara has
-    none such.
+    What can be called is a factory, as in Madara. What is async, what its first parameter tells to be called with the
+    `request`, and what Nacre recognises as a class of another kind, is a native layer.
     """
 
     def prepare(self, item: Any) -> Any:
         target = load_target(item, Location.of_caller()) if isinstance(item, str) else item
         if isinstance(target, Part):
             return Part(target.target)  # of another place, where it goes on to others
-        if inspect.isfunction(target) or (isinstance(target, type) and _is_django(target)):
-            return Part(target)
-        return target
+        return Part(target) if _is_factory(target) else target
 
     @property
     def entries(self) -> Sequence[Entry]:
@@ -77,6 +75,16 @@ class MadaraMiddlewares(MiddlewareList):
         if known is None or known[0] != kept:
             known = self.made = kept, tuple(_in_rows(kept))
         return known[1]
+
+
+def build(middlewares: MiddlewareList, app: Any) -> None:
+    """Build the middlewares that stand in a list now, innermost first; those that are put in later are at first use.
+
+    They may add to the application: rules, and attributes that the program uses from here on.
+    """
+    for item in reversed(middlewares):
+        if isinstance(item, Part):
+            item.link(app)
 
 
 def _in_rows(entries: Sequence[Entry]) -> Iterator[Entry]:
@@ -89,12 +97,19 @@ def _in_rows(entries: Sequence[Entry]) -> Iterator[Entry]:
         yield from (Entry(_Inner(entry.item, entry.where), entry.where) for entry in row[1:])
 
 
-def _is_django(cls: type) -> bool:
-    bare: Middleware = Middleware(cls)
+def _is_factory(target: Any) -> bool:
+    if isinstance(target, type):
+        bare: Middleware = Middleware(target)
+        try:
+            return recognise(bare, target) == "django" and not is_async(target.__call__)
+        except ConfigurationError:
+            return True  # it may be one all the same, by its metaclass for instance; else `Part` tells
+    if isinstance(target, Middleware | Hooks) or not callable(target) or is_async(target):
+        return False
     try:
-        return recognise(bare, cls) == "django" and not is_async(cls.__call__)
-    except ConfigurationError:
-        return False  # told by who adapts it, with what is accepted
+        return next(iter(inspect.signature(target).parameters), None) != "request"
+    except (TypeError, ValueError):
+        return True
 
 
 class Part:
@@ -102,7 +117,8 @@ class Part:
 
     def __init__(self, target: Any, args: tuple[Any, ...] = (), options: dict[str, Any] | None = None) -> None:
         self.target = target
-        self.name: str = getattr(target, "__name__", type(target).__name__)
+        self._written = target.func if isinstance(target, partial) else target
+        self.name: str = getattr(self._written, "__name__", type(target).__name__)
         self._args = args
         self._options = options or {}
         self._links: list[tuple[Any, Link]] = []
@@ -133,7 +149,7 @@ class Part:
                 return built
             problem = f"it gives {describe(built)}, which can't be called"
         fix = "let it take (get_response) or (get_response, app), and be called with (request)"
-        raise ConfigurationError(Problem(f"middleware `{self.name}`: {problem}", Location.of(self.target), fix))
+        raise ConfigurationError(Problem(f"middleware `{self.name}`: {problem}", Location.of(self._written), fix))
 
     def __repr__(self) -> str:
         return f"<{self.name}, a Madara middleware>"
@@ -141,9 +157,9 @@ class Part:
     @property
     def functions(self) -> dict[str, Any]:
         """The code of the user's that runs in it; errors are traced to layers by the functions that they have."""
-        classes = self.target.__mro__[::-1] if isinstance(self.target, type) else ()
+        classes = self._written.__mro__[::-1] if isinstance(self._written, type) else ()
         found = {name: one for cls in classes for name, one in vars(cls).items() if isinstance(one, FunctionType)}
-        return {f"its_{name}": one for name, one in found.items()} or {"its_call": self.target}
+        return {f"its_{name}": one for name, one in found.items()} or {"its_call": self._written}
 
 
 def _misfit(target: Any, *args: Any, **options: Any) -> str | None:
@@ -158,11 +174,10 @@ def _misfit(target: Any, *args: Any, **options: Any) -> str | None:
 
 
 class Link:
-    """One built middleware, or what stands inside of them all, and the way on from it."""
+    """One built middleware and the way on from it."""
 
-    def __init__(self, call: GetResponse | None = None) -> None:
-        self.call: GetResponse = call or _not_yet
-        self.inner: Link = self
+    def __init__(self) -> None:
+        self.call: Any = None
         self.process_view: Any = None
         self.process_exception: Any = None
 
@@ -177,23 +192,19 @@ class Link:
 
         A middleware may answer by any value that a view may, and by raising Werkzeug's errors.
         """
+        view = request if request.__class__ is Request else Request.of(native_request(request))
         try:
-            result: Any = self.inner.call(request)
+            result: Any = view.madara_stack[self](view)
         except HTTPException as error:
             result = error
-        if result.__class__ is Response and result.owner is request.native:
+        if result.__class__ is Response and result.owner is view.native:
             return result
-        return _owned(request, result)
+        return _owned(view, result)
 
 
-def _owned(request: Any, result: Any) -> Response:
+def _owned(request: Request, result: Any) -> Response:
     """What a middleware answers by itself, as a response of this request's own: others may add to it."""
-    view = Request.of(native_request(request))
-    return as_madara(adopt(view.native, make_response(view, result)))
-
-
-def _not_yet(request: Any) -> Any:
-    raise RuntimeError("a middleware called `get_response` while it was being built; wait for a request")
+    return as_madara(adopt(request.native, make_response(request, result)))
 
 
 class _Row(DjangoMiddleware):
@@ -236,15 +247,19 @@ class _Factory:
 
 
 class Stack:
-    """Middlewares that call each other, as one that the native chain calls."""
+    """Middlewares that call each other, as one that the native chain calls.
+
+    A request keeps to the stack that it came in by: the list may be changed meanwhile, and the built middlewares go on
+    in the stack that is made of it then.
+    """
 
     def __init__(self, links: list[Link], get_response: Callable[[NativeRequest], NativeResponse]) -> None:
-        def follow(request: Any) -> Response:
-            return as_madara(get_response(request.native if request.__class__ is Request else native_request(request)))
+        def follow(request: Request) -> Response:
+            return as_madara(get_response(request.native))
 
         outside = Link()
-        for link, inner in itertools.pairwise([outside, *links, Link(follow)]):
-            link.inner = inner
+        calls: list[GetResponse] = [*(link.call for link in links), follow]
+        self._inner = dict(zip([outside, *links], calls, strict=True))
         self._answer = outside.follow
         self._exceptions = [link.process_exception for link in reversed(links) if link.process_exception is not None]
         self._views = [link.process_view for link in links if link.process_view is not None]
@@ -255,6 +270,7 @@ class Stack:
 
     def __call__(self, native: NativeRequest) -> NativeResponse:
         request = Request.of(native)
+        outer, request.madara_stack = request.madara_stack, self._inner
         try:
             return as_native(self._answer(request))
         except HTTPError:
@@ -264,14 +280,16 @@ class Stack:
             if response is None:
                 raise
             return response
+        finally:
+            request.madara_stack = outer
 
     def _process_view(self, native: NativeRequest, view: Any, values: dict[str, Any]) -> NativeResponse | None:
         request = Request.of(native)
-        # The view as it was written, and the very dict that it is called with.
-        view, values = getattr(view, "madara_view", view), request.view_args or {}
+        # The view as it was written, and the very dict that it is called with: a hook may put something in.
+        view, kwargs = getattr(view, "madara_view", view), request.view_args
         for hook in self._views:
             try:
-                result = hook(request, view, values)
+                result = hook(request, view, values if kwargs is None else kwargs)
             except HTTPException as error:
                 result = error
             if result is not None:

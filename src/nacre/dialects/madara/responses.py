@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, Self, overload
 
 from werkzeug.datastructures import Headers as WerkzeugHeaders
+from werkzeug.datastructures import iter_multi_items
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import dump_options_header, remove_entity_headers
 from werkzeug.utils import get_content_type
@@ -152,31 +153,47 @@ class Headers(MutableHeaders):
             self.add(name, value)
 
     def __setitem__(self, name: Any, value: Any) -> None:
-        MutableHeaders.set(self, name, _text(name, value))
+        # PERF: most are text, and no `location`.
+        MutableHeaders.set(self, name, value if value.__class__ is str and len(name) != 8 else _text(name, value))
+
+    def __delitem__(self, name: Any) -> None:
+        """Drop all values of a name, which may have none, or the field at an index."""
+        if isinstance(name, int | slice):
+            del self.raw[name]
+        else:
+            self.remove(name)
 
     def setdefault(self, name: Any, value: Any) -> str:
         return super().setdefault(name, _text(name, value))
 
     def extend(self, source: Any = (), /, **others: Any) -> None:
         """Append the fields of a mapping, whose values may be lists, or of pairs."""
-        for name, value in (*_pairs(source), *_pairs(others)):
+        for name, value in (*iter_multi_items(source), *iter_multi_items(others)):
             self.add(name, value)
 
     def update(self, source: Any = (), /, **others: Any) -> None:
         """Replace the values of each name by those given."""
         grouped: dict[str, list[Any]] = {}
-        for name, value in (*_pairs(source), *_pairs(others)):
+        for name, value in (*iter_multi_items(source), *iter_multi_items(others)):
             grouped.setdefault(name.lower(), []).append(value)
         for name, values in grouped.items():
             self.setlist(name, values)
 
     def pop(self, name: Any = None, default: Any = ...) -> Any:
-        """Drop all values of a name and give the first one. Raises KeyError without a default."""
+        """Drop all values of a name and give the first one, or the field at an index, the last one if that is left out.
+
+        Raises KeyError for an unknown name without a default.
+        """
+        if name is None or isinstance(name, int):
+            return self.raw.pop(-1 if name is None else name)
         value = super().get(name)
         if value is None and default is ...:
             raise KeyError(name)
         self.remove(name)
         return default if value is None else value
+
+    def popitem(self) -> Pair:
+        return self.raw.pop()
 
     def clear(self) -> None:
         self.raw.clear()
@@ -186,6 +203,9 @@ class Headers(MutableHeaders):
 
     def to_wsgi_list(self) -> list[Pair]:
         return self.pairs()
+
+    def __str__(self) -> str:
+        return "".join(f"{name}: {value}\r\n" for name, value in self.raw) + "\r\n"
 
 
 def _with_parameters(text: str, parameters: Mapping[str, Any]) -> str:
@@ -197,15 +217,6 @@ def _text(name: Any, value: Any) -> str:
     text: str = value if value.__class__ is str else value.decode("latin-1") if isinstance(value, bytes) else str(value)
     # As Werkzeug sends it: what isn't ASCII is escaped.
     return check_location(text) if name.__class__ is str and name.lower() == "location" else text
-
-
-def _pairs(source: Any) -> Iterator[tuple[str, Any]]:
-    items = source.items() if hasattr(source, "items") else source
-    for name, value in items:
-        if isinstance(value, list | tuple | set):
-            yield from ((name, one) for one in value)
-        else:
-            yield name, value
 
 
 class Response(NativeResponse, WerkzeugResponse):
@@ -410,12 +421,10 @@ def as_madara(response: NativeResponse) -> Response:
 
     PERF: to share the state costs less than to copy it.
     """
-    if isinstance(response, Response):
-        return response
-    state = vars(response)
+    state = response.__dict__
     kind: type[Response] = state.get("made_as", Response)
     if response.__class__ is not NativeResponse or response.stream is not None:
-        return response.as_kind(kind)
+        return response if isinstance(response, Response) else response.as_kind(kind)
     other = _new(kind)
     other.__dict__ = state
     return other
@@ -427,13 +436,13 @@ def as_native(response: NativeResponse) -> NativeResponse:
         if not isinstance(response, Response):
             return response
         vars(response)["made_as"] = response.__class__
-    state = vars(response)
+    state = response.__dict__
     state.pop("headers", None)
     other = _new(NativeResponse)
     if response.stream is None:
         other.__dict__ = state
     else:
-        vars(other).update(state)
+        other.__dict__.update(state)
         other.holds = response
     return other
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,6 +15,8 @@ from werkzeug.routing.rules import parse_converter_args
 from nacre.dialects.madara.views import View, late_view, native_view, redirecting_view
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.groups import Group, RouteDeclaration, Slashes
+from nacre.request import Request
+from nacre.response import Response
 from nacre.routing import Converters
 
 _VARIABLE = re.compile(
@@ -32,9 +34,15 @@ class Rules:
     """Makes native routes of the rules of one map."""
 
     def __init__(
-        self, url_map: Map, views: Mapping[str, View], converters: Converters, server_name: str | None
+        self,
+        url_map: Map,
+        views: Mapping[str, View],
+        converters: Converters,
+        server_name: str | None,
+        answer_unknown: Callable[[Request], Response],
     ) -> None:
         self._map = url_map
+        self._answer_unknown = answer_unknown
         self._views = views
         self._converters = converters
         self._server_name = server_name
@@ -46,15 +54,17 @@ class Rules:
 
     def declare(self, group: Group, rule: Rule, methods: Iterable[str]) -> None:
         """Add the route of a rule to a group."""
+        pattern = self.pattern(rule)
         Group.add_route(
             group,
-            self.pattern(rule),
+            pattern,
             self._view(rule),
             methods=sorted(methods),
             name=rule.endpoint,
             host=host_of(rule, self._map, self._server_name),
             defaults=rule.defaults or {},
             slashes=slashes_of(rule),
+            middlewares=[_path_guard(rule, self._answer_unknown)] if "<path:" in pattern else [],
         )
         declared = group.declarations[-1]
         assert isinstance(declared, RouteDeclaration)
@@ -112,6 +122,22 @@ class Rules:
         for weight in weights + [0] * (_PARTS - len(weights)):
             total = total * 1000 + min(weight, 999)
         return total * 2**32 + number
+
+
+def _path_guard(rule: Rule, answer_unknown: Callable[[Request], Response]) -> Callable[..., Response]:
+    """A layer that lets no `path` variable through that begins with a slash, or holds two together.
+
+    SECURITY: views join these to a folder's name, and of `/srv/files` and `/etc/passwd` that makes `/etc/passwd`.
+    """
+    doubled = "//" if rule.merge_slashes else "\0"
+
+    def single_slashes(request: Request, call_next: Callable[[Request], Response]) -> Response:
+        for value in request.path_params.values():
+            if isinstance(value, str) and (value.startswith("/") or doubled in value):
+                return answer_unknown(request)
+        return call_next(request)
+
+    return single_slashes
 
 
 def slashes_of(rule: Rule) -> Slashes:

@@ -97,7 +97,8 @@ def check_view(view: View, rule: Rule) -> None:
     except (TypeError, ValueError):
         return  # no signature to check against
     try:
-        signature.bind(None, **dict.fromkeys(rule.arguments))
+        # What is missing, a `process_view` may give.
+        signature.bind_partial(None, **dict.fromkeys(rule.arguments))
     except TypeError as error:
         names = ", ".join(["request", *sorted(rule.arguments)])
         what = f"view {describe(view)} can't be called for rule {rule.rule!r}: {error}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
-from typing import IO, Any, Generic, Self, TypeVar, overload
+from collections.abc import Callable, Mapping
+from typing import IO, Any, Generic, NoReturn, Self, TypeVar, overload
 
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.datastructures import Headers as WerkzeugHeaders
@@ -89,6 +89,11 @@ def _environ_of_server(native: NativeRequest) -> Environ:
     return environ
 
 
+class _NoStack(dict[Any, Callable[[Any], Any]]):
+    def __missing__(self, link: object) -> NoReturn:
+        raise RuntimeError("a middleware called `get_response` for no request; it may when it is called with one")
+
+
 class Request(RequestView, WerkzeugRequest):
     """A request with all that Werkzeug's has; what it says is read from the native one when it is asked for.
 
@@ -97,6 +102,8 @@ class Request(RequestView, WerkzeugRequest):
     """
 
     shallow = False
+    madara_stack: Mapping[Any, Callable[[Any], Any]] = _NoStack()
+    """What stands inside of each middleware that it is passing."""
     json_module: Any = _JSON
 
     def __init__(self, environ: Environ, populate_request: bool = True, shallow: bool = False) -> None:

@@ -7,10 +7,12 @@ from nacre.dialects.microdot.mappings import MultiDict
 from nacre.dialects.microdot.patterns import URLPattern
 from nacre.dialects.microdot.request import Request
 from nacre.dialects.microdot.response import Response, redirect, send_file
+from nacre.dialects.microdot.stream import BodyStream as AsyncBytesIO
 
 __version__ = "2.5.1"
 
 __all__ = [
+    "AsyncBytesIO",
     "HTTPException",
     "Microdot",
     "MultiDict",

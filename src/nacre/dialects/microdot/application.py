@@ -7,18 +7,19 @@ import inspect
 import ssl as stdlib_ssl
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar, TypeVar
 
 from nacre import HTTPError, Nacre
 from nacre.callables import is_async
 from nacre.dialects.microdot import calls, serving
 from nacre.dialects.microdot.errors import HTTPException, abort
-from nacre.dialects.microdot.patterns import Parser, URLPattern
+from nacre.dialects.microdot.patterns import URLPattern
 from nacre.dialects.microdot.request import ORIGIN, Origin, Request
 from nacre.dialects.microdot.response import MicrodotResults, Response
 from nacre.dialects.microdot.upgrading import origins_of, upgrades, websocket_handler
-from nacre.errors import ContentTooLarge, Location
-from nacre.groups import HookDeclaration
+from nacre.errors import ContentTooLarge, InternalServerError, Location
+from nacre.groups import HookDeclaration, RouteDeclaration
 from nacre.request import Request as NativeRequest
 from nacre.response import Response as NativeResponse
 
@@ -54,7 +55,7 @@ class Microdot(Nacre):
         lifespan_shutdown: serving.LifespanHandler | None = None,
         **options: Any,
     ) -> None:
-        self.known_types: dict[str, tuple[str, Parser | None]] = {}
+        self.known_types: set[str] = set()
         self.lifespan_handlers = serving.LifespanHandlers(lifespan_startup, lifespan_shutdown)
         if lifespan_startup is not None or lifespan_shutdown is not None:
             options.setdefault("lifespan", self.lifespan_handlers.live)
@@ -70,7 +71,8 @@ class Microdot(Nacre):
     def add_route(
         self, path: str, endpoint: Callable[..., Any], *, methods: Iterable[str] = ("GET",), **options: Any
     ) -> None:
-        """Serve `path` with a function; what `route` decorates with."""
+        """Serve `path` with a function; what `route` decorates with. Its first slash may be left out."""
+        path = _with_slash(path)
         URLPattern.teach(self.converters, self.known_types)
         self._receive_for(endpoint)
         options[ORIGIN] = Origin(self, path, endpoint)
@@ -91,6 +93,9 @@ class Microdot(Nacre):
         """Check and compile now. Raises one ConfigurationError that lists everything wrong."""
         # Types may have been registered after the routes that use them, and by those of a sub-application.
         URLPattern.teach(self.converters, self.known_types)
+        for declared in self.declarations:
+            if isinstance(declared, RouteDeclaration):
+                declared.path = declared.path or "/"  # "" is for sub-applications, at their prefix itself
         super().compile()
 
     def mount(self, subapp: Any, url_prefix: Any = "", local: bool = False, **options: Any) -> None:
@@ -111,7 +116,7 @@ class Microdot(Nacre):
                 moved = getattr(subapp, name)
                 getattr(self, name).extend(list(moved))
                 moved.clear()
-        self.include(subapp, url_prefix)
+        self.include(subapp, _with_slash(url_prefix))
 
     # Hooks and error handlers.
 
@@ -137,7 +142,7 @@ class Microdot(Nacre):
 
         def record(f: F) -> F:
             count = 1 if isinstance(key, int) else 2
-            handler = calls.error_handler(f, Request.of, self.tools.results.convert, count)
+            handler = calls.error_handler(f, Request.of, self.tools.results.convert, self._failed, count)
             if not isinstance(key, int) and issubclass(HTTPError, key):
                 # Microdot's 404s and what `abort` raises go to handlers of their status, never to those of `Exception`.
                 handler = calls.unless_http(self.error_page, handler)
@@ -145,6 +150,12 @@ class Microdot(Nacre):
             return f
 
         return record
+
+    def _failed(self, request: NativeRequest, error: Exception) -> NativeResponse:
+        """The answer where an error handler has raised."""
+        if isinstance(error, HTTPError):
+            return self.error_page(request, error)
+        return self.report(request, error) or self.error_page(request, InternalServerError())
 
     abort = staticmethod(abort)
 
@@ -214,13 +225,22 @@ class Microdot(Nacre):
         ssl: Any = None,
         **options: Any,
     ) -> None:
-        """Serve on the running event loop until `shutdown()` is called; the arguments are those of `run`."""
+        """Serve on the running event loop until `shutdown()` is called or the task is cancelled, and return.
+
+        The arguments are those of `run`.
+        """
         if debug:
             serving.announce(host, port, ssl)
-        if isinstance(ssl, stdlib_ssl.SSLContext):
-            await serving.serve_with_context(self, host, port, ssl, access_log=debug)
-        else:
-            await super().start_server(host, port, ssl=ssl, access_log=debug, **options)
+        # COMPAT: programs that cancel the task then await it, as Microdot's document tells them to.
+        with suppress(asyncio.CancelledError):
+            if isinstance(ssl, stdlib_ssl.SSLContext):
+                await serving.serve_with_context(self, host, port, ssl, access_log=debug)
+            else:
+                await super().start_server(host, port, ssl=ssl, access_log=debug, **options)
+
+
+def _with_slash(path: str) -> str:
+    return path if path.startswith("/") or not path else f"/{path}"
 
 
 def _with_whole_path(environ: Mapping[str, Any]) -> Mapping[str, Any]:

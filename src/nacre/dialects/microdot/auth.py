@@ -78,7 +78,7 @@ class BasicAuth(BaseAuth):
     """A name and a password in each request, RFC 7617.
 
     `scheme` is what the challenge says: another one than "Basic" keeps browsers from asking by a dialog of their own.
-    Raises ConfigurationError for a realm that is no text; an application in its place is taken for no realm.
+    Raises ConfigurationError for a realm that is no line of text; an application in its place is taken for no realm.
     """
 
     def __init__(
@@ -90,11 +90,12 @@ class BasicAuth(BaseAuth):
     ) -> None:
         super().__init__()
         # SECURITY: programs write `BasicAuth(app)`, and the realm is told to everybody.
-        self.realm = _REALM if isinstance(realm, Nacre) else realm
+        given: object = _REALM if isinstance(realm, Nacre) else realm
         # Whoever uses no type checker may pass anything here.
-        if not isinstance(self.realm, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            what = f"the realm of BasicAuth is a text, not of type {type(realm).__name__}"
+        if not isinstance(given, str) or not given.isprintable():  # pyright: ignore[reportUnnecessaryIsInstance]
+            what = f"the realm of BasicAuth is a line of text, and {str(given)[:60]!a} is none"
             raise ConfigurationError(Problem(what, Location.of_caller(), 'write BasicAuth(realm="staff")'))
+        self.realm = given
         self.charset = charset
         self.scheme = scheme
         self.error_status = error_status
@@ -113,6 +114,7 @@ class BasicAuth(BaseAuth):
     async def authentication_error(self, request: Request) -> Any:
         """Answer with the challenge."""
         realm = self.realm.replace("\\", "\\\\").replace('"', '\\"')  # RFC 9110 §5.6.4
+        realm = realm.encode().decode("latin-1")  # COMPAT: it is sent in UTF-8
         challenge = f'{self.scheme} realm="{realm}", charset="{self.charset}"'
         return "", self.error_status, {"WWW-Authenticate": challenge}
 

@@ -107,9 +107,16 @@ def after_hook(function: Function, view_of: ViewOf, wanted: Callable[[NativeResp
 
 
 def error_handler(
-    function: Function, view_of: ViewOf, convert: Callable[[Any], NativeResponse], count: int
+    function: Function,
+    view_of: ViewOf,
+    convert: Callable[[Any], NativeResponse],
+    failed: Callable[[NativeRequest, Exception], NativeResponse],
+    count: int,
 ) -> Function:
-    """A function that answers an error; its status is 200 unless it says otherwise. It takes `count` arguments."""
+    """A function that answers an error; its status is 200 unless it says otherwise. It takes `count` arguments.
+
+    If it raises something itself, `failed` answers, so that the hooks for errors see that too.
+    """
 
     async def call(request: NativeRequest, error: Exception) -> Any:
         view = view_of(request)
@@ -117,11 +124,17 @@ def error_handler(
             # The body may be what the error is about; then there is none.
             with suppress(HTTPError, OSError):
                 await view.receive()
-        return convert(await function(*(view, error)[:count]))
+        try:
+            return convert(await function(*(view, error)[:count]))
+        except Exception as second:
+            return failed(request, second)
 
     def call_plain(request: NativeRequest, error: Exception) -> Any:
         # SECURITY: a thread isn't kept waiting for a body that nothing else has asked for, which may never come.
-        return convert(function(*(view_of(request), error)[:count]))
+        try:
+            return convert(function(*(view_of(request), error)[:count]))
+        except Exception as second:
+            return failed(request, second)
 
     return _named(call if is_async(function) else call_plain, function)
 

@@ -77,8 +77,8 @@ class CORS:
     def _for_origin(self, origin: str | None) -> dict[str, str]:
         if self.allowed_origins == "*":
             headers = {"Access-Control-Allow-Origin": origin or "*"}
-        elif origin in self.listed_origins:
-            headers = {"Access-Control-Allow-Origin": origin or ""}
+        elif origin is not None and origin in self.listed_origins:
+            headers = {"Access-Control-Allow-Origin": origin}
         else:
             return {}
         if origin:
@@ -94,12 +94,11 @@ class CORS:
         if method and (self.allowed_methods is None or method in self.allowed_methods):
             yield "Access-Control-Allow-Methods", method
         asked = _field(request, "Access-Control-Request-Headers")
-        if asked and self.allowed_headers is None:
+        if asked:
+            if self.allowed_headers is not None:
+                allowed = {name.lower() for name in self.allowed_headers}
+                asked = ", ".join(name for name in map(str.strip, asked.split(",")) if name.lower() in allowed)
             yield "Access-Control-Allow-Headers", asked
-        elif asked:
-            allowed = {name.lower() for name in self.allowed_headers or ()}
-            names = [name.strip() for name in asked.split(",")]
-            yield "Access-Control-Allow-Headers", ", ".join(name for name in names if name.lower() in allowed)
 
 
 class CORSLayer(Hooks):

@@ -89,9 +89,7 @@ class CSRF:
 
 def _parts(function: Any) -> Iterator[Callable[..., Any]]:
     """A function and all that it wraps: any of them may be what a decorator was put on."""
-    seen: list[Any] = []
-    while function is not None and function not in seen:
-        seen.append(function)
+    while function is not None:
         yield function
         function = getattr(function, "__wrapped__", None)
 
@@ -99,5 +97,5 @@ def _parts(function: Any) -> Iterator[Callable[..., Any]]:
 def _is_below(origin: str, parent: str) -> bool:
     """Whether an origin is a subdomain of another one, with its scheme and port."""
     scheme, _, host = origin.partition("://")
-    parent_scheme, separator, parent_host = parent.partition("://")
-    return bool(separator and parent_host) and scheme == parent_scheme and host.endswith(f".{parent_host}")
+    parent_scheme, _, parent_host = parent.partition("://")
+    return parent_host != "" and scheme == parent_scheme and host.endswith(f".{parent_host}")

@@ -79,6 +79,9 @@ class Login:
         request.g.current_user = user
         if remember:
             self._remember(request, user.id, _DAYS if remember is True else int(remember))
+        elif self._remembered(request).get("user_id", user.id) != user.id:
+            # SECURITY: else this user would find another one logged in when the session is over.
+            self._forget(request)
         return redirect(target or redirect_url)
 
     async def logout_user(self, request: Request) -> None:
@@ -107,17 +110,22 @@ class Login:
         session = session_of(request).get(request)
         if "_user_id" in session:
             return session["_user_id"]
-        if _COOKIE not in request.cookies:
-            return None
-        claims = session_of(request).decode(request.cookies[_COOKIE])
-        # SECURITY: one key signs sessions too, and what a program keeps there under `user_id` is no login.
-        if claims.keys() != _CLAIMS or not isinstance(claims["days"], int) or claims["user_id"] is None:
+        claims = self._remembered(request)
+        if not claims:
             return None
         self._remember(request, claims["user_id"], claims["days"])
         session["_user_id"] = claims["user_id"]
         session["_fresh"] = False
         session.save()
         return claims["user_id"]
+
+    def _remembered(self, request: Request) -> dict[str, Any]:
+        """What the cookie of a remembered login says; nothing if there is none, or none that counts."""
+        token = request.cookies.get(_COOKIE)
+        claims = {} if token is None else session_of(request).decode(token)
+        # SECURITY: one key signs sessions too, and what a program keeps there under `user_id` is no login.
+        sound = claims.keys() == _CLAIMS and isinstance(claims["days"], int) and claims["user_id"] is not None
+        return claims if sound else {}
 
     def _remember(self, request: Request, user_id: Any, days: int) -> None:
         seconds = days * _DAY
@@ -147,4 +155,5 @@ class Login:
         native = request.native
         query = f"?{native.query_string}" if native.query_string else ""
         target = encode_path(native.root_path + native.path) + query
-        return "", 302, {"Location": f"{self.login_url}?next={quote(target, safe=_UNESCAPED)}"}
+        page = quote(self.login_url, safe=_RESERVED)
+        return "", 302, {"Location": f"{page}?next={quote(target, safe=_UNESCAPED)}"}

@@ -1,6 +1,7 @@
 """The names of Microdot's main module."""
 
 from nacre.dialects.microdot import (
+    AsyncBytesIO,
     HTTPException,
     Microdot,
     MultiDict,
@@ -11,7 +12,6 @@ from nacre.dialects.microdot import (
     redirect,
     send_file,
 )
-from nacre.dialects.microdot.stream import BodyStream as AsyncBytesIO
 
 __all__ = [
     "AsyncBytesIO",

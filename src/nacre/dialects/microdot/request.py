@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from nacre import Nacre
 from nacre.codecs import decode_json
@@ -19,6 +19,7 @@ from nacre.urls import QueryParams
 from nacre.views import RequestView
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 ORIGIN = "microdot"
 """The option of a route that holds its `Origin`."""
@@ -34,6 +35,16 @@ class Origin:
     app: Nacre
     pattern: str
     function: Callable[..., Any]
+
+
+class Told(Generic[T]):
+    """An attribute that the native request is asked for, until the program sets another value."""
+
+    def __init__(self, ask: Callable[[Any], T]) -> None:
+        self.ask = ask
+
+    def __get__(self, view: Any, owner: Any = None) -> T:
+        return cast("T", self) if view is None else self.ask(view)
 
 
 class Request(RequestView):
@@ -152,26 +163,26 @@ class Request(RequestView):
 
     # What is as the native request has it.
 
-    method = property(attrgetter("native.method"))
-    path = property(attrgetter("native.path"))
-    headers = property(attrgetter("native.headers"))
-    cookies = property(attrgetter("native.cookies"))
-    scheme = property(attrgetter("native.scheme"))
-    http_version = property(attrgetter("native.http_version"))
-    client_addr = property(attrgetter("native.client"))
+    method = Told(attrgetter("native.method"))
+    path = Told(attrgetter("native.path"))
+    headers = Told(attrgetter("native.headers"))
+    cookies = Told(attrgetter("native.cookies"))
+    scheme = Told(attrgetter("native.scheme"))
+    http_version = Told(attrgetter("native.http_version"))
+    client_addr = Told(attrgetter("native.client"))
     """The client's address and port, None where the server doesn't tell."""
-    app = property(attrgetter("native.app"))
+    app = Told(attrgetter("native.app"))
     """The application that serves it; of sub-applications, the one they are mounted in."""
-    asgi_scope = property(attrgetter("native.scope"))
+    asgi_scope = Told(attrgetter("native.scope"))
     """The ASGI scope; made of the raw request where the server speaks another protocol."""
 
-    @property
+    @Told
     def url(self) -> str:
         """Path and query, without scheme and host."""
         query = self.native.query_string
         return f"{self.native.path}?{query}" if query else self.native.path
 
-    @property
+    @Told
     def query_string(self) -> str | None:
         """The query without its question mark; None without one."""
         return self.native.query_string or None
@@ -181,12 +192,12 @@ class Request(RequestView):
         """The fields of the query. Raises BadRequest for more than 1,000."""
         return MultiDict().add(self.native.query.pairs())
 
-    @property
+    @Told
     def content_type(self) -> str | None:
         """The field `Content-Type` as it came, None without one."""
         return self.native.body_fields()[0]
 
-    @property
+    @Told
     def content_length(self) -> int:
         """The declared length of the body in bytes, 0 if there is none."""
         return self.native.content_length or 0
@@ -199,7 +210,7 @@ class Request(RequestView):
         route = self.native.route
         return None if route is None else cast("Origin | None", route.options.get(ORIGIN))
 
-    @property
+    @Told
     def route(self) -> Callable[..., Any] | None:
         """The function of the route; None where none matches."""
         origin = self.origin
@@ -208,24 +219,24 @@ class Request(RequestView):
         route = self.native.route
         return None if route is None else route.endpoint
 
-    @property
+    @Told
     def subapp(self) -> Nacre | None:
         """The sub-application that declared the route; None if the application itself did."""
         origin = self.origin
         return None if origin is None or origin.app is self.native.app else origin.app
 
-    @property
+    @Told
     def url_prefix(self) -> str:
         """The prefix that the sub-application is mounted under, in applications of other kinds too; "" without one."""
         origin, route = self.origin, self.native.route
         return "" if origin is None or route is None else route.path.removesuffix(origin.pattern)
 
-    @property
+    @Told
     def url_args(self) -> dict[str, Any]:
         """The values of the path's variables."""
         return dict(self.native.path_params)
 
-    @property
+    @Told
     def environ(self) -> dict[str, Any] | None:
         """The WSGI environment, None where the server speaks another protocol."""
         return cast("dict[str, Any]", self.native.raw) if self.native.carrier.protocol == "wsgi" else None

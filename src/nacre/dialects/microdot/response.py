@@ -11,17 +11,47 @@ from typing import Any, ClassVar, cast
 
 from nacre.cookies import format_cookie
 from nacre.files import FileResponse
-from nacre.headers import check_pair
+from nacre.headers import MutableHeaders, check_pair, pairs_of
+from nacre.lazy import lazy
 from nacre.pieces import FilePieces, is_readable
 from nacre.response import RedirectResponse, ready_response
 from nacre.response import Response as NativeResponse
 from nacre.results import Converter, Results, is_stream
 
 _JSON_PAIR = ("content-type", "application/json; charset=UTF-8")
-_encode = json.JSONEncoder().encode
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has for the mappings of a request, such as its header fields."""
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[str, Any]", value))
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_encode = json.JSONEncoder(default=_plain).encode
 """As `json.dumps` does, spaces and all. PERF: that one makes an encoder of each call's arguments."""
 
 _LONG_AGO = "Thu, 01 Jan 1970 00:00:01 GMT"
+
+
+class ResponseHeaders(MutableHeaders):
+    """Header fields that also take lists, of one value each, and numbers, as text."""
+
+    def add(self, name: Any, value: Any) -> None:
+        super().add(name, value if isinstance(value, str | bytes) else str(value))
+
+    def set(self, name: Any, value: Any) -> None:
+        if isinstance(value, list):
+            self.remove(name)
+            for one in value:
+                self.add(name, one)
+        else:
+            super().set(name, value if isinstance(value, str | bytes) else str(value))
+
+    def update(self, source: Any = (), /) -> None:
+        """Replace the values of each name in `source`."""
+        for name, value in pairs_of(source):
+            self.set(name, value)
 
 
 class Response(NativeResponse):
@@ -70,18 +100,15 @@ class Response(NativeResponse):
             self.body = body
             if body.__class__ is not bytes:
                 self._place(body)
-        for name, value in headers.items() if headers else ():
-            self._set(name, value)
+        if headers:
+            self.headers.update(headers)
         if "content-type" not in self.headers:
             self.raw_headers.append(default_type(self.default_content_type))
 
-    def _set(self, name: str, value: Any) -> None:
-        if not isinstance(value, list):
-            self.headers.set(name, value)
-            return
-        self.headers.remove(name)
-        for one in value:
-            self.headers.add(name, one)
+    @lazy
+    def headers(self) -> ResponseHeaders:
+        """The header fields."""
+        return ResponseHeaders(self.raw_headers)
 
     def _place(self, body: Any) -> None:
         """Put a body where the core has it, if it is one that can be sent."""
@@ -124,23 +151,27 @@ class Response(NativeResponse):
         partitioned: bool = False,
     ) -> None:
         """Add a cookie; `max_age` in seconds. Raises ValueError for what no cookie can hold."""
-        text = format_cookie(
+        text = str(value)
+        if ";" in text or not text.isascii():
+            fix = "encode the value, for instance with urllib.parse.quote"
+            raise ValueError(f"cookie {cookie!a} can't hold ';' and what is not ASCII; {fix}")
+        pair, *attributes = format_cookie(
             cookie,
-            value,
+            "",
             max_age=max_age,
-            expires=expires,
-            path=path,
-            domain=domain,
+            expires=expires or None,
+            path=path or None,
+            domain=domain or None,
             secure=secure,
             httponly=http_only,
             samesite=None,
             partitioned=partitioned,
-        )
-        if path is not None and domain is not None:
+        ).split("; ")
+        if path and domain:
             # The core has these two the other way round, and programs compare the whole text.
-            pair, first, second, *others = text.split("; ")
-            text = "; ".join([pair, second, first, *others])
-        self.headers.add("set-cookie", text)
+            attributes[:2] = reversed(attributes[:2])
+        # COMPAT: browsers keep what RFC 6265 §4.1.1 has no place for, such as spaces and quotes.
+        self.headers.add("set-cookie", "; ".join([pair + text, *attributes]))
 
     def delete_cookie(self, cookie: str, **kwargs: Any) -> None:
         """Have the client forget a cookie; the arguments are those that it was set with."""
@@ -164,14 +195,15 @@ class Response(NativeResponse):
         compressed: bool | str = False,
         file_extension: str = "",
     ) -> Response:
-        """Send a file, or what is read from `stream`; the type goes by the ending of `filename`, without a `.gz`.
+        """Send a file, or what is read from `stream`; the type goes by the ending of `filename`.
 
-        `max_age` is in seconds. `compressed` names the content coding that the file is in, True gzip;
-        `file_extension` is what its name ends in besides. A missing file is a 404, and conditions and ranges of the
-        request are answered. Whether a client may name the file is for the caller to decide.
+        If it is `compressed`, by what stands before `.gz`; the argument names the content coding that the file is in,
+        True gzip. `max_age` is in seconds; `file_extension` is what the file's name ends in besides. A missing file is
+        a 404, and conditions and ranges of the request are answered. Whether a client may name the file is for the
+        caller to decide.
         """
         if content_type is None:
-            ending = filename.removesuffix(".gz").rpartition(".")[2]
+            ending = (filename.removesuffix(".gz") if compressed else filename).rpartition(".")[2]
             content_type = cls.types_map.get(ending, "application/octet-stream")
         age = cls.default_send_file_max_age if max_age is None else max_age
         source = filename + file_extension if stream is None else stream
@@ -234,6 +266,8 @@ class MicrodotResults(Results):
         if isinstance(value, Response):
             value.settle()
             return value
+        if isinstance(value, Mapping):
+            return self.data(cast("object", value))
         return Response(value) if is_readable(value) else super().other(value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
@@ -72,7 +72,7 @@ class TestClient:
             body = json.dumps(body)
             if not any(name.lower() == "content-type" for name in fields):
                 fields["content-type"] = "application/json"
-        response = await self.native.request(method, path, headers=fields, content=body or b"")
+        response = await self.native.request(method, path, headers=fields, content=body or None)
         return TestResponse(response.status, response.headers, None if method == "HEAD" else response.body)
 
     async def get(self, path: str, headers: Mapping[str, str] | None = None) -> TestResponse:
@@ -93,11 +93,11 @@ class TestClient:
     async def websocket(
         self, path: str, client: Callable[[], Any], headers: Mapping[str, str] | None = None
     ) -> TestResponse:
-        """Talk over a WebSocket by an async generator: what it yields is sent, and each answer is what `yield` gives.
+        """Talk over a WebSocket by a generator, async or not: it yields what is sent, and is given each answer.
 
         A None sends nothing. Returns what the handshake was answered with.
         """
-        talk = client()
+        talk = _talk(client())
         try:
             async with self.native.websocket(path, headers=headers or {}) as session:
                 answered = TestResponse(101, session.headers, None)
@@ -113,6 +113,19 @@ class TestClient:
         finally:
             await talk.aclose()
         return answered
+
+
+async def _talk(client: Any) -> AsyncGenerator[Any, Any]:
+    """A program's generator as an async one."""
+    answer = None
+    try:
+        while True:
+            message = await client.asend(answer) if hasattr(client, "asend") else client.send(answer)
+            answer = yield message
+    except (StopIteration, StopAsyncIteration):
+        pass
+    finally:
+        await client.aclose() if hasattr(client, "aclose") else client.close()
 
 
 def _text(body: bytes | None) -> str | None:

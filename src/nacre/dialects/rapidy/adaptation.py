@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import nacre
 from nacre.binding import MISSING, Parameter, read_parameters
 from nacre.callables import describe, is_async
+from nacre.dialects.rapidy.encoders import Fit, holds_no_objects
 from nacre.dialects.rapidy.parameters.http import RequestParameter, parameters_of
 from nacre.dialects.rapidy.streaming import driven, writes_itself
 from nacre.dialects.rapidy.web_exceptions import HTTPException
@@ -19,6 +20,7 @@ from nacre.dialects.rapidy.web_request import Request
 from nacre.dialects.rapidy.web_response import Response, StreamResponse
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.results import return_annotation
+from nacre.shaping.annotations import plain_part
 from nacre.views import native_request
 
 Options = Mapping[str, Any]
@@ -41,12 +43,24 @@ def check_async(function: Callable[..., Any]) -> None:
         raise ConfigurationError(Problem(what, Location.of(function), "write `async def`"))
 
 
+def promised(function: Callable[..., Any], options: Options) -> Any:
+    """The type of the plain values that a function returns, as its options or its annotation say."""
+    return plain_part(options.get("response_type", return_annotation(function)))
+
+
+def fit_of(function: Callable[..., Any], options: Options) -> Fit | None:
+    """What validates results that hold no objects; None where the core does, or nobody."""
+    kind = promised(function, options)
+    return Fit(kind) if options.get("response_validate", True) and holds_no_objects(kind) else None
+
+
 def adapt_handler(function: Callable[..., Any], options: Options) -> Callable[..., Any]:
     """A handler as the core calls it; the function itself if it asks for nothing of the dialect's."""
     check_async(function)
     reading = _read(function, 0)
-    quotes = _quotes(options)
-    if not reading.changed and not quotes:
+    # Without options the application's own rules validate.
+    finish = _finishing(options, fit_of(function, options) if options else None)
+    if not reading.changed and finish is None:
         return function
     request_name, response_name = reading.request, reading.response
     streams = request_name is not None and response_name is None and writes_itself(function)
@@ -56,12 +70,12 @@ def adapt_handler(function: Callable[..., Any], options: Options) -> Callable[..
         if request_name is not None:
             values[request_name] = Request.of(values[request_name])
         if streams:
-            return await driven(lambda: function(**values), values[request_name or ""])
-        if response_name is None:
+            result = await driven(lambda: function(**values), values[request_name or ""])
+        elif response_name is None:
             result = await function(**values)
         else:
             result = await _with_response(function, (), values, response_name, options)
-        return _quoted(result, options) if quotes and isinstance(result, str) else result
+        return result if finish is None else finish(result)
 
     handler.__signature__ = reading.signature  # type: ignore[attr-defined]
     return handler
@@ -72,14 +86,12 @@ def adapt_middleware(function: Callable[..., Any], options: Options) -> Callable
     check_async(function)
     reading = _read(function, 2)
     response_name = reading.response
-    quotes = _quotes(options)
+    finish = _finishing(options, fit_of(function, options))
 
     def settled(result: Any) -> Any:
-        if isinstance(result, nacre.Response):
-            return result
         if result is None:
             return _prepared(options, nacre.Response().as_kind(Response))
-        return _quoted(result, options) if quotes and isinstance(result, str) else result
+        return result if finish is None or isinstance(result, nacre.Response) else finish(result)
 
     async def plain(native: nacre.Request, call_next: Callable[..., Any], /) -> Any:
         try:
@@ -127,8 +139,10 @@ async def _with_response(
     result = await function(*given, **values)
     if result is None:
         return mine
+    if isinstance(result, str) and mine.content_type == "application/json":
+        return _encoded(result, mine)
     injected.status = mine.status
-    if mine.content_type.startswith("text/") and mine.charset is None:
+    if mine.content_type.startswith(("text/", "application/json")) and mine.charset is None:
         mine.charset = "utf-8"  # as for a body that is set; the header fields are those of `injected`
     return result
 
@@ -141,14 +155,23 @@ def _prepared(options: Options, response: Response) -> Response:
     return response
 
 
-def _quotes(options: Options) -> bool:
-    """Whether a text that is returned is sent as a JSON string."""
-    return str(options.get("content_type", "")).startswith("application/json")
+def _finishing(options: Options, fit: Fit | None) -> Callable[[Any], Any] | None:
+    """What is done to a result before the core sees it: it is made to fit, and a text is quoted if JSON is wanted."""
+    quotes = str(options.get("content_type", "")).startswith("application/json")
+    if fit is None and not quotes:
+        return None
+
+    def finish(result: Any) -> Any:
+        if isinstance(result, nacre.Response):
+            return result
+        value = result if fit is None else fit(result)
+        return _encoded(value, _prepared(options, Response())) if quotes and isinstance(value, str) else value
+
+    return finish
 
 
-def _quoted(text: str, options: Options) -> Response:
-    response = _prepared(options, Response())
-    response.body = text
+def _encoded(value: Any, response: Response) -> Response:
+    response.body = value
     return response
 
 

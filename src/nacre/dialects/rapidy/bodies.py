@@ -92,7 +92,7 @@ class BodyReader:
             return raw
         if isinstance(raw, PostedForm):
             return _validated_form(self._validate, raw, is_mapping=is_mapping(self.kind))
-        return _validated(self._validate, raw)
+        return validated(self._validate, raw, "body")
 
     def _absent(self) -> Any:
         if self._default_factory is not None:
@@ -130,11 +130,12 @@ class BodyReader:
         return await (request.text() if self.content_type.startswith("text/") else request.read())
 
 
-def _validated(validate: Callable[[Any], Any], raw: Any) -> Any:
+def validated(validate: Callable[[Any], Any], raw: Any, source: str) -> Any:
+    """What pydantic makes of a part of a request. Raises HTTPValidationFailure; `source` is "body" and the like."""
     try:
         return validate(raw)
     except ValueError as error:
-        raise _failure(error) from None
+        raise _failure(error, source) from None
 
 
 def _validated_form(validate: Callable[[Any], Any], form: PostedForm, *, is_mapping: bool) -> Any:
@@ -143,14 +144,14 @@ def _validated_form(validate: Callable[[Any], Any], form: PostedForm, *, is_mapp
     In a dict it is its last value: a program that wants texts is never given a list by a client.
     """
     if is_mapping:
-        return _validated(validate, dict(form.pairs()))
+        return validated(validate, dict(form.items()), "body")
     lists = {name: form.getall(name) for name in form}
     if any(len(values) > 1 for values in lists.values()):
         try:
             return validate({name: values if len(values) > 1 else values[0] for name, values in lists.items()})
         except ValueError:
             pass
-    return _validated(validate, {name: values[0] for name, values in lists.items()})
+    return validated(validate, {name: values[0] for name, values in lists.items()}, "body")
 
 
 def _parsed(parser: Parser, raw: bytes) -> Any:
@@ -165,9 +166,9 @@ def _parsed(parser: Parser, raw: bytes) -> Any:
     raise validation_failure(ValidationError([{**one, "loc": ["body", *one["loc"]]} for one in errors]))
 
 
-def _failure(error: ValueError) -> HTTPValidationFailure:
+def _failure(error: ValueError, source: str) -> HTTPValidationFailure:
     found = getattr(error, "errors", None)
     if found is None:
-        return HTTPValidationFailure([{"type": "value_error", "loc": ["body"], "msg": "is not valid"}])
+        return HTTPValidationFailure([{"type": "value_error", "loc": [source], "msg": "is not valid"}])
     listed = found(include_url=False, include_input=False)
-    return HTTPValidationFailure([{**one, "loc": ["body", *one["loc"]]} for one in listed])
+    return HTTPValidationFailure([{**one, "loc": [source, *one["loc"]]} for one in listed])

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping
+from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import PurePath
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
 from nacre.codecs import encode_json
+from nacre.dialects.rapidy.pydantic_fields import adapter_of
 from nacre.errors import ResponseValidationError
 from nacre.response import Response, ready_response
 from nacre.results import Converter, Results
 from nacre.shaping.annotations import plain_part
+from nacre.shaping.models import is_pydantic
 from nacre.shaping.options import read_options
 from nacre.shaping.selection import Selection
 
@@ -26,19 +33,56 @@ BYTES = ("content-type", "application/octet-stream")
 # PERF: `json.dumps` makes an encoder for each call with options.
 _encode = json.JSONEncoder(allow_nan=False).encode
 
+_KEYS = (str, int, float, type(None))
+_LISTS = (list, tuple, set, frozenset, deque, Generator)
+_TEXTS = (PurePath, IPv4Address, IPv6Address)
+
 TEXT_TYPES = (str, Enum, int, float, Decimal)
 """What is sent as text: a bool is an int."""
 
 
 def to_json(value: object, dumps: Callable[[Any], str] = json.dumps) -> str:
-    """A value as `dumps` writes it, after the core has made plain data of what that doesn't know.
+    """A value as `dumps` writes it, made plain data if that doesn't know it.
 
     Raises TypeError for what has no JSON form. NaN and infinities become null.
     """
+    encode = _encode if dumps is json.dumps else dumps
     try:
-        return _encode(value) if dumps is json.dumps else dumps(value)
+        return encode(value)
     except (TypeError, ValueError):
-        return dumps(json.loads(encode_json(value)))
+        pass
+    data = plain(value)
+    try:
+        return encode(data)
+    except ValueError:  # NaN
+        return encode(json.loads(encode_json(data)))
+
+
+def plain(value: Any) -> Any:
+    """A value as dicts, lists, texts, numbers, bools and None. Raises TypeError for what has no such form.
+
+    Times are ISO 8601 with an offset, spans are seconds, paths, addresses and pydantic's own types are their texts; of
+    everything else it is what the core writes.
+    """
+    if value is None or value.__class__ in (str, int, bool):
+        return value
+    if is_pydantic(type(value)):
+        return value.__pydantic_serializer__.to_python(value, mode="json", by_alias=True)
+    if isinstance(value, Mapping):
+        return {key if isinstance(key, _KEYS) else plain(key): plain(one) for key, one in value.items()}
+    if isinstance(value, _LISTS) and not hasattr(value, "_fields"):
+        return [plain(one) for one in value]
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, _TEXTS) or type(value).__module__.startswith("pydantic."):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+    return json.loads(encode_json(value))
 
 
 def to_text(value: object, dumps: Callable[[Any], str] = json.dumps) -> str:
@@ -84,7 +128,7 @@ def jsonify(
         custom_encoder=custom_encoder,
     )
     value = obj if select is None else select(obj)
-    return to_json(value, dumps_encoder) if dumps else json.loads(encode_json(value))
+    return to_json(value, dumps_encoder) if dumps else plain(value)
 
 
 class RapidyResults(Results):
@@ -107,8 +151,10 @@ class RapidyResults(Results):
         if not self.validates or not holds_no_objects(kind):
             return make
 
+        fit = Fit(kind)
+
         def convert(value: Any) -> Response:
-            return make(value if isinstance(value, Response) else _fitted(value, kind))
+            return make(value if isinstance(value, Response) else fit(value))
 
         if isinstance(kind, type):
             return lambda value: make(value) if value.__class__ is kind else convert(value)
@@ -135,7 +181,7 @@ class RapidyResults(Results):
 
 
 def holds_no_objects(kind: Any) -> bool:
-    """Whether `RapidyResults` validates values of a type by itself.
+    """Whether `Fit` validates values of a type, and not the core.
 
     PERF: the core takes objects apart and builds them again; what holds none is known by one call.
     """
@@ -144,13 +190,45 @@ def holds_no_objects(kind: Any) -> bool:
     return kind in (str, int, float, bool, bytes, None, type(None), ...)
 
 
-def _fitted(value: Any, kind: Any) -> Any:
-    """A value as one of a type, texts for numbers if need be. Raises ResponseValidationError."""
+class Fit:
+    """Makes a value one of a type that holds no objects, as pydantic does: a text may stand for a number.
+
+    Raises ResponseValidationError for one that can't be made so.
+    """
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+        # PERF: what fits as it is needs no pydantic. Of bytes msgspec thinks that a text is their base64.
+        self._is_quick = not _holds_bytes(kind) and _is_known(kind)
+        self._adapter: Any = None
+
+    def __call__(self, value: Any) -> Any:
+        if self._is_quick:
+            try:
+                return msgspec.convert(value, self.kind)
+            except msgspec.ValidationError:
+                pass
+        self._adapter = self._adapter or adapter_of(self.kind, {})
+        try:
+            return self._adapter.validate_python(value)
+        except ValueError as error:
+            raise ResponseValidationError("a handler", [_told(error)]) from None
+
+
+def _holds_bytes(kind: Any) -> bool:
+    return kind is bytes or any(map(_holds_bytes, get_args(kind)))
+
+
+def _is_known(kind: Any) -> bool:
+    """Whether msgspec can tell the members of all unions in a type apart."""
     try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError:
-        pass
-    try:
-        return msgspec.convert(value, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise ResponseValidationError("a handler", [str(error)]) from None
+        msgspec.json.Decoder(kind)
+    except TypeError:
+        return False
+    return True
+
+
+def _told(error: Any) -> str:
+    """What pydantic found, without the values, for the log."""
+    listed = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(one["msg"] for one in listed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -57,19 +56,20 @@ class Lifespan:
     async def ctx_manager(self) -> AsyncGenerator[None]:
         """Be alive: started on entering, ended on leaving."""
         async with AsyncExitStack() as stack:
-            for hook in (*reversed(self.on_cleanup), *reversed(self.on_shutdown)):
-                stack.push_async_callback(partial(self.call, hook))
-            for manager in self.lifespan_managers:
-                entered = manager if isinstance(manager, AbstractAsyncContextManager) else manager(self.app)
-                await stack.enter_async_context(entered)
+            # What is pushed first is called last.
+            for hook in reversed([*self.on_shutdown, *self.on_cleanup]):
+                stack.push_async_callback(self.call, hook)
+            for one in self.lifespan_managers:
+                await stack.enter_async_context(one if isinstance(one, AbstractAsyncContextManager) else one(self.app))
             for hook in self.on_startup:
                 await self.call(hook)
-            for inner in self.inner:
-                await stack.enter_async_context(inner.ctx_manager())
+            for router in self.inner:
+                await stack.enter_async_context(router.ctx_manager())
             yield
 
     async def call(self, hook: LifespanHook) -> None:
         """Call a hook with the application if it takes anything, and await what it gives."""
-        result = hook(self.app) if inspect.signature(hook).parameters else hook()
+        arguments = (self.app,) if inspect.signature(hook).parameters else ()
+        result = hook(*arguments)
         if inspect.isawaitable(result):
             await result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -18,6 +18,16 @@ def with_constraints(kind: Any, constraints: Mapping[str, Any]) -> Any:
         return kind  # pydantic can't read one, and the core can
     annotated: Any = Annotated
     return annotated[kind, _pydantic().Field(**constraints)]
+
+
+def or_if_empty(kind: Any, default: Callable[[], Any]) -> Any:
+    """A type of which the empty text is taken for nothing sent, as the fields of a form are that nobody filled in."""
+
+    def read(value: Any, validate: Callable[[Any], Any]) -> Any:
+        return default() if value == "" else validate(value)
+
+    annotated: Any = Annotated
+    return annotated[kind, _pydantic().WrapValidator(read)]
 
 
 def adapter_of(kind: Any, constraints: Mapping[str, Any]) -> Any:

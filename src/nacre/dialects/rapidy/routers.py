@@ -6,11 +6,10 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import nacre
 from nacre.dialects.rapidy.adaptation import adapt_handler, check_async
-from nacre.dialects.rapidy.encoders import holds_no_objects
 from nacre.dialects.rapidy.lifespan import Lifespan, LifespanCTX, LifespanHook
 from nacre.dialects.rapidy.typedefs import Unset
 from nacre.dialects.rapidy.web_exceptions import HTTPMethodNotAllowed
@@ -18,8 +17,6 @@ from nacre.dialects.rapidy.web_middlewares import OPTIONS, validated_options
 from nacre.dialects.rapidy.web_request import Request
 from nacre.dialects.rapidy.web_response import response_options
 from nacre.errors import ConfigurationError, Location, Problem
-from nacre.results import return_annotation
-from nacre.shaping.annotations import plain_part
 
 C = TypeVar("C", bound=type)
 
@@ -67,8 +64,11 @@ class HTTPRouteHandler(BaseHTTPRouter):
 class HTTPMethodRouteHandler(HTTPRouteHandler):
     """A handler of one method. Raises ConfigurationError for a function that isn't async."""
 
-    method: ClassVar[str]
+    method: str
     handler: Callable[..., Any]
+
+    def __init_subclass__(cls, method: str = "*") -> None:
+        cls.method = method
 
     def __call__(self, handler: Any) -> Self:
         check_async(handler)
@@ -82,46 +82,32 @@ class HTTPMethodRouteHandler(HTTPRouteHandler):
         declare(group, self.method, self.path, self.handler, self.response, name=self.name, allow_head=self.allow_head)
 
 
-class get(HTTPMethodRouteHandler):  # noqa: N801 - a decorator
+class get(HTTPMethodRouteHandler, method="GET"):  # noqa: N801 - a decorator
     """Serve GET, and HEAD with it unless `allow_head` is False."""
 
-    method = "GET"
 
-
-class post(HTTPMethodRouteHandler):  # noqa: N801 - a decorator
+class post(HTTPMethodRouteHandler, method="POST"):  # noqa: N801 - a decorator
     """Serve POST."""
 
-    method = "POST"
 
-
-class put(HTTPMethodRouteHandler):  # noqa: N801 - a decorator
+class put(HTTPMethodRouteHandler, method="PUT"):  # noqa: N801 - a decorator
     """Serve PUT."""
 
-    method = "PUT"
 
-
-class patch(HTTPMethodRouteHandler):  # noqa: N801 - a decorator
+class patch(HTTPMethodRouteHandler, method="PATCH"):  # noqa: N801 - a decorator
     """Serve PATCH."""
 
-    method = "PATCH"
 
-
-class delete(HTTPMethodRouteHandler):  # noqa: N801 - a decorator
+class delete(HTTPMethodRouteHandler, method="DELETE"):  # noqa: N801 - a decorator
     """Serve DELETE."""
 
-    method = "DELETE"
 
-
-class head(HTTPMethodRouteHandler):  # noqa: N801 - a decorator
+class head(HTTPMethodRouteHandler, method="HEAD"):  # noqa: N801 - a decorator
     """Serve HEAD by a handler of its own."""
 
-    method = "HEAD"
 
-
-class options(HTTPMethodRouteHandler):  # noqa: N801 - a decorator
+class options(HTTPMethodRouteHandler, method="OPTIONS"):  # noqa: N801 - a decorator
     """Serve OPTIONS by a handler of its own."""
-
-    method = "OPTIONS"
 
 
 class AnyRoute(HTTPMethodRouteHandler):
@@ -129,7 +115,7 @@ class AnyRoute(HTTPMethodRouteHandler):
 
     def __init__(self, method: str, path: str, **options: Any) -> None:
         super().__init__(path, **options)
-        self.method = method  # type: ignore[misc]  # the others have one each
+        self.method = method
 
 
 class controller(HTTPRouteHandler):  # noqa: N801 - a decorator
@@ -151,7 +137,10 @@ class controller(HTTPRouteHandler):  # noqa: N801 - a decorator
 
 
 class HTTPRouter(BaseHTTPRouter):
-    """Routes under a prefix, with middlewares, a limit for bodies and lifespan hooks of their own."""
+    """Routes under a prefix, with middlewares and lifespan hooks of their own.
+
+    `client_max_size` is the largest body in bytes; without it, and for 0, that of the application holds.
+    """
 
     def __init__(
         self,
@@ -159,7 +148,7 @@ class HTTPRouter(BaseHTTPRouter):
         route_handlers: Iterable[Any] = (),
         *,
         middlewares: Iterable[Any] | None = None,
-        client_max_size: int = CLIENT_MAX_SIZE,
+        client_max_size: int | None = None,
         lifespan: list[LifespanCTX] | None = None,
         on_startup: list[LifespanHook] | None = None,
         on_shutdown: list[LifespanHook] | None = None,
@@ -217,8 +206,6 @@ def declare(
     pattern = to_pattern(path)
     adapted = adapt_handler(handler, response)
     given = validated_options(handler, response)
-    if given == {"response_validate": True} and holds_no_objects(plain_part(return_annotation(handler))):
-        given = {}  # `RapidyResults` validates by itself
     named = {} if name is None else {"name": name}
     group.add_route(pattern, adapted, methods=(method,), **named, **given)
     if (rest := _REST.search(path)) is not None:

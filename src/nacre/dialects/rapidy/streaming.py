@@ -41,14 +41,16 @@ async def driven(handler: Callable[[], Awaitable[Any]], request: Request) -> Any
         vars(request).pop("send_piece")  # it holds the handler, which holds the request
         return returned[0]
     response = message["response"]
-    response.stream = _pieces(drive, request)
+    response.stream = _pieces(drive, request, response.body)
     return response
 
 
-async def _pieces(drive: Drive, request: Request) -> AsyncGenerator[bytes]:
+async def _pieces(drive: Drive, request: Request, body: bytes) -> AsyncGenerator[bytes]:
     try:
         while (message := await drive.advance()) is not None:
             yield message["piece"]
+        if body:
+            yield body
     finally:
         vars(request).pop("send_piece")
         await drive.cancel()

@@ -31,14 +31,10 @@ class RouteTableDef:
 
     def __init__(self) -> None:
         self._routes: list[AnyRoute] = []
-        self.get, self.post, self.put = (
-            partial(self.route, "GET"),
-            partial(self.route, "POST"),
-            partial(self.route, "PUT"),
-        )
-        self.patch, self.delete = partial(self.route, "PATCH"), partial(self.route, "DELETE")
-        self.head, self.options = partial(self.route, "HEAD"), partial(self.route, "OPTIONS")
-        self.view = partial(self.route, "*")
+        self.get, self.post = partial(self.route, "GET"), partial(self.route, "POST")
+        self.put, self.patch = partial(self.route, "PUT"), partial(self.route, "PATCH")
+        self.delete, self.head = partial(self.route, "DELETE"), partial(self.route, "HEAD")
+        self.options, self.view = partial(self.route, "OPTIONS"), partial(self.route, "*")
 
     def route(self, method: str, path: str, **options: Any) -> Callable[[Any], Any]:
         """Serve a path with the decorated function or View."""

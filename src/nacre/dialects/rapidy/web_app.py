@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any, ClassVar
@@ -12,6 +12,7 @@ import nacre
 from nacre.dialects.rapidy.encoders import RapidyResults
 from nacre.dialects.rapidy.lifespan import Hooks, Lifespan, LifespanCTX, LifespanHook
 from nacre.dialects.rapidy.routers import CLIENT_MAX_SIZE, checked, declare
+from nacre.dialects.rapidy.values import Values
 from nacre.dialects.rapidy.web_exceptions import HTTPException, extraction_failure, validation_failure
 from nacre.dialects.rapidy.web_request import translated
 from nacre.dialects.rapidy.web_response import Response
@@ -30,7 +31,7 @@ _TROUBLE = "500 Internal Server Error\n\nServer got itself in trouble"
 _log = logging.getLogger("nacre.rapidy")
 
 
-class Rapidy(nacre.Nacre):
+class Rapidy(Values, nacre.Nacre):
     """A web application for Rapidy's handlers; what is set on it as on a dict is there for all of them.
 
     `client_max_size` is the largest body in bytes; 0 is no limit. `on_startup`, `on_shutdown` and `on_cleanup` are
@@ -75,7 +76,6 @@ class Rapidy(nacre.Nacre):
         self.on_cleanup = self.lifespan.on_cleanup
         self.cleanup_ctx = CleanupContexts(self.lifespan)
         self.router = Router(self)
-        self._values: dict[Any, Any] = {}
         if server_info_in_response:
             self.middlewares.insert(0, nacre.Hooks(finalize=_tell_server))
         self.add_http_routers(http_route_handlers)
@@ -98,6 +98,10 @@ class Rapidy(nacre.Nacre):
     def add_subapp(self, prefix: str, subapp: nacre.Nacre) -> None:
         """Hand everything under a prefix to another application."""
         self.mount(prefix, subapp)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """A value that was set on the application; `@app.route(path)` declares a route."""
+        return Values.get(self, key, default)
 
     # Errors.
 
@@ -122,33 +126,6 @@ class Rapidy(nacre.Nacre):
         if error.status == 500:
             return Response(status=500, text=_TROUBLE)
         return translated(error, request)
-
-    # The application as a dict.
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._values[key]
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self._values[key] = value
-
-    def __delitem__(self, key: Any) -> None:
-        del self._values[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._values
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __bool__(self) -> bool:
-        return True
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        """A value that was set on the application."""
-        return self._values.get(key, default)
 
 
 Application = Rapidy
@@ -176,6 +153,10 @@ class Router:
         """Serve GET, and HEAD with it unless `allow_head` is False."""
         declare(self._app, "GET", path, handler, {}, name=name, allow_head=allow_head)
 
+    def __getitem__(self, name: str) -> NamedRoute:
+        """The route of this name, for its `url_for`."""
+        return NamedRoute(self._app, name)
+
     def add_view(self, path: str, handler: Any, *, name: str | None = None) -> None:
         """Serve the methods that a View has."""
         self.add_route("*", path, handler, name=name)
@@ -183,6 +164,17 @@ class Router:
     def add_routes(self, routes: Iterable[Any]) -> None:
         """Serve several."""
         self._app.add_http_routers(routes)
+
+
+class NamedRoute:
+    """A route as `app.router["name"]` gives it."""
+
+    def __init__(self, app: Rapidy, name: str) -> None:
+        self._app, self._name = app, name
+
+    def url_for(self, **parts: Any) -> str:
+        """The path of the route with these values of its variables. Raises ValueError as `Rapidy.url_for` does."""
+        return self._app.url_for(self._name, **parts)
 
 
 class CleanupContexts:

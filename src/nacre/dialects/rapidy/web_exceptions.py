@@ -115,64 +115,28 @@ class HTTPMove(HTTPRedirection):
         self.headers.set("location", self.location)
 
 
+# fmt: off
 class HTTPOk(HTTPSuccessful, status=200): ...
-
-
 class HTTPCreated(HTTPSuccessful, status=201): ...
-
-
 class HTTPAccepted(HTTPSuccessful, status=202): ...
-
-
 class HTTPNonAuthoritativeInformation(HTTPSuccessful, status=203): ...
-
-
 class HTTPNoContent(HTTPSuccessful, status=204): ...
-
-
 class HTTPResetContent(HTTPSuccessful, status=205): ...
-
-
 class HTTPPartialContent(HTTPSuccessful, status=206): ...
-
-
 class HTTPMultipleChoices(HTTPMove, status=300): ...
-
-
 class HTTPMovedPermanently(HTTPMove, status=301): ...
-
-
 class HTTPFound(HTTPMove, status=302): ...
-
-
 class HTTPSeeOther(HTTPMove, status=303): ...
-
-
 class HTTPNotModified(HTTPRedirection, status=304): ...
-
-
 class HTTPUseProxy(HTTPMove, status=305): ...
-
-
 class HTTPTemporaryRedirect(HTTPMove, status=307): ...
-
-
 class HTTPPermanentRedirect(HTTPMove, status=308): ...
-
-
 class HTTPBadRequest(HTTPClientError, status=400): ...
-
-
 class HTTPUnauthorized(HTTPClientError, status=401): ...
-
-
 class HTTPPaymentRequired(HTTPClientError, status=402): ...
-
-
 class HTTPForbidden(HTTPClientError, status=403): ...
-
-
 class HTTPNotFound(HTTPClientError, status=404): ...
+# fmt: on
 
 
 class HTTPMethodNotAllowed(HTTPClientError):
@@ -187,25 +151,15 @@ class HTTPMethodNotAllowed(HTTPClientError):
         self.headers.set("allow", ", ".join(sorted(self.allowed_methods)))
 
 
+# fmt: off
 class HTTPNotAcceptable(HTTPClientError, status=406): ...
-
-
 class HTTPProxyAuthenticationRequired(HTTPClientError, status=407): ...
-
-
 class HTTPRequestTimeout(HTTPClientError, status=408): ...
-
-
 class HTTPConflict(HTTPClientError, status=409): ...
-
-
 class HTTPGone(HTTPClientError, status=410): ...
-
-
 class HTTPLengthRequired(HTTPClientError, status=411): ...
-
-
 class HTTPPreconditionFailed(HTTPClientError, status=412): ...
+# fmt: on
 
 
 class HTTPRequestEntityTooLarge(HTTPClientError):
@@ -219,22 +173,14 @@ class HTTPRequestEntityTooLarge(HTTPClientError):
         super().__init__(**options)
 
 
+# fmt: off
 class HTTPRequestURITooLong(HTTPClientError, status=414): ...
-
-
 class HTTPUnsupportedMediaType(HTTPClientError, status=415): ...
-
-
 class HTTPRequestRangeNotSatisfiable(HTTPClientError, status=416): ...
-
-
 class HTTPExpectationFailed(HTTPClientError, status=417): ...
-
-
 class HTTPMisdirectedRequest(HTTPClientError, status=421): ...
-
-
 class HTTPUnprocessableEntity(HTTPClientError, status=422): ...
+# fmt: on
 
 
 class HTTPValidationFailure(HTTPUnprocessableEntity):
@@ -251,19 +197,13 @@ class HTTPValidationFailure(HTTPUnprocessableEntity):
         super().__init__(**options)
 
 
+# fmt: off
 class HTTPFailedDependency(HTTPClientError, status=424): ...
-
-
 class HTTPUpgradeRequired(HTTPClientError, status=426): ...
-
-
 class HTTPPreconditionRequired(HTTPClientError, status=428): ...
-
-
 class HTTPTooManyRequests(HTTPClientError, status=429): ...
-
-
 class HTTPRequestHeaderFieldsTooLarge(HTTPClientError, status=431): ...
+# fmt: on
 
 
 class HTTPUnavailableForLegalReasons(HTTPClientError):
@@ -278,34 +218,18 @@ class HTTPUnavailableForLegalReasons(HTTPClientError):
             self.headers.set("link", f'<{self.link}>; rel="blocked-by"')
 
 
+# fmt: off
 class HTTPInternalServerError(HTTPServerError, status=500): ...
-
-
 class HTTPNotImplemented(HTTPServerError, status=501): ...
-
-
 class HTTPBadGateway(HTTPServerError, status=502): ...
-
-
 class HTTPServiceUnavailable(HTTPServerError, status=503): ...
-
-
 class HTTPGatewayTimeout(HTTPServerError, status=504): ...
-
-
 class HTTPVersionNotSupported(HTTPServerError, status=505): ...
-
-
 class HTTPVariantAlsoNegotiates(HTTPServerError, status=506): ...
-
-
 class HTTPInsufficientStorage(HTTPServerError, status=507): ...
-
-
 class HTTPNotExtended(HTTPServerError, status=510): ...
-
-
 class HTTPNetworkAuthenticationRequired(HTTPServerError, status=511): ...
+# fmt: on
 
 
 def of_status(status: int, detail: str) -> HTTPException:

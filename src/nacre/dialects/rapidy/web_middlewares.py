@@ -11,13 +11,11 @@ from http import HTTPStatus
 from typing import Any, Never, TypeAlias
 
 import nacre
-from nacre.dialects.rapidy.adaptation import adapt_middleware
+from nacre.dialects.rapidy.adaptation import adapt_middleware, fit_of, promised
 from nacre.dialects.rapidy.typedefs import CallNext, Unset
 from nacre.dialects.rapidy.web_exceptions import HTTPMove, HTTPPermanentRedirect
 from nacre.dialects.rapidy.web_request import Request
 from nacre.dialects.rapidy.web_response import StreamResponse, response_options
-from nacre.results import return_annotation
-from nacre.shaping.annotations import plain_part
 from nacre.shaping.models import holds_pydantic
 
 Function: TypeAlias = Callable[..., Awaitable[Any]]
@@ -79,10 +77,13 @@ OPTIONS = tuple(inspect.signature(middleware).parameters)[1:]
 
 
 def validated_options(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options with Rapidy's defaults: what is annotated is validated, and models leave by their aliases."""
-    kind = plain_part(options.get("response_type", return_annotation(function)))
+    """The options for the core with Rapidy's defaults: what is annotated is validated, models leave by aliases."""
+    kind = promised(function, options)
     found = dict(options)
-    if kind is not inspect.Signature.empty and kind is not Never:
+    if fit_of(function, options) is not None:
+        if found:
+            found["response_validate"] = False  # it was done before the core sees the result
+    elif kind is not inspect.Signature.empty and kind is not Never:
         found.setdefault("response_validate", True)
     if holds_pydantic(kind):
         found.setdefault("by_alias", True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from nacre.dialects.rapidy.streams import StreamReader
+from nacre.dialects.rapidy.values import Values
 from nacre.dialects.rapidy.web_exceptions import (
     HTTPBadRequest,
     HTTPException,
@@ -18,8 +19,6 @@ from nacre.dialects.rapidy.web_exceptions import (
 )
 from nacre.errors import ContentTooLarge, HTTPError
 from nacre.forms import FormData
-from nacre.headers import Headers, Pairs
-from nacre.lazy import lazy
 from nacre.request import Request as NativeRequest
 from nacre.uploads import UploadFile
 from nacre.urls import URL
@@ -38,22 +37,19 @@ class FileField:
         self.upload = upload
 
 
-class Repeated(Mapping[str, Any]):
-    """What aiohttp's mappings are: `[]` and `get` give the first value of a name, all else shows every pair."""
+class MultiDict(Mapping[str, Any]):
+    """Fields that may be repeated: `[]` and `get` give the first value of a name, all else shows every pair."""
 
-    __slots__ = ()
+    def __init__(self, pairs: Iterable[tuple[str, Any]] = ()) -> None:
+        self._pairs = list(pairs)
 
-    def pairs(self) -> list[tuple[str, Any]]:
-        """Every name with each of its values, in order."""
-        raise NotImplementedError
-
-    def getlist(self, name: Any) -> list[Any]:
-        """All values of a name, none if it isn't there."""
-        raise NotImplementedError
+    def same(self, known: str, name: object) -> bool:
+        """Whether two names are one."""
+        return known == name
 
     def getall(self, key: str, *default: Any) -> Any:
         """All values of a field. Raises KeyError for none, unless there is a default."""
-        values = self.getlist(key)
+        values = [value for name, value in self._pairs if self.same(name, key)]
         if not values and not default:
             raise KeyError(key)
         return values or default[0]
@@ -62,50 +58,44 @@ class Repeated(Mapping[str, Any]):
         """The first value of a field. Raises KeyError for none, unless there is a default."""
         return self.getall(key, *([value] for value in default))[0]
 
+    __getitem__ = getone
+
     def items(self) -> Any:
-        return self.pairs()
+        return list(self._pairs)
 
     def keys(self) -> Any:
-        return [name for name, _ in self.pairs()]
+        return [name for name, _ in self._pairs]
 
     def values(self) -> Any:
-        return [value for _, value in self.pairs()]
+        return [value for _, value in self._pairs]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
 
     def __len__(self) -> int:
-        return len(self.pairs())
+        return len(self._pairs)
+
+    def __contains__(self, key: object) -> bool:
+        return any(self.same(name, key) for name, _ in self._pairs)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {', '.join(dict.fromkeys(self.keys()))}>"
 
 
-class MultiDict(Repeated, Pairs):
-    """The fields of a query."""
+class CIMultiDict(MultiDict):
+    """Header fields: names are the same whatever their case."""
 
-    __slots__ = ()
-
-
-class CIMultiDict(Repeated, Headers):
-    """Header fields."""
-
-    __slots__ = ()
+    def same(self, known: str, name: object) -> bool:
+        return isinstance(name, str) and known.lower() == name.lower()
 
 
-class PostedForm(Repeated):
+class PostedForm(MultiDict):
     """The fields of a form, texts and FileFields."""
 
     def __init__(self, form: FormData) -> None:
-        self._pairs = [
+        super().__init__(
             (name, FileField(name, value) if isinstance(value, UploadFile) else value) for name, value in form.pairs()
-        ]
-
-    def pairs(self) -> list[tuple[str, Any]]:
-        return list(self._pairs)
-
-    def getlist(self, name: Any) -> list[Any]:
-        return [value for known, value in self._pairs if known == name]
-
-    def __getitem__(self, key: str) -> Any:
-        return self.getone(key)
+        )
 
 
 _DIVIDING = re.compile(r"%(26|3[bBdD]|2[bB])")
@@ -129,12 +119,8 @@ class HttpVersion(NamedTuple):
     minor: int
 
 
-class Request(RequestView):
+class Request(Values, RequestView):
     """A request; what is set on it as on a dict is there for all functions that it passes."""
-
-    @lazy
-    def _values(self) -> dict[Any, Any]:
-        return {}
 
     # What the client sent.
 
@@ -226,31 +212,6 @@ class Request(RequestView):
     def match_info(self) -> Mapping[str, Any]:
         """The path's variables."""
         return self.native.path_params
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._values[key]
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self._values[key] = value
-
-    def __delitem__(self, key: Any) -> None:
-        del self._values[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._values
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __bool__(self) -> bool:
-        return True
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        """A value that was set on the request."""
-        return self._values.get(key, default)
 
     # The body.
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
+from datetime import datetime
 from enum import Enum
 from http import HTTPStatus
 from http.cookies import SimpleCookie
@@ -14,10 +15,34 @@ from typing import Any, Literal
 import nacre
 from nacre.cookies import format_cookie
 from nacre.dialects.rapidy.encoders import BYTES, TEXT_TYPES, selection, to_json, to_text
-from nacre.headers import check_value, pairs_of
-from nacre.media import parse_media_type
+from nacre.headers import MutableHeaders, check_value, pairs_of
+from nacre.lazy import lazy
+from nacre.media import http_date, parse_http_date, parse_media_type
 
 _JSON_TYPES = (dict, list, tuple, set, frozenset)
+
+
+class ResponseHeaders(MutableHeaders):
+    """The core's header fields with aiohttp's names for those that are repeated."""
+
+    __slots__ = ()
+
+    def getall(self, key: str, *default: Any) -> Any:
+        """All values of a field. Raises KeyError for none, unless there is a default."""
+        values = self.getlist(key)
+        if not values and not default:
+            raise KeyError(key)
+        return values or default[0]
+
+    def popall(self, key: str, *default: Any) -> Any:
+        """Remove a field and give all its values. Raises KeyError for none, unless there is a default."""
+        values = self.getall(key, *default)
+        self.remove(key)
+        return values
+
+    def getone(self, key: str, *default: Any) -> Any:
+        """The first value of a field. Raises KeyError for none, unless there is a default."""
+        return self.getall(key, *([value] for value in default))[0]
 
 
 class StreamResponse(nacre.Response):
@@ -26,8 +51,8 @@ class StreamResponse(nacre.Response):
     `prepare`, `write` and `write_eof` are for a handler that writes while it runs; see `streaming`.
     """
 
-    reason: str = ""
-    """Kept for who reads it: HTTP/2 has none, and ASGI servers write their own."""
+    own_reason: str | None = None
+    """The reason that was given; see `reason`."""
 
     def __init__(
         self, *, status: int | HTTPStatus = 200, reason: str | None = None, headers: Any | None = None
@@ -42,7 +67,17 @@ class StreamResponse(nacre.Response):
     def set_status(self, status: int | HTTPStatus, reason: str | None = None) -> None:
         """Set the status, and with it the reason."""
         self.status = int(status)
-        self.reason = _reason(self.status) if reason is None else check_value("reason", reason)
+        self.own_reason = None if reason is None else check_value("reason", reason)
+
+    @property
+    def reason(self) -> str:
+        """The words of the status, for who reads them: HTTP/2 has none, and ASGI servers write their own."""
+        return _reason(self.status) if self.own_reason is None else self.own_reason
+
+    @lazy
+    def headers(self) -> ResponseHeaders:
+        """The header fields: ordered, case-insensitive, several of a name allowed."""
+        return ResponseHeaders(self.raw_headers)
 
     # The content type.
 
@@ -72,6 +107,34 @@ class StreamResponse(nacre.Response):
     def content_length(self) -> int | None:
         """The length of the body in bytes; what is sent has the right one whatever was set."""
         return len(self.body) if self.stream is None else None
+
+    # Validators.
+
+    @property
+    def last_modified(self) -> datetime | None:
+        """The time of the `Last-Modified` field; set it to a time, seconds since 1970 or a text."""
+        return parse_http_date(self.headers.get("last-modified", ""))
+
+    @last_modified.setter
+    def last_modified(self, value: datetime | float | str | None) -> None:
+        self._set_or_remove("last-modified", http_date(value) if isinstance(value, datetime | int | float) else value)
+
+    @property
+    def etag(self) -> str | None:
+        """The `ETag` field as it is sent; what is set is put in quotes."""
+        return self.headers.get("etag")
+
+    @etag.setter
+    def etag(self, value: str | None) -> None:
+        if value is not None and '"' in value:
+            raise ValueError("an etag is set without its quotes")
+        self._set_or_remove("etag", None if value is None else f'"{value}"')
+
+    def _set_or_remove(self, name: str, value: str | None) -> None:
+        if value is not None:
+            self.headers.set(name, value)
+        elif name in self.headers:
+            self.headers.remove(name)
 
     # Cookies.
 
@@ -177,6 +240,12 @@ class StreamResponse(nacre.Response):
 
     def enable_compression(self, *_: object, **__: object) -> None:
         """Nothing is compressed here: `nacre.compression.Compression` does it for every response."""
+
+    def enable_chunked_encoding(self, *_: object) -> None:
+        """Nothing to do: servers choose how a body of unknown length is sent."""
+
+    def force_close(self) -> None:
+        """Nothing to do: connections are the server's."""
 
 
 class Response(StreamResponse):

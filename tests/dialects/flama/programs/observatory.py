@@ -1,5 +1,7 @@
 """An observatory: nights, stars and telescopes, with most of what a Flama application is written with."""
 
+import datetime
+import pathlib
 import typing as t
 import uuid
 
@@ -57,6 +59,35 @@ class Doorman:
         await self.app(scope, receive, send)
 
 
+class Porter:
+    """Looks at requests as handlers do, changes the headers of answers, and catches what gets lost."""
+
+    def __init__(self, app: types.App):
+        self.app = app
+
+    async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = http.Request(scope, receive)
+        scope["porter"] = request.headers.get("x-keeper", "nobody")
+        request.state.visits = 1
+
+        async def ushered(message: types.Message) -> None:
+            if message["type"] == "http.response.start" and "x-usher" in types.Headers(scope=scope):
+                headers = types.MutableHeaders(scope=message)
+                headers["x-plate"] = f"{request.method} {request.url.path}"
+                headers.append("x-why", "first")
+                headers.append("x-why", "second")
+                headers.add_vary_header("X-Usher")
+            await send(message)
+
+        try:
+            await self.app(scope, receive, ushered)
+        except LookupError as error:
+            await http.JSONResponse({"lost": str(error)}, status_code=502)(scope, receive, send)
+
+
 class Telescope:
     def __init__(self, name: str) -> None:
         self.name = name
@@ -108,6 +139,7 @@ app = Flama(
         Middleware(Stamp, label="outer", name="night watch"),
         Middleware(Doorman, closed="/attic"),
         Middleware(Stamp),
+        Middleware(Porter),
     ],
     components=[TelescopeComponent("Big Eye"), KeeperComponent()],
     modules=[Almanac()],
@@ -178,7 +210,7 @@ def file():
 @app.get("/cookies/set")
 def set_cookie():
     response = http.PlainTextResponse("set")
-    response.set_cookie("night", "clear", max_age=60, httponly=True)
+    response.set_cookie("night", "clear sky", max_age=60, httponly=True)
     response.delete_cookie("day")
     return response
 
@@ -214,6 +246,11 @@ async def plain_list():
 @app.get("/plain/none")
 def plain_none():
     return None
+
+
+@app.get("/plain/empty")
+def plain_empty():
+    return []
 
 
 @app.get("/plain/wrong")
@@ -388,6 +425,27 @@ def module():
     return {"pages": app.almanac.pages, "log": log[:3]}
 
 
+@app.get("/porter")
+def porter(request: http.Request):
+    return {"porter": request.scope["porter"], "again": request["porter"], "visits": request.state.visits}
+
+
+@app.get("/cookies/typed")
+def typed_cookies(cookies: types.Cookies):
+    return {name: cookie["value"] for name, cookie in cookies.items()} | {"count": len(cookies)}
+
+
+@app.get("/urls/typed")
+def typed_url(url: types.URL, path: types.Path, method: types.Method):
+    return {
+        "parts": url.components | {"netloc": ""},
+        "path": path,
+        "longer": path / "more",
+        "method": method,
+        "query": url.query,
+    }
+
+
 # Methods.
 
 
@@ -415,6 +473,21 @@ class Counter(HTTPEndpoint):
         return {"posted": star["name"]}
 
 
+@app.route("/class/state", methods=["GET"])
+class Stateful(HTTPEndpoint):
+    def get(self):
+        return {"keys": sorted(self.state), "app": self.state["app"] is app, "path": self.state["scope"]["path"]}
+
+    def post(self):
+        return "not declared"
+
+
+@app.get("/kinds")
+def kinds():
+    values = [pathlib.PurePath("/a"), ValueError("b"), KeyError, {"c"}, datetime.date(2026, 1, 2), uuid.UUID(int=5)]
+    return {"kinds": values}
+
+
 # Errors.
 
 
@@ -436,6 +509,20 @@ async def on_teapot(scope: types.Scope, receive: types.Receive, send: types.Send
     await response(scope, receive, send)
 
 
+class Rain(Exception):
+    pass
+
+
+async def on_rain(scope: types.Scope, receive: types.Receive, send: types.Send, error: Exception):
+    return http.JSONResponse({"rain": str(error), "at": scope["path"]}, status_code=503)
+
+
+def on_gone(scope: types.Scope, receive: types.Receive, send: types.Send, error: Exception):
+    return http.PlainTextResponse(f"gone: {error}", status_code=410)
+
+
+app.add_exception_handler(Rain, on_rain)
+app.add_exception_handler(410, on_gone)
 app.add_exception_handler(Fog, on_fog)
 app.add_exception_handler(418, on_teapot)
 
@@ -443,6 +530,26 @@ app.add_exception_handler(418, on_teapot)
 @app.get("/errors/fog")
 def fog():
     raise ThickFog
+
+
+@app.get("/errors/rain")
+def rain():
+    raise Rain("cats")
+
+
+@app.get("/errors/gone")
+def gone():
+    raise exceptions.HTTPException(status_code=410, detail="the comet")
+
+
+@app.get("/errors/lost")
+def lost():
+    raise LookupError("the key of the dome")
+
+
+@app.get("/errors/{status:int}")
+def bare_status(status: int):
+    raise exceptions.HTTPException(status_code=status, detail="")
 
 
 @app.get("/errors/teapot")

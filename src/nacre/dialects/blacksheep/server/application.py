@@ -8,11 +8,12 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mutabl
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from threading import RLock
+from typing import Any, ClassVar, Self, TypeVar
 
 from nacre.app import Nacre
 from nacre.binding import Validation, read_parameters
-from nacre.callables import describe
+from nacre.callables import describe, is_async
 from nacre.chain.boundary import ErrorKey
 from nacre.dialects.blacksheep.contents import TextContent
 from nacre.dialects.blacksheep.exceptions import (
@@ -45,29 +46,66 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class ApplicationEvent:
-    """Functions to be called, plain or async, with the application: `app.on_start += function`, or as a decorator."""
+    """Functions to be called with the application, or with nothing: `app.on_start += function`, or as a decorator."""
 
     def __init__(self, context: Any) -> None:
         self.context = context
         self.handlers: list[Callable[..., Any]] = []
 
-    def __iadd__(self, handler: Callable[..., Any]) -> ApplicationEvent:
+    def add(self, handler: Callable[..., Any]) -> None:
+        """Call a function, plain or async, whenever it happens."""
         self.handlers.append(handler)
+
+    def __iadd__(self, handler: Callable[..., Any]) -> Self:
+        self.add(handler)
         return self
 
-    def __call__(self, handler: F) -> F:
-        self.handlers.append(handler)
+    def __isub__(self, handler: Callable[..., Any]) -> Self:
+        self.handlers[:] = [one for one in self.handlers if one != handler]
+        return self
+
+    def __len__(self) -> int:
+        return len(self.handlers)
+
+    def __call__(self, handler: Callable[..., Any] | None = None) -> Any:
+        """Decorate with it, with parentheses or without."""
+        if handler is None:
+            return self
+        self.add(handler)
         return handler
 
     async def fire(self) -> None:
         for handler in self.handlers:
-            result = handler(self.context)
+            result = _given(handler, self.context)
             if inspect.isawaitable(result):
                 await result
 
+
+class ApplicationSyncEvent(ApplicationEvent):
+    """An event whose functions are plain."""
+
+    def add(self, handler: Callable[..., Any]) -> None:
+        """Call a function whenever it happens. Raises ConfigurationError for an async one, which nobody would await."""
+        if is_async(handler):
+            what = f"{describe(handler)} is async, and middlewares are configured by plain functions"
+            raise ConfigurationError(Problem(what, Location.of(handler), "write `def`, or use app.on_start"))
+        super().add(handler)
+
     def fire_sync(self) -> None:
+        """Call them. Raises ConfigurationError where one fails: servers take other exceptions of this time for none."""
         for handler in self.handlers:
-            handler(self.context)
+            try:
+                _given(handler, self.context)
+            except ConfigurationError:
+                raise
+            except Exception as error:
+                what = f"{describe(handler)} failed while it configured the middlewares: {type(error).__name__}: {error}"
+                raise ConfigurationError(Problem(what, Location.of(handler), "mend what it does")) from error
+
+
+def _given(function: Callable[..., Any], app: object) -> Any:
+    """Call a function with the application, if it takes anything."""
+    return function(app) if inspect.signature(function).parameters else function()
 
 
 class ExceptionHandlers(MutableMapping[Any, Any]):
@@ -127,10 +165,11 @@ class Application(Nacre):
         """Fired when it has started, before the first request."""
         self.on_stop = ApplicationEvent(self)
         """Fired when it stops."""
-        self.on_middlewares_configuration = ApplicationEvent(self)
+        self.on_middlewares_configuration = ApplicationSyncEvent(self)
         """Fired once before the chains are made; its functions are plain."""
         self.is_configured = False
         """Whether `on_middlewares_configuration` was fired and the controllers are served."""
+        self._configuring = RLock()
         self._running: LifespanTask | None = None
         self._contexts: list[Callable[[], Any]] = []
         self._cors: CORSStrategy | None = None
@@ -152,7 +191,7 @@ class Application(Nacre):
             await self.on_start.fire()
             for callback in self._contexts:
                 make: Any = asynccontextmanager(callback) if inspect.isasyncgenfunction(callback) else callback
-                await stack.enter_async_context(make(self) if inspect.signature(callback).parameters else make())
+                await stack.enter_async_context(_given(make, self))
             await self.after_start.fire()
             yield
 
@@ -172,12 +211,17 @@ class Application(Nacre):
         """Check and compile now. Raises ConfigurationError, and OrphanDefaultRouterError for routes that are lost."""
         if default_router.is_orphan:
             raise OrphanDefaultRouterError
+        with self._configuring:
+            self._configure()
+        super().compile()
+
+    def _configure(self) -> None:
+        # SECURITY: what has failed here fails again. A request that came later would be served without what is missing.
         if not self.is_configured:
-            self.is_configured = True
+            self.on_middlewares_configuration.fire_sync()
             for controller in self.router.controllers:
                 register_controller(self.router, controller)
-            self.on_middlewares_configuration.fire_sync()
-        super().compile()
+            self.is_configured = True
 
     def register_controllers(self, controller_types: Iterable[type]) -> None:
         """Serve the methods of controllers that this application's router doesn't have already."""

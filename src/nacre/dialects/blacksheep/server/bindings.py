@@ -9,7 +9,7 @@ import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from functools import partial
-from types import GenericAlias
+from types import GenericAlias, NoneType
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from urllib.parse import unquote
 
@@ -222,7 +222,7 @@ def _rebound(parameter: Parameter, variables: Collection[str], function: Callabl
 
 def _bound_type(kind: Any) -> tuple[type[BoundValue[Any]], Any] | None:
     """The class of a bound value that an annotation names, and the type of what it holds."""
-    args = [one for one in typing.get_args(kind) if one is not type(None)]
+    args = [one for one in typing.get_args(kind) if one is not NoneType]
     origin = typing.get_origin(kind) or kind
     if not isinstance(origin, type) or not issubclass(origin, BoundValue):
         return _bound_type(args[0]) if len(args) == 1 and origin is not kind and not isinstance(origin, type) else None
@@ -248,8 +248,11 @@ _MARKERS: Mapping[type[BoundValue[Any]], Callable[..., Any]] = {
 def _taken(cls: type[BoundValue[Any]], held: Any, parameter: Parameter, function: Callable[..., Any]) -> Any:
     """The annotation of a parameter that is given a bound value."""
     given = parameter.default.value if isinstance(parameter.default, BoundValue) else MISSING
-    if parameter.default is None:
+    # Where the bound value may be missing, it is: what is optional within it is there, with None.
+    may_lack = given is MISSING and (parameter.default is None or NoneType in typing.get_args(parameter.type))
+    if may_lack:
         given, held = None, held if held is None else held | None
+    put = partial(_put, cls, may_lack)
     name = cls.name or parameter.name
     for base, marker in _MARKERS.items():
         if issubclass(cls, base):
@@ -257,26 +260,33 @@ def _taken(cls: type[BoundValue[Any]], held: Any, parameter: Parameter, function
             if given is MISSING and typing.get_origin(held) in (list, set):
                 default = {"default_factory": typing.get_origin(held)}
             # Cookies are sent percent-encoded.
-            make = unquote if marker is Cookie and held in (None, str) else None
-            return _provided(cls, Annotated[held or str, marker(alias=name, **default)], MISSING, make)
+            is_text = marker is Cookie and _without_none(held) in (None, str)
+            return _provided(partial(put, unquote if is_text else None), Annotated[held or str, marker(alias=name, **default)])
     if issubclass(cls, FromServices):
-        return _provided(cls, held, MISSING)
+        return _provided(partial(put, None), held)
     if issubclass(cls, FromJSON) or (issubclass(cls, FromForm) and held not in (None, dict, Any)):
         marker = Form if issubclass(cls, FromForm) else Body
-        return _body_of(cls, dict[str, Any] if held is None else held, marker, given)
+        return _body_of(put, dict[str, Any] if held is None else held, marker, given)
     for base, read in _READERS.items():
         if issubclass(cls, base):
-            return _provided(cls, Annotated[Any, Provide(partial(read, name=name), inline=True)], MISSING)
+            return _provided(partial(put, None), Annotated[Any, Provide(partial(read, name=name), inline=True)])
     what = f"{describe(function)} takes `{parameter.name}` from {cls.__name__}, which nothing gives a value"
     fix = "take it from a service: app.services.add_scoped_by_factory(function, Class)"
     raise ConfigurationError(Problem(what, Location.of(function), fix))
 
 
-def _provided(cls: type[BoundValue[Any]], annotation: Any, default: Any, make: Callable[..., Any] | None = None) -> Any:
+def _put(cls: type[BoundValue[Any]], may_lack: bool, make: Callable[..., Any] | None, value: Any) -> Any:
+    """A value as a bound value, made of what came by `make`; None where there is none and none is needed."""
+    if value is None:
+        return None if may_lack else cls(None)
+    return cls(value if make is None else make(value))
+
+
+def _provided(put: Callable[[Any], Any], annotation: Any, default: Any = MISSING) -> Any:
     """The annotation of what is put into a bound value when it is there."""
 
     def wrap(value: Any) -> Any:
-        return cls(value if make is None or value is None else make(value))
+        return put(value)
 
     kept = inspect.Parameter.empty if default is MISSING else default
     only = inspect.Parameter("value", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=annotation, default=kept)
@@ -284,17 +294,21 @@ def _provided(cls: type[BoundValue[Any]], annotation: Any, default: Any, make: C
     return Annotated[Any, Provide(wrap, inline=True)]
 
 
-def _body_of(cls: type[BoundValue[Any]], held: Any, marker: Callable[..., Any], given: Any) -> Any:
-    args = typing.get_args(held)
-    optional = type(None) in args
-    inner = next(one for one in args if one is not type(None)) if optional and len(args) == 2 else held
+def _without_none(kind: Any) -> Any:
+    """The type of an optional one; other types as they are."""
+    args = typing.get_args(kind)
+    return next(one for one in args if one is not NoneType) if NoneType in args and len(args) == 2 else kind
+
+
+def _body_of(put: Callable[..., Any], held: Any, marker: Callable[..., Any], given: Any) -> Any:
+    optional, inner = NoneType in typing.get_args(held), _without_none(held)
     default = None if optional and given is MISSING else given
     if isinstance(inner, type) and kind_of(inner) == "unsupported":
         # A plain class is made of what its constructor asks for.
         model = _model_of(inner)
         shape: Any = model | None if optional else model
-        return _provided(cls, Annotated[shape, marker()], default, lambda value: inner(**vars(value)))
-    return _provided(cls, Annotated[held, marker()], default)
+        return _provided(partial(put, lambda value: inner(**vars(value))), Annotated[shape, marker()], default)
+    return _provided(partial(put, None), Annotated[held, marker()], default)
 
 
 def _model_of(cls: type) -> type:

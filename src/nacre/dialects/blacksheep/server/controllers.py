@@ -120,7 +120,7 @@ ApiController = APIController
 def register_controller(served_by: Router, controller: type) -> None:
     """Serve a controller's methods by a router. Raises RouteDuplicate for paths that it has already."""
     for declared in controller.own_routes if issubclass(controller, Controller) else ():
-        prefix = controller.route() or ""  # type: ignore[attr-defined]
+        prefix = _prefix_of(controller)
         path = (declared.pattern or "").strip("/") if prefix else declared.pattern or "/"
         pattern = f"/{prefix.strip('/')}/{path}".rstrip("/") or "/" if prefix else path
         served_by.add(
@@ -129,6 +129,12 @@ def register_controller(served_by: Router, controller: type) -> None:
             _endpoint(controller, declared.handler, Route(pattern, None).param_names),
             name=declared.name,
         )
+
+
+def _prefix_of(controller: Any) -> str:
+    """What `route` says: a method of the class's, or the prefix itself."""
+    prefix = controller.route() if callable(controller.route) else controller.route
+    return prefix.decode() if isinstance(prefix, bytes) else prefix or ""
 
 
 def _endpoint(controller: type, method: Callable[..., Any], variables: list[str]) -> Callable[..., Any]:

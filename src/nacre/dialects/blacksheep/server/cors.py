@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from nacre.chain.hooks import Hooks
 from nacre.dialects.blacksheep.messages import Response
 from nacre.errors import ConfigurationError, Location, Problem
+from nacre.headers import TOKEN
 from nacre.marks import mark
 from nacre.request import Request as NativeRequest
 from nacre.response import Response as NativeResponse
@@ -123,6 +124,8 @@ class CORSStrategy:
 
     def _answer(self, request: NativeRequest, policy: CORSPolicy, method: str, origin: str) -> Response:
         names = _names(request.headers.get("access-control-request-headers"))
+        if not all(map(_is_token, [method, *names])):
+            return _refusal("The request asks for what is no method or no header.")
         refused = policy.refused_of(method, names)
         if refused is not None:
             return _refusal(refused)
@@ -160,6 +163,10 @@ def _asked(request: NativeRequest) -> str | None:
 
 def _refusal(reason: str) -> Response:
     return Response(400, [(b"CORS-Error", reason.encode())])
+
+
+def _is_token(text: str) -> bool:
+    return bool(text) and not text.rstrip(TOKEN)
 
 
 def _names(value: Names) -> list[str]:

@@ -131,7 +131,6 @@ def file(
     else:
         data = value.read() if isinstance(value, BytesIO) else bytes(value)
         response = Response(200, None, Content(content_type.encode(), data))
-    if file_name is not None or content_disposition is ContentDispositionType.INLINE:
-        kind: Literal["attachment", "inline"] = content_disposition.value
-        response.headers.set("content-disposition", write_disposition(kind, file_name) if file_name else kind)
+    kind: Literal["attachment", "inline"] = content_disposition.value
+    response.headers.set("content-disposition", write_disposition(kind, file_name) if file_name else kind)
     return response

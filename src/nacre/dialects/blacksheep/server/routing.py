@@ -23,8 +23,8 @@ GET_WS = "GET_WS"
 class RouteException(ConfigurationError):
     """What is wrong with routes."""
 
-    def __init__(self, what: str, fix: str) -> None:
-        super().__init__(Problem(what, Location.of_caller(), fix))
+    def __init__(self, what: str, fix: str, place: Location | None = None) -> None:
+        super().__init__(Problem(what, place or Location.of_caller(), fix))
 
 
 class RouteDuplicate(RouteException):
@@ -197,7 +197,7 @@ class Router(_Declares):
         if key in self._known:
             other = getattr(self._known[key], "__qualname__", "another handler")
             what = f"{method} {route.pattern} is declared twice, for {other} and {_name(handler)}"
-            raise RouteDuplicate(what, "leave one of them out")
+            raise RouteDuplicate(what, "leave one of them out", Location.of(handler))
         self._known[key] = handler
         options: dict[str, Any] = {"name": name} if name is not None else {}
         if method == GET_WS:

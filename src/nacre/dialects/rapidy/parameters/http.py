@@ -13,8 +13,8 @@ from typing import Annotated, Any, ClassVar
 
 import nacre
 from nacre.binding import MISSING
-from nacre.dialects.rapidy.bodies import BodyReader, is_mapping, is_marked
-from nacre.dialects.rapidy.pydantic_fields import with_constraints
+from nacre.dialects.rapidy.bodies import BodyReader, is_mapping, is_marked, validated
+from nacre.dialects.rapidy.pydantic_fields import adapter_of, or_if_empty, with_constraints
 from nacre.dialects.rapidy.web_request import CIMultiDict, MultiDict
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.request import Request
@@ -67,24 +67,30 @@ class RequestParameter:
         """The annotation by which the core binds a parameter of this type and name."""
         raise NotImplementedError
 
-    def marked(self, kind: Any, marker: Callable[..., Any], default: Any, **options: Any) -> Any:
-        """A type with its constraints and a marker of the core."""
+    def constraints(self) -> dict[str, Any]:
+        """What must hold of the value, as pydantic's `Field` has it."""
         given = {name: self.options[name] for name in CONSTRAINTS if self.options.get(name) is not None}
         if "regex" in self.options:
             given["pattern"] = self.options["regex"]
+        return given
+
+    def absent(self, kind: Any, default: Any) -> dict[str, Any]:
+        """What stands for a value that wasn't sent, under the core's names; nothing if it must be sent."""
+        factory = self.options.get("default_factory")
+        if factory is not None:
+            return {"default_factory": factory}
+        default = self.default if default is MISSING else default
+        if default is MISSING and self.takes_default and _is_optional(kind):
+            default = None
+        return {} if default is MISSING else {"default": default}
+
+    def marked(self, kind: Any, marker: Callable[..., Any], absent: Mapping[str, Any], **options: Any) -> Any:
+        """A type with a marker of the core."""
         told = {name: self.options[name] for name in _TOLD if self.options.get(name) is not None}
         if "deprecated" in told:
             told["deprecated"] = bool(told["deprecated"])
-        factory = self.options.get("default_factory")
-        if factory is not None:
-            told["default_factory"] = factory
-        elif default is MISSING:
-            default = self.default
-        if default is MISSING and factory is None and self.takes_default and _is_optional(kind):
-            default = None
-        first = () if default is MISSING else (default,)
         annotated: Any = Annotated
-        return annotated[with_constraints(kind, given), marker(*first, **told, **options)]
+        return annotated[kind, marker(**absent, **told, **options)]
 
 
 class Single(RequestParameter):
@@ -93,16 +99,22 @@ class Single(RequestParameter):
     marker: ClassVar[Callable[..., Any]]
 
     def annotation(self, kind: Any, name: str, default: Any) -> Any:
+        alias = str(self.options.get("alias") or self.options.get("validation_alias") or name)
+        absent = self.absent(kind, default)
         if kind in (MISSING, Any) or self.options.get("validate") is False:
             # Any default is right then, also one that is no text.
-            given = self.default if default is MISSING else default
-            factory = self.options.get("default_factory") or (lambda: given)
-            absent = {} if given is MISSING and "default_factory" not in self.options else {"default_factory": factory}
-            told = {"alias": str(self.options.get("alias") or name), **absent}
-            annotated: Any = Annotated
-            return annotated[str, type(self).marker(**told)]
-        alias = self.options.get("alias") or self.options.get("validation_alias") or name
-        return self.marked(kind, type(self).marker, default, alias=str(alias))
+            absent = {"default_factory": _maker(absent)} if absent else {}
+            kind = str
+        else:
+            kind = with_constraints(kind, self.constraints())
+        if absent:
+            kind = or_if_empty(kind, _maker(absent))
+        return self.marked(kind, type(self).marker, absent, alias=alias)
+
+
+def _maker(absent: Mapping[str, Any]) -> Callable[[], Any]:
+    factory: Callable[[], Any] = absent.get("default_factory") or (lambda: absent["default"])
+    return factory
 
 
 class Whole(RequestParameter):
@@ -114,17 +126,21 @@ class Whole(RequestParameter):
     def annotation(self, kind: Any, name: str, default: Any) -> Any:
         annotated: Any = Annotated
         origin = typing.get_origin(kind) or kind
-        if kind in (MISSING, Any) or is_mapping(kind):
-            read = type(self).read
-            return annotated[Any, nacre.Provide(_as_dict(read) if origin is dict else read, inline=True)]
+        if kind in (MISSING, Any) or is_mapping(origin):
+            return annotated[Any, nacre.Provide(self._reader(kind), inline=True)]
         return annotated[kind, type(self).marker(**({} if default is MISSING else {"default": default}))]
 
+    def _reader(self, kind: Any) -> Callable[[Request], Any]:
+        """What reads all fields into a dict, of a repeated one the last, and validates it; as they are for no type."""
+        read, source = type(self).read, self.source
+        if (typing.get_origin(kind) or kind) is not dict:
+            return read
+        validate = adapter_of(kind, {}).validate_python if typing.get_args(kind) else dict
 
-def _as_dict(read: Callable[[Request], Mapping[str, Any]]) -> Callable[[Request], dict[str, Any]]:
-    def fields(request: Request) -> dict[str, Any]:
-        return dict(read(request))
+        def fields(request: Request) -> Any:
+            return validated(validate, dict(read(request).items()), source)
 
-    return fields
+        return fields
 
 
 def _path(request: Request) -> Mapping[str, Any]:
@@ -215,13 +231,14 @@ class Body(RequestParameter):
         self.json_decoder = json_decoder
 
     def annotation(self, kind: Any, name: str, default: Any) -> Any:
-        optional = _is_optional(kind)
-        if optional and set(typing.get_args(kind)) <= {bytes, type(None)}:
+        optional = kind is Any or _is_optional(kind)
+        if kind is not Any and optional and set(typing.get_args(kind)) <= {bytes, type(None)}:
             kind = bytes
         is_plain = self.check_content_type and self.json_decoder is json.loads
         validates = self.options.get("validate") is not False
         if is_plain and validates and is_marked(kind, self.content_type):
-            return self.marked(kind, nacre.Body, default, content_type=self.content_type)
+            kind_ = with_constraints(kind, self.constraints())
+            return self.marked(kind_, nacre.Body, self.absent(kind, default), content_type=self.content_type)
         # What the core's marker doesn't know is read by a provider, which OpenAPI can't describe.
         default = self.default if default is MISSING else default
         reader = BodyReader(
@@ -231,14 +248,14 @@ class Body(RequestParameter):
             loads=self.json_decoder,
             default=None if default is MISSING and optional else default,
             default_factory=self.options.get("default_factory"),
-            constraints={name: self.options[name] for name in CONSTRAINTS if self.options.get(name) is not None},
+            constraints=self.constraints(),
         )
         annotated: Any = Annotated
         return annotated[Any, nacre.Provide(reader.provider())]
 
 
 def parameters_of(metadata: Iterable[Any]) -> list[RequestParameter]:
-    """The parameters among what an annotation holds; a class that isn't called counts as one without options."""
+    """The parameters among what an annotation holds."""
     return [one for one in metadata if isinstance(one, RequestParameter)]
 
 
