@@ -1,1 +1,1 @@
-"""A harbour's site, whose parts were written for five frameworks: each is a program of its own, with its import lines changed."""
+"""A harbour's site: five programs that were written for five frameworks, with their import lines changed."""

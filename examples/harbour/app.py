@@ -1,6 +1,7 @@
 """The whole harbour: five programs, one application, layers of five kinds in one list."""
 
 from examples.harbour import berths, cargo, ferries, pilots, tides
+
 from nacre import Nacre
 from nacre.dialects import blacksheep, madara, microdot, rapidy
 from nacre.dialects.flama.middleware import Middleware

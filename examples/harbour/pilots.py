@@ -1,5 +1,7 @@
 """Pilots, as a Rapidy program."""
 
+from typing import Annotated
+
 from nacre.dialects.rapidy import Rapidy
 from nacre.dialects.rapidy.http import Header, PathParam, Request, StreamResponse, get, middleware
 from nacre.dialects.rapidy.typedefs import CallNext
@@ -9,7 +11,7 @@ from nacre.dialects.rapidy.typedefs import CallNext
 async def licensed(
     request: Request,
     call_next: CallNext,
-    licence: str = Header(alias="X-Licence", pattern="^[A-Z]{2}[0-9]{4}$"),
+    licence: Annotated[str, Header(alias="X-Licence", pattern="^[A-Z]{2}[0-9]{4}$")],
 ) -> StreamResponse:
     response = await call_next(request)
     response.headers["X-Checked"] = licence
@@ -17,7 +19,7 @@ async def licensed(
 
 
 @get("/{name}")
-async def pilot(name: str = PathParam()) -> dict[str, str]:
+async def pilot(name: Annotated[str, PathParam()]) -> dict[str, str]:
     return {"pilot": name}
 
 

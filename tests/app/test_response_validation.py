@@ -386,3 +386,18 @@ def test_types_that_cannot_be_checked_are_told_at_startup():
     name = unannotated.__qualname__
     assert whats[2] == f"handler `{name}` has response_validate=True and no type to validate against"
     assert caught.value.problems[2].fix == "annotate what it returns, or give a response_type"
+
+
+@dataclasses.dataclass
+class Harbour:
+    site: pydantic.HttpUrl
+
+
+async def test_a_field_of_a_type_of_pydantics_that_is_no_model_is_held_to_its_class():
+    app = Nacre()
+    options = {"response_type": Harbour, "custom_encoder": {pydantic.HttpUrl: str}}
+    app.add_route("/url", lambda request: Harbour(pydantic.HttpUrl("https://a.example")), **options)
+    app.add_route("/text", lambda request: Harbour("https://a.example"), **options)
+    async with TestClient(app) as client:
+        assert (await client.get("/url")).json() == {"site": "https://a.example/"}
+        assert (await client.get("/text")).status == 500

@@ -1,4 +1,4 @@
-"""What other conventions stand on: views of requests, responses as another class, answers of a subclass, lists of its own."""
+"""What dialects stand on: views of requests, responses as another class, a subclass with its own answers and list."""
 
 import gc
 import weakref

@@ -4,11 +4,11 @@ import itertools
 
 import pytest
 from click.testing import CliRunner
-
 from examples.harbour import app as harbour
+
 from nacre import Nacre
 from nacre.cli.commands import main
-from nacre.dialects import blacksheep, flama, madara, microdot, rapidy
+from nacre.dialects import blacksheep, flama, microdot, rapidy
 from nacre.dialects.blacksheep.server.routing import Router
 from nacre.dialects.madara.app import Madara
 

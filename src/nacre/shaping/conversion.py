@@ -157,7 +157,7 @@ def _refuse(value: object) -> Any:
 def _accept(kind: Any, value: Any) -> Any:
     """Take objects of classes that msgspec doesn't know; of pydantic's models what the named one has."""
     owner = typing.get_origin(kind) or kind
-    if is_pydantic(owner):
+    if is_pydantic(owner) and hasattr(owner, "__pydantic_validator__"):  # a URL of pydantic's has none
         if isinstance(value, owner) and value.__class__ is not owner:
             return owner.model_construct(**{name: getattr(value, name) for name in owner.model_fields})
         try:

@@ -12,7 +12,6 @@ from nacre.request import Application, Request
 from nacre.response import Response
 from nacre.types import ASGIApp, Receive, Scope, Send
 
-
 _REFUSAL = "nacre.refusal"
 """Where a scope says what is wrong with its request, if the transport knows more than a scope can tell."""
 

@@ -192,6 +192,36 @@ async def test_a_missing_or_empty_body_is_no_data(client_for):
             await Ask("POST /", data={"data": None}, sent={"content": body, "headers": JSON}).put_to(client)
 
 
+async def test_a_form_is_read_by_await_and_in_a_block(client_for):
+    app = quiet()
+
+    @app.post("/await")
+    async def awaited(request: http.Request):
+        form = await request.form()
+        with pytest.raises(KeyError):
+            form["b"]
+        return [form["a"], form.getlist("a"), form.multi_items(), "b" in form, dict(form)]
+
+    @app.post("/block")
+    async def block(request: http.Request):
+        async with request.form() as form:
+            return [await form["file"].read() == b"rope", form["file"].filename]
+
+    @app.post("/data")
+    async def data(data: types.RequestData):
+        return data
+
+    async with client_for(app) as client:
+        fields = {"content": b"a=1&a=2", "headers": {"content-type": "application/x-www-form-urlencoded"}}
+        told = ["2", ["1", "2"], [["a", "1"], ["a", "2"]], False, {"a": "2"}]
+        await Ask("POST /await", data=told, sent=fields).put_to(client)
+        await Ask("POST /data", data={"a": "2"}, sent=fields).put_to(client)
+        await Ask("POST /block", 415, sent={"content": b"x"}).put_to(client)
+        head = b'--q\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nrope\r\n--q--\r\n'
+        sent = {"content": head, "headers": {"content-type": "multipart/form-data; boundary=q"}}
+        await Ask("POST /block", data=[True, "a.txt"], sent=sent).put_to(client)
+
+
 JSON = {"content-type": "application/json"}
 
 

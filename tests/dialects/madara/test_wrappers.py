@@ -132,6 +132,24 @@ async def test_a_body_over_the_limit_is_413_however_it_is_read(client_for):
             assert response.status == 413, name
 
 
+async def test_a_middleware_may_set_the_limit_of_a_request(client_for):
+    class Limit:
+        def __init__(self, get_response):
+            self.get_response = get_response
+
+        def __call__(self, request):
+            request.max_content_length = request.args.get("limit", type=int)
+            return self.get_response(request)
+
+    app = app_of(lambda request: str(len(request.get_data())), config={"middlewares": [Limit]}, max_body=10)
+    async with client_for(app) as client:
+        statuses = [
+            (await client.request("POST", f"/x{limit}", content=b"x" * 20)).status
+            for limit in ("?limit=19", "?limit=20", "?limit=1000", "")
+        ]
+    assert statuses == [413, 200, 200, 200]
+
+
 async def test_a_body_may_be_read_by_native_code_and_by_madaras_in_any_order(client_for):
     async def before(request, call_next):
         if request.query.get("first"):

@@ -504,6 +504,15 @@ async def test_an_error_handler_that_raises_is_a_plain_500(app, answer):
     assert (response.status, response.text) == (500, "Internal server error")
 
 
+@pytest.mark.parametrize(("path", "text"), [("/404", "by status"), ("/410", "410 error")])
+async def test_abort_goes_to_the_handler_of_its_status_alone(app, answer, path, text):
+    app.errorhandler(module.HTTPException)(lambda request, error: "by class")
+    app.errorhandler(Exception)(lambda request, error: "by any class")
+    app.errorhandler(404)(lambda request: "by status")
+    app.get("/<int:status>")(lambda request, status: abort(status))
+    assert (await answer(app, f"GET {path}")).text == text
+
+
 async def fails(request, error):
     raise RuntimeError("worse")
 
@@ -1215,3 +1224,40 @@ async def test_a_slow_body_holds_no_thread_of_plain_functions(client_for, transp
         assert (await asyncio.wait_for(client.get("/"), 5)).text == "at once"
         go_on.set()
         assert (await slow).text == "2"
+
+
+def in_pieces(size):
+    for _ in range(size // 10):
+        yield b"0123456789"
+
+
+@pytest.mark.parametrize("size", [10, 15_000, 30_000])
+@pytest.mark.parametrize("content", [in_pieces, bytes], ids=["of unknown length", "of known length"])
+@pytest.mark.parametrize("place", ["mounted", "layer"])
+async def test_bodies_for_native_handlers_are_left_to_their_limits(client_for, size, content, place):
+    seen = []
+
+    def look(request):
+        seen.append(len(request.body))
+
+    inner = nacre.Nacre(middlewares=[package.layer(before_request=look)] if place == "layer" else [])
+
+    @inner.post("/whole")
+    async def whole(request: nacre.Request):
+        return {"got": len(await request.body())}
+
+    @inner.post("/pieces")
+    async def pieces(request: nacre.Request):
+        return {"got": sum([len(piece) async for piece in request.stream()])}
+
+    app = inner
+    if place == "mounted":
+        app = Microdot()
+        app.before_request(look)
+        app.mount("", inner)
+    async with client_for(app) as client:
+        for path in ("/whole", "/pieces"):
+            response = await client.request("POST", path, content=content(size))
+            assert (response.status, response.json()) == (200, {"got": size})
+    if content is bytes:
+        assert seen == [size if size <= Request.max_body_length else 0] * 2

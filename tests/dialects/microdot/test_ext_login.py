@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from nacre import Nacre
+from nacre import Nacre, wait
 from nacre.dialects.microdot import Microdot
 from nacre.dialects.microdot.login import Login
 from nacre.dialects.microdot.session import Session, with_session
@@ -184,7 +184,8 @@ async def test_a_remembered_login_outlasts_the_session_for_its_days(remember, da
         assert again.text == "diver 1"
         # The original renews it for 30 days, whatever was asked for.
         assert attributes(cookie_of(again, "_remember")) == known
-        assert cookie_of(again, "session") is not None
+        restored = cookie_of(again, "session").partition(";")[0].removeprefix("session=")
+        assert app.sessions.decode(restored) == {"_user_id": 1, "_fresh": False}
 
 
 async def test_a_remembered_login_is_not_a_fresh_one(app, client_for):
@@ -206,6 +207,7 @@ async def test_who_has_left_is_forgotten_everywhere(app, client_for):
             r"_remember=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; HttpOnly; SameSite=Lax",
             cookie_of(answer, "_remember"),
         )
+        assert app.sessions.decode(client.cookies["session"]) == {}
         assert (await client.get("/who")).text == "nobody"
 
 
@@ -263,6 +265,34 @@ async def test_cookies_of_a_site_with_tls_are_secure(app, client_for):
         assert cookie_of(answer, "_remember").endswith("; Secure; HttpOnly; SameSite=Lax")
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"secure": True}, "Path=/; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax"),
+        (
+            {"secure": True, "partitioned": True, "path": "/sea"},
+            "Path=/sea; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax; Partitioned",
+        ),
+        ({"http_only": False, "max_age": 60}, "Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax"),
+    ],
+)
+async def test_the_cookie_of_a_login_goes_where_the_sessions_goes(options, expected, app, client_for):
+    app.sessions.cookie_options = {"path": "/", **options}
+    async with client_for(app) as client:
+        answer = await client.post("/enter?remember=yes")
+        assert attributes(cookie_of(answer, "_remember")) == expected
+
+
+async def test_a_login_isnt_remembered_and_leads_to_the_root_unless_it_is_told(client_for):
+    app = Microdot()
+    Session(app, secret_key=SECRET)
+    app.post("/login")(lambda request: wait(Login().login_user(request, Diver(1))))
+    async with client_for(app) as client:
+        answer = await client.post("/login")
+        assert (answer.status, answer.headers["location"]) == (302, "/")
+        assert cookie_of(answer, "_remember") is None
+
+
 async def test_a_user_who_is_gone_is_nobody(app, divers, client_for):
     async with client_for(app) as client:
         await client.post("/enter")
@@ -286,7 +316,8 @@ async def test_what_a_program_keeps_in_sessions_is_no_remembered_login(claims, a
     """One key signs both, and who has a session may present it as the other cookie."""
     async with client_for(app) as client:
         client.cookies["_remember"] = app.sessions.encode(claims)
-        assert (await client.get("/who")).text == "nobody"
+        answer = await client.get("/who")
+        assert (answer.text, answer.headers.getlist("set-cookie")) == ("nobody", [])
 
 
 async def test_a_remembered_login_of_the_original_is_taken(app, client_for):

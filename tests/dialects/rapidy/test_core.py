@@ -1,10 +1,16 @@
 """What Rapidy's dialect promises beyond its document's programs: the rows of code, errors, mounts, startup."""
 
 import asyncio
+import collections
+import dataclasses
+import datetime
+import ipaddress
 import json
+import pathlib
+import uuid
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, HttpUrl, SecretStr
 
 import nacre
 from nacre.dialects import rapidy
@@ -855,6 +861,57 @@ def test_jsonify_makes_text_or_plain_data():
 
     assert jsonify(Boat(name="Ida")) == '{"name": "Ida", "length": 3}'
     assert jsonify(Boat(name="Ida"), exclude={"length"}, dumps=False) == {"name": "Ida"}
+
+
+def test_json_has_the_forms_of_what_json_does_not_know():
+    class Shore(BaseModel):
+        name: str
+        depth: float = 1.5
+
+    @dataclasses.dataclass
+    class Chart:
+        site: HttpUrl
+        shore: Shore
+
+    values = {
+        "when": datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC),
+        "day": datetime.date(2020, 1, 2),
+        "span": datetime.timedelta(seconds=90),
+        "address": ipaddress.ip_address("127.0.0.1"),
+        "path": pathlib.PurePosixPath("/a"),
+        "chart": Chart(HttpUrl("https://a.example"), Shore(name="west")),
+        "secret": SecretStr("hidden"),
+        "queue": collections.deque([{1}, Charset.utf8]),
+        ContentType.json: uuid.UUID(int=1),
+    }
+    assert jsonify(values, dumps=False) == {
+        "when": "2020-01-02T00:00:00+00:00",
+        "day": "2020-01-02",
+        "span": 90.0,
+        "address": "127.0.0.1",
+        "path": "/a",
+        "chart": {"site": "https://a.example/", "shore": {"name": "west", "depth": 1.5}},
+        "secret": "**********",
+        "queue": [[1], "utf-8"],
+        "application/json": "00000000-0000-0000-0000-000000000001",
+    }
+    assert Response([Shore(name="a", depth=float("nan"))]).text == '[{"name": "a", "depth": null}]'
+    with pytest.raises(TypeError, match="has no JSON form"):
+        jsonify([object()])
+
+
+async def test_a_dataclass_with_types_of_pydantics_is_validated_and_sent(client_for):
+    @get("/")
+    async def handler() -> Harbour:
+        return Harbour(HttpUrl("https://a.example"))
+
+    async with client_for(app_of(handler)) as client:
+        assert (await client.get("/")).body == b'{"site": "https://a.example/"}'
+
+
+@dataclasses.dataclass
+class Harbour:
+    site: HttpUrl
 
 
 def test_members_of_enumerations_are_their_values():

@@ -465,68 +465,18 @@ async def _note(response: Response, message: Any) -> None:
 # What handlers may ask for by type.
 
 
-def _request(request: nacre.Request) -> Request:
-    return Request.of(request)
+def _part(kind: Any, read: Callable[[nacre.Request], Any]) -> Any:
+    """A provider of a part of the request, which is an instance of that type already, or is made one by the reader."""
 
+    def give(request: nacre.Request) -> Any:
+        return read(request)
 
-def _app(request: nacre.Request) -> Flama:
-    return cast("Flama", request.app)
-
-
-def _websocket(request: nacre.Request) -> WebSocket:
-    return WebSocket.of(request)
-
-
-def _scope(request: nacre.Request) -> types.Scope:
-    return types.Scope(scope_of(request))
-
-
-def _receive(request: nacre.Request) -> types.Receive:
-    return replay(request)
-
-
-def _method(request: nacre.Request) -> types.Method:
-    return types.Method(request.method)
-
-
-def _url(request: nacre.Request) -> types.URL:
-    return types.URL(str(request.url))
-
-
-def _scheme(request: nacre.Request) -> types.Scheme:
-    return types.Scheme(request.scheme)
-
-
-def _host(request: nacre.Request) -> types.Host:
-    return types.Host(request.url.host)
+    give.__annotations__ = {"request": nacre.Request, "return": kind}
+    return nacre.Provide(give, inline=True)
 
 
 def _port(request: nacre.Request) -> types.Port:
     return types.Port(request.url.port or (443 if request.scheme in ("https", "wss") else 80))
-
-
-def _path(request: nacre.Request) -> types.Path:
-    return types.Path(request.root_path + request.path)
-
-
-def _query_string(request: nacre.Request) -> types.QueryString:
-    return types.QueryString(request.query_string)
-
-
-def _headers(request: nacre.Request) -> types.Headers:
-    return types.Headers(request.headers)
-
-
-def _query_params(request: nacre.Request) -> types.QueryParams:
-    return types.QueryParams(request.query)
-
-
-def _path_params(request: nacre.Request) -> types.PathParams:
-    return types.PathParams(request.path_params)
-
-
-def _cookies(request: nacre.Request) -> types.Cookies:
-    return types.Cookies.of(request.cookies)
 
 
 async def _body(request: nacre.Request) -> types.Body:
@@ -537,17 +487,27 @@ async def _request_data(request: nacre.Request) -> types.RequestData:
     """JSON unless the content type is that of a form; 415 for another one. None without a body, or for an empty one."""
     essence = request.content_type.essence if request.content_type else ""
     if essence in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        form = await request.form()
-        found: Any = types.RequestData(form.items())
+        found: Any = types.RequestData(await Request.of(request).form())
     else:
         found = await request.json() if await request.body() else None
     return cast("types.RequestData", found or None)
 
 
 _PARTS = [
-    nacre.Provide(function, inline=True)
-    for function in (
-        *(_request, _app, _websocket, _scope, _receive, _method, _url, _scheme, _host, _port, _path, _query_string),
-        *(_headers, _query_params, _path_params, _cookies, _body, _request_data),
-    )
+    _part(Request, Request.of),
+    _part(WebSocket, WebSocket.of),
+    _part(Flama, lambda request: request.app),
+    _part(types.Scope, lambda request: types.Scope(scope_of(request))),
+    _part(types.Receive, replay),
+    _part(types.Method, lambda request: types.Method(request.method)),
+    _part(types.URL, lambda request: types.URL(str(request.url))),
+    _part(types.Scheme, lambda request: types.Scheme(request.scheme)),
+    _part(types.Host, lambda request: types.Host(request.url.host)),
+    _part(types.Path, lambda request: types.Path(request.root_path + request.path)),
+    _part(types.QueryString, lambda request: types.QueryString(request.query_string)),
+    _part(types.Headers, lambda request: types.Headers(request.headers)),
+    _part(types.QueryParams, lambda request: types.QueryParams(request.query)),
+    _part(types.PathParams, lambda request: types.PathParams(request.path_params)),
+    _part(types.Cookies, lambda request: types.Cookies.of(request.cookies)),
+    *(nacre.Provide(function, inline=True) for function in (_port, _body, _request_data)),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -24,7 +24,8 @@ from nacre.disposition import content_disposition
 from nacre.errors import ResponseValidationError
 from nacre.files import FileResponse as NativeFileResponse
 from nacre.files import guess_content_type
-from nacre.forms import FormData
+from nacre.forms import FormData as NativeFormData
+from nacre.forms import FormValue
 from nacre.headers import check_pair
 from nacre.lazy import lazy
 from nacre.response import SameSite, Stream
@@ -151,6 +152,36 @@ class Connection(RequestView):
         return self.base_url.replace(path=path)
 
 
+class FormData(NativeFormData):
+    """The fields and files of a form: of a repeated one the last value counts, `getlist` has all of them."""
+
+    def __getitem__(self, name: str) -> FormValue:
+        values = self.getlist(name)
+        if not values:
+            raise KeyError(name)
+        return values[-1]
+
+    def multi_items(self) -> list[tuple[str, FormValue]]:
+        """All fields and files, in order."""
+        return self.pairs()
+
+
+class FormReading:
+    """A form that is being read; its files are kept until the request is over."""
+
+    def __init__(self, native: nacre.Request) -> None:
+        self.native = native
+
+    async def __aenter__(self) -> FormData:
+        return FormData((await self.native.form()).pairs())
+
+    async def __aexit__(self, *error: object) -> None:
+        """The core closes the files."""
+
+    def __await__(self) -> Generator[Any, None, FormData]:
+        return self.__aenter__().__await__()
+
+
 class Request(Connection):
     """One HTTP request, as handlers and error handlers are given it; ASGI middlewares make it of their scope."""
 
@@ -193,9 +224,9 @@ class Request(Connection):
         except ValueError:
             raise HTTPException(400, "the body is not valid JSON") from None
 
-    async def form(self) -> FormData:
-        """The fields and files of a form; raises 415 for another content type."""
-        return await self.native.form()
+    def form(self) -> FormReading:
+        """The fields and files of a form, by `await` or `async with`; raises 415 for another content type."""
+        return FormReading(self.native)
 
     def stream(self) -> AsyncIterator[bytes]:
         """The body piece by piece."""

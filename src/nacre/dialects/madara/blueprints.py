@@ -49,7 +49,8 @@ class BlueprintSetupState:
     ) -> None:
         """Add a rule below the prefix, its endpoint named after the blueprint."""
         if self.url_prefix is not None:
-            pattern = "/".join((self.url_prefix.rstrip("/"), pattern.lstrip("/"))) if pattern else self.url_prefix
+            below = f"/{pattern.lstrip('/')}"
+            pattern = self.url_prefix.rstrip("/") + below if pattern else self.url_prefix
         options.setdefault("subdomain", self.subdomain)
         name = f"{self.blueprint.name}.{endpoint or endpoint_of(view_func)}"
         self.app.add_rule(self.group, pattern, name, view_func, **options)

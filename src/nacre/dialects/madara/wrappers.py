@@ -148,9 +148,14 @@ class Request(RequestView, WerkzeugRequest):
     def headers(self) -> EnvironHeaders:
         return EnvironHeaders(self.environ)
 
-    @read_from
+    @property
     def max_content_length(self) -> int | None:
+        """How many bytes the body may have; it may be set until the body is read."""
         return self.native.max_body
+
+    @max_content_length.setter
+    def max_content_length(self, limit: int | None) -> None:
+        self.native.max_body = limit
 
     @read_from
     def endpoint(self) -> str | None:

@@ -137,10 +137,15 @@ class Microdot(Nacre):
         return f
 
     def errorhandler(self, status_code_or_exception_class: int | type[Exception]) -> Callable[[F], F]:
-        """Answer errors of a status by `f(request)`, exceptions of a class by `f(request, exception)`."""
+        """Answer errors of a status by `f(request)`, exceptions of a class by `f(request, exception)`.
+
+        What `abort` raises is for the handler of its status alone: one for HTTPException is never asked.
+        """
         key = status_code_or_exception_class
 
         def record(f: F) -> F:
+            if not isinstance(key, int) and issubclass(key, HTTPException):
+                return f
             count = 1 if isinstance(key, int) else 2
             handler = calls.error_handler(f, Request.of, self.tools.results.convert, self._failed, count)
             if not isinstance(key, int) and issubclass(HTTPError, key):

@@ -83,22 +83,36 @@ class Request(RequestView):
 
     @property
     def is_pending(self) -> bool:
-        """Whether there is a body that hasn't been received."""
+        """Whether there is a body to be received that hasn't been.
+
+        What is on its way to a handler of another kind is received for hooks only if it is small and says so: that
+        handler has limits of its own, and may want to read it piece by piece.
+        """
         if self.is_received:
             return False
         native = self.native
         length = native.content_length
-        if length is None and native.method not in _BODILESS:
-            return True
-        self.is_received = not length
-        return bool(length)
+        if length is None:
+            pending = native.method not in _BODILESS and not self.is_foreign
+        else:
+            pending = length > 0 and (length <= self.max_body_length or not self.is_foreign)
+        self.is_received = not pending
+        return pending
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether another kind of handler answers."""
+        return self.native.route is not None and self.origin is None
 
     async def receive(self) -> None:
         """Receive the body as far as it belongs into `body`. Raises ContentTooLarge, ClientDisconnect."""
         self.is_received = True
         native, limit = self.native, self.max_content_length
-        native.max_body = limit
         length = native.content_length
+        if self.is_foreign:
+            self.body = await native.body()
+            return
+        native.max_body = limit
         if length is None:
             if not self.is_multipart:  # those are left to who reads forms
                 await self._receive_unmeasured()

@@ -170,6 +170,8 @@ class Application(Nacre):
         self.is_configured = False
         """Whether `on_middlewares_configuration` was fired and the controllers are served."""
         self._configuring = RLock()
+        self._is_configuring = False
+        self._has_started = False
         self._running: LifespanTask | None = None
         self._contexts: list[Callable[[], Any]] = []
         self._cors: CORSStrategy | None = None
@@ -192,6 +194,9 @@ class Application(Nacre):
             for callback in self._contexts:
                 make: Any = asynccontextmanager(callback) if inspect.isasyncgenfunction(callback) else callback
                 await stack.enter_async_context(_given(make, self))
+            self._has_started = True
+            self.services.check()
+            self._configure()  # one that is mounted in an application of another kind
             await self.after_start.fire()
             yield
 
@@ -211,17 +216,32 @@ class Application(Nacre):
         """Check and compile now. Raises ConfigurationError, and OrphanDefaultRouterError for routes that are lost."""
         if default_router.is_orphan:
             raise OrphanDefaultRouterError
-        with self._configuring:
-            self._configure()
+        for app in [one for one in self.all_groups() if isinstance(one, Application)]:
+            app._configure()
+            app._expect_services()
         super().compile()
 
     def _configure(self) -> None:
-        # SECURITY: what has failed here fails again. A request that came later would be served without what is missing.
-        if not self.is_configured:
-            self.on_middlewares_configuration.fire_sync()
-            for controller in self.router.controllers:
-                register_controller(self.router, controller)
-            self.is_configured = True
+        """Have the middlewares configured, and the controllers served, once.
+
+        SECURITY: what has failed here fails again. A request that came later would be served without what is missing.
+        """
+        with self._configuring:
+            if self.is_configured or self._is_configuring:
+                return
+            self._is_configuring = True
+            try:
+                self.on_middlewares_configuration.fire_sync()
+                for controller in self.router.controllers:
+                    register_controller(self.router, controller)
+                self.is_configured = True
+            finally:
+                self._is_configuring = False
+
+    def _expect_services(self) -> None:
+        """Wait for what the start is to register, where there are functions for it; without them it's told at once."""
+        if not self._has_started and (self.on_start or self._contexts):
+            self.services.expect(self.router.wanted())
 
     def register_controllers(self, controller_types: Iterable[type]) -> None:
         """Serve the methods of controllers that this application's router doesn't have already."""

@@ -163,6 +163,20 @@ def bound_handler(function: Callable[..., Any], variables: Collection[str]) -> C
     return with_signature(_wrapping(function, classes) if classes else function, signature)
 
 
+def services_of(function: Callable[..., Any]) -> list[type]:
+    """The classes that a function asks for and that no request has: those of services."""
+    kinds = []
+    for parameter in _parameters(function):
+        bound = _bound_type(parameter.type)
+        kind = parameter.type if bound is None else bound[1] if issubclass(bound[0], FromServices) else None
+        if isinstance(kind, type) and kind_of(kind) == "unsupported" and not issubclass(kind, _OF_REQUESTS):
+            kinds.append(kind)
+    return kinds
+
+
+_OF_REQUESTS = (NativeRequest, Request)
+
+
 def _parameters(function: Callable[..., Any]) -> list[Parameter]:
     found = read_parameters(function)
     if isinstance(found, Problem):

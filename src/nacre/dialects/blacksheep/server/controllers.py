@@ -119,6 +119,7 @@ ApiController = APIController
 
 def register_controller(served_by: Router, controller: type) -> None:
     """Serve a controller's methods by a router. Raises RouteDuplicate for paths that it has already."""
+    served_by.want(controller)
     for declared in controller.own_routes if issubclass(controller, Controller) else ():
         prefix = _prefix_of(controller)
         path = (declared.pattern or "").strip("/") if prefix else declared.pattern or "/"

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeVar
 
-from nacre.dialects.blacksheep.server.bindings import bound_handler, rebound, with_signature
+from nacre.dialects.blacksheep.server.bindings import bound_handler, rebound, services_of, with_signature
 from nacre.dialects.blacksheep.server.env import get_global_route_prefix
 from nacre.dialects.blacksheep.server.sse import ServerSentEventsResponse
 from nacre.errors import ConfigurationError, Location, Problem
@@ -164,6 +164,7 @@ class Router(_Declares):
         """Forget all routes, and the application; that one keeps those that it has."""
         self.group = Group(self.prefix, host=self._host)
         self._known: dict[tuple[str, str], Callable[..., Any]] = {}
+        self._wanted: list[type] = []
         self._owner = lambda: None
         self._was_taken = False
         self.controllers_routes.reset()
@@ -199,6 +200,7 @@ class Router(_Declares):
             what = f"{method} {route.pattern} is declared twice, for {other} and {_name(handler)}"
             raise RouteDuplicate(what, "leave one of them out", Location.of(handler))
         self._known[key] = handler
+        self.want(handler)
         options: dict[str, Any] = {"name": name} if name is not None else {}
         if method == GET_WS:
             self.group.websocket(route.path, **options)(bound_handler(handler, route.param_names))
@@ -210,6 +212,14 @@ class Router(_Declares):
             short = route.path.removesuffix("{tail:path}").rstrip("/") or "/"
             if (method, short.rstrip("/").lower()) not in self._known:
                 self.group.add_route(short, endpoint, methods=[method], defaults={"tail": ""})
+
+    def want(self, function: Callable[..., Any]) -> None:
+        """Note which services a function asks for."""
+        self._wanted += services_of(function)
+
+    def wanted(self) -> list[type]:
+        """The services that handlers and controllers ask for."""
+        return [*self._wanted, *(kind for router in self.sub_routers for kind in router.wanted())]
 
     @property
     def fallback(self) -> Callable[..., Any] | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, get_type_hints
 
 from nacre.app import Nacre
 from nacre.binding import Provide
-from nacre.binding.providers import Scope, ready_provider
+from nacre.binding.providers import Provider, Scope, ready_provider
+from nacre.errors import ConfigurationError, Problem
+from nacre.groups import Group
 
 
 class Services:
@@ -15,10 +17,24 @@ class Services:
 
     def __init__(self, app: Nacre) -> None:
         self._app = app
-        self._types: set[Any] = set()
+        self._providers: dict[Any, Provider] = {}
+        self._awaited: dict[type, Provider] = {}
 
     def __contains__(self, kind: Any) -> bool:
-        return kind in self._types
+        return kind in self._providers
+
+    def expect(self, kinds: Iterable[type]) -> None:
+        """Stand in for those of these types that nothing gives yet, until they are added."""
+        for kind in kinds:
+            if not any(one.provides is kind for group in _around(self._app) for one in group.providers):
+                self._awaited[kind] = self._provide(_placeholder(kind), kind, "request")
+
+    def check(self) -> None:
+        """Raise ConfigurationError for types that are still waited for."""
+        if self._awaited:
+            names = ", ".join(f"`{kind.__name__}`" for kind in self._awaited)
+            fix = "register it in a function of on_start: app.services.add_instance(…)"
+            raise ConfigurationError(Problem(f"nothing gives what handlers ask for: {names}", self._app.where, fix))
 
     def add_instance(self, instance: object, declared_class: type | None = None) -> Services:
         """Give this object for its class, or for `declared_class`."""
@@ -65,10 +81,32 @@ class Services:
         def give(value: Any) -> Any:
             return value
 
-        give.__annotations__.update({"value": Annotated[Any, provider], "return": kind})
-        self._app.provider(scope=scope, inline=True)(give)
-        self._types.add(kind)
+        give.__annotations__["value"] = Annotated[Any, provider]
+        # Functions of on_start register theirs at each start: the last one counts.
+        known = self._awaited.pop(kind, None) or self._providers.pop(kind, None)
+        if known is not None:
+            self._app.providers.remove(known)
+        self._providers[kind] = self._provide(give, kind, scope)
         return self
+
+    def _provide(self, function: Callable[..., Any], kind: Any, scope: Scope) -> Provider:
+        function.__annotations__["return"] = kind
+        self._app.provider(scope=scope, inline=True)(function)
+        return self._app.providers[-1]
+
+
+def _placeholder(kind: type) -> Callable[[], Any]:
+    def give() -> Any:
+        raise RuntimeError(f"nothing gives a `{kind.__name__}` yet: it is to be registered when the application starts")
+
+    return give
+
+
+def _around(group: Group) -> Iterator[Group]:
+    """A group and all that hold it."""
+    yield group
+    for holder in group.holders:
+        yield from _around(holder)
 
 
 def _returned(factory: Callable[..., Any]) -> Any:
