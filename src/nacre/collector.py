@@ -217,7 +217,7 @@ class Collector:
         foreign: Call | None = None,
     ) -> None:
         owner = scopes[-1].owner
-        path = join(prefix, declaration.path)
+        path = join(prefix, declaration.path) or "/"
         pattern = self._attempt(lambda: parse_pattern(path, owner.converters, declaration.where))
         host_pattern = self._attempt(lambda: parse_host(host, declaration.where)) if host else None
         layers = self._layers(declaration.middlewares.entries, owner)

@@ -70,6 +70,15 @@ def test_routes_of_a_group_count_where_it_is_included(is_late, depth):
     assert [app.find_route("GET", path).path for path in ("/reef", "/atoll")] == ["/reef", "/<name>"]
 
 
+def test_an_empty_path_is_the_prefix_itself_or_the_root():
+    app, group = Nacre(), Group("/in")
+    for holder in (app, group):
+        holder.add_route("", lambda: "")
+    app.include(group)
+    assert [app.find_route("GET", path).path for path in ("/", "/in")] == ["/", "/in"]
+    assert app.find_route("GET", "/in/") is None
+
+
 def test_routes_of_a_mounted_application_count_where_it_is_mounted():
     app, inner = Nacre(route_order="declared"), Nacre(route_order="declared")
     inner.add_route("/", lambda: "")

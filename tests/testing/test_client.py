@@ -175,6 +175,22 @@ async def test_lifespans_that_go_wrong(messages, text):
             pass
 
 
+async def test_a_lifespan_that_goes_on_after_its_failure_is_not_waited_for():
+    ends = []
+
+    async def app(scope, receive, send):
+        try:
+            while (await receive())["type"] != "lifespan.shutdown":
+                await send({"type": "lifespan.startup.failed", "message": "no database"})
+        finally:
+            ends.append("ended")
+
+    with pytest.raises(RuntimeError, match="no database"):
+        async with asyncio.timeout(5), TestClient(app):
+            pass
+    assert ends == ["ended"]
+
+
 async def test_a_client_is_entered_once(client_for, app):
     async with client_for(app) as client:
         with pytest.raises(RuntimeError, match="entered already"):

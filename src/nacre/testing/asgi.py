@@ -153,6 +153,7 @@ class _Lifespan:
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._answers: asyncio.Queue[Message] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
+        self._has_failed = False
         self._failure: BaseException | None = None
 
     async def start(self) -> dict[str, Any]:
@@ -167,10 +168,17 @@ class _Lifespan:
         await self._task
 
     async def _run(self, state: dict[str, Any]) -> None:
-        await self._app({"type": "lifespan", "asgi": dict(_VERSIONS), "state": state}, self._inbox.get, self._send)
+        await self._app({"type": "lifespan", "asgi": dict(_VERSIONS), "state": state}, self._receive, self._send)
+
+    async def _receive(self) -> Message:
+        if self._has_failed:
+            # Nothing comes after a failure, and an application that goes on all the same would be waited for forever.
+            raise asyncio.CancelledError
+        return await self._inbox.get()
 
     async def _send(self, message: Message) -> None:
         if message["type"].endswith(".failed"):
+            self._has_failed = True
             # The message holds text only; the exception is the one that is being handled where `send` is called.
             self._failure = sys.exc_info()[1]
         await self._answers.put(message)

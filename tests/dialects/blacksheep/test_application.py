@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from nacre import Nacre
 from nacre.dialects.blacksheep import (
     Application,
+    FromJSON,
     FromServices,
     Request,
     Route,
@@ -20,6 +22,7 @@ from nacre.dialects.blacksheep.exceptions import (
     HTTPException,
     InternalServerError,
     InvalidExceptionHandler,
+    MessageAborted,
     NotFound,
 )
 from nacre.dialects.blacksheep.server.controllers import APIController, Controller, abstract
@@ -35,7 +38,8 @@ from nacre.dialects.blacksheep.server.routing import (
 )
 from nacre.dialects.blacksheep.server.routing import router as default_router
 from nacre.dialects.blacksheep.testing import TestClient
-from nacre.errors import ConfigurationError
+from nacre.errors import ConfigurationError, Location, UnsupportedMediaType
+from nacre.testing import TestClient as NativeClient
 
 
 def application(**options):
@@ -87,6 +91,18 @@ def test_two_handlers_of_one_path_are_told_where_the_second_is_declared():
     router.post("/boats/{boat}")(lambda boat: boat)
 
 
+async def test_a_route_that_was_refused_may_be_declared_again(client_for):
+    app, router = application()
+    app.compile()
+    with pytest.raises(ConfigurationError, match="nothing gives it a value"):
+        router.get("/clerk")(_lines_of)
+    app.services.add_singleton(Ledger)
+    app.services.add_scoped(Clerk)
+    router.get("/clerk")(_lines_of)
+    async with client_for(app) as client:
+        assert (await client.get("/clerk")).json() == 0
+
+
 async def test_paths_have_all_the_forms_of_the_document(client_for, monkeypatch):
     monkeypatch.setitem(Route.value_patterns, "berth", "[A-F][0-9]")
     app, router = application()
@@ -122,6 +138,15 @@ async def test_paths_have_all_the_forms_of_the_document(client_for, monkeypatch)
     assert {path: None if one.status == 404 else one.text for path, one in found.items()} == answers
     with pytest.raises(InvalidValuePatternName, match="a variable of type 'buoy'"):
         router.get("/{buoy:x}")(lambda x: x)
+
+
+async def test_a_variable_of_a_whole_path_is_for_nothing_too(client_for):
+    app, router = application()
+    router.get("/files/{path:rest}")(lambda rest: {"rest": rest})
+    async with client_for(app) as client:
+        assert (await client.get("/files/")).json() == {"rest": ""}
+        assert (await client.get("/files/a/b")).json() == {"rest": "a/b"}
+        assert (await client.get("/files")).status == 404
 
 
 async def test_a_router_has_a_prefix_and_others_in_it(client_for, monkeypatch):
@@ -188,9 +213,13 @@ async def test_handlers_of_exceptions_go_by_class_and_by_status(client_for):
     async def teapot(self, request, exc):
         return f"teapot {exc}"
 
+    @app.exception_handler(415)
+    async def unsupported(self, request, exc):
+        return text(f"{type(exc).__name__}", 415)
+
     app.exceptions_handlers[418] = teapot
-    assert (app.exceptions_handlers[418], len(app.exceptions_handlers)) == (teapot, 4)
-    assert set(app.exceptions_handlers) == {404, 418, BadRequest, InternalServerError}
+    assert (app.exceptions_handlers[418], len(app.exceptions_handlers)) == (teapot, 5)
+    assert set(app.exceptions_handlers) == {404, 415, 418, BadRequest, InternalServerError}
     with pytest.raises(ConfigurationError, match="can't be taken back"):
         del app.exceptions_handlers[418]
 
@@ -208,11 +237,23 @@ async def test_handlers_of_exceptions_go_by_class_and_by_status(client_for):
     def page(number: int):
         return number
 
+    @router.post("/body")
+    async def body(data: FromJSON[dict]):
+        return data.value
+
+    @router.post("/other")
+    async def other():
+        raise UnsupportedMediaType
+
     async with client_for(app) as client:
+        refused = await client.post("/body", content=b"x", headers={"content-type": "text/plain"})
+        assert refused.json() == {"bad": "Expected request content", "kind": "BadRequest"}
+        assert (await client.post("/other")).text == "UnsupportedMediaType"
         assert (await client.get("/nowhere")).text == "NotFound: Not found"
         assert (await client.get("/raise/missing")).text == "NotFound: no boat"
         assert (await client.get("/raise/bad")).json() == {"bad": "wet", "kind": "BadRequest"}
-        assert (await client.get("/page?number=x")).json()["kind"] == "BadRequest"
+        bad_page = {"bad": "Invalid value for parameter `number`: it is not a whole number", "kind": "BadRequest"}
+        assert (await client.get("/page?number=x")).json() == bad_page
         assert (await client.get("/raise/fail")).text == "Internal server error: ValueError('deep')"
         assert (await client.get("/raise/tea")).text == "teapot green"
         plain = await client.get("/raise/plain")
@@ -261,6 +302,37 @@ async def test_a_handler_of_all_http_errors_is_asked_after_those_of_a_status(cli
         assert (await client.get("/raise/taken")).text == "taken"
         assert (await client.get("/raise/wet")).text == "400 Bad request"
         assert (await client.get("/nowhere")).text == "404 Not found"
+
+
+async def test_a_client_that_leaves_is_an_exception_for_handlers_and_for_programs():
+    app, router = application()
+    seen = []
+
+    @app.exception_handler(MessageAborted)
+    async def aborted(self, request, exc):
+        seen.append(type(exc))
+        return text("gone", 400)
+
+    @router.post("/")
+    async def read(request: Request):
+        try:
+            return str(len(await request.read()))
+        except MessageAborted:
+            seen.append("caught")
+            raise
+
+    messages = [{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        seen.append(message.get("status") or message["body"])
+
+    headers = [(b"host", b"boats.example"), (b"content-length", b"9")]
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
+    await app(scope, receive, send)
+    assert seen == ["caught", MessageAborted, 400, b"gone"]
 
 
 def test_a_handler_of_exceptions_with_other_parameters_is_refused():
@@ -349,6 +421,56 @@ async def test_an_application_is_started_and_stopped_by_hand():
     assert seen == ["start", "stop"]
 
 
+async def test_events_take_functions_in_all_forms(client_for):
+    app, _ = application()
+    seen = []
+
+    @app.on_start()
+    async def bare():
+        seen.append("bare")
+
+    def gone():
+        seen.append("gone")
+
+    app.on_start += gone
+    app.on_start -= gone
+    app.on_middlewares_configuration(lambda: seen.append("configured"))
+    assert (len(app.on_start), len(app.on_middlewares_configuration)) == (1, 1)
+    async with client_for(app) as client:
+        await client.get("/")
+    assert seen == ["configured", "bare"]
+
+
+def test_an_async_function_that_configures_middlewares_is_refused():
+    app, _ = application()
+
+    async def configure(application):
+        return None
+
+    with pytest.raises(ConfigurationError, match="middlewares are configured by plain functions"):
+        app.on_middlewares_configuration += configure
+
+
+def test_what_fails_to_configure_middlewares_is_told_each_time():
+    app, router = application()
+    router.get("/")(lambda: "open to all")
+
+    @app.on_middlewares_configuration
+    def configure(application):
+        raise ValueError("no key")
+
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="failed while it configured the middlewares: ValueError: no key"):
+            app.compile()
+
+
+def test_a_mistake_in_a_function_that_configures_middlewares_is_told_as_it_is():
+    app, _ = application()
+    app.on_middlewares_configuration += lambda application: application.middlewares.append(len)
+    with pytest.raises(ConfigurationError, match=r"^middleware .* isn't asynchronous"):
+        app.compile()
+
+
 # Services.
 
 
@@ -418,6 +540,70 @@ async def test_services_are_registered_in_short(client_for):
         assert (await client.get("/")).json() == 0
 
 
+async def test_services_may_be_registered_by_what_runs_at_the_start(client_for):
+    app, router = application()
+
+    @app.on_start
+    async def register(application):
+        application.services.add_instance(Ledger())
+        application.services.add_scoped(Clerk)
+
+    @app.lifespan
+    async def live(application):
+        application.services.register(Pool, instance=Pool())
+        yield
+
+    @router.get("/")
+    def write(clerk: Clerk, ledger: Ledger, pool: FromServices[Pool]):
+        return [clerk.ledger is ledger, pool.value.size]
+
+    class Desk(Controller):
+        def __init__(self, pool: Pool):
+            self.pool = pool
+
+        @controller_get("/desk")
+        def desk(self):
+            return self.pool.size
+
+    app.register_controllers([Desk])
+    for _ in range(2):  # it may be started again
+        async with client_for(app) as client:
+            assert (await client.get("/")).json() == [True, 3]
+            assert (await client.get("/desk")).json() == 3
+
+
+class Pool:
+    size = 3
+
+
+async def test_an_application_that_is_mounted_registers_its_services_at_the_start_too(client_for):
+    app, _ = application()
+    child, inner = application()
+    child.on_start += lambda application: application.services.add_instance(Ledger())
+    inner.get("/")(_lines_in)
+    app.mount("/sub", child)
+    async with client_for(app) as client:
+        assert (await client.get("/sub/")).json() == 0
+
+
+def _lines_in(ledger: Ledger):
+    return ledger.lines
+
+
+async def test_a_service_that_nobody_registers_is_told_at_the_start():
+    app, router = application()
+    app.on_start += lambda application: None
+    router.get("/")(_lines_of)
+    with pytest.raises(ConfigurationError, match="nothing gives what handlers ask for: `Clerk`"):
+        await app.start()
+    response = await NativeClient(app).get("/")
+    assert response.status == 500
+    without, router = application()
+    router.get("/")(_lines_of)
+    with pytest.raises(ConfigurationError, match="_lines_of"):
+        without.compile()
+
+
 # Controllers.
 
 
@@ -459,6 +645,39 @@ async def test_controllers_are_made_for_each_request_and_are_asked_before_and_af
         assert (made.status, made.headers["location"]) == (201, "/boats/1")
         assert (await client.get("/boats/x")).status == 400
     assert seen[:4] == [("in", "/boats"), ("out", 200), ("in", "/boats/7"), ("out", 200)]
+
+
+async def test_the_prefix_of_a_controller_may_be_an_attribute(client_for):
+    class Text(Controller):
+        route = "/text"
+
+        @controller_get("/a")
+        def a(self):
+            return "a"
+
+    class Bytes(Controller):
+        route = b"bytes/"
+
+        @controller_get("/a")
+        def a(self):
+            return "b"
+
+    async with client_for(Application()) as client:
+        assert (await client.get("/text/a")).text == "a"
+        assert (await client.get("/bytes/a")).text == "b"
+
+
+def test_a_path_that_two_controllers_serve_is_told_with_its_place():
+    for _ in range(2):
+
+        class Twice(Controller):
+            @controller_get("/twice")
+            def twice(self):
+                return "twice"
+
+    with pytest.raises(RouteDuplicate, match="declared twice") as caught:
+        Application().compile()
+    assert caught.value.problems[0].where == Location.of(Twice.twice)
 
 
 async def test_a_controller_that_comes_late_is_served_too(client_for):
@@ -552,12 +771,40 @@ async def test_an_application_is_mounted_in_another_one(client_for):
     assert seen == ["child"]
 
 
+@pytest.mark.parametrize("kind", ["native", "dialect"])
+async def test_a_mounted_application_has_its_middlewares_and_controllers(kind, client_for):
+    child = Application()
+
+    async def stamps(request, handler):
+        response = await handler(request)
+        response.add_header(b"x-stamp", b"ink")
+        return response
+
+    @child.on_middlewares_configuration
+    def configure(application):
+        application.middlewares.append(stamps)
+
+    class Quay(Controller):
+        @controller_get("/quay")
+        def quay(self):
+            return "quay"
+
+    around = Nacre() if kind == "native" else Application(router=Router())
+    around.mount("/sub", child)
+    async with client_for(around) as client:
+        response = await client.get("/sub/quay")
+    assert (response.text, response.headers["x-stamp"]) == ("quay", "ink")
+
+
 def test_settings_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("APP_SHOW_ERROR_DETAILS", "true")
     monkeypatch.setenv("APP_USE_DEFAULT_ROUTER", "false")
     monkeypatch.setenv("APP_ENV", "Local")
     app = Application()
     assert app.debug
+    assert app.show_error_details
+    app.show_error_details = False
+    assert not app.debug
     assert app.router is not default_router
     assert (get_env(), is_development(), is_production()) == ("local", True, False)
 

@@ -21,6 +21,7 @@ from nacre.dialects.blacksheep.sessions import InMemorySessionStore, Session, Se
 from nacre.dialects.blacksheep.testing import TestClient
 from nacre.errors import ConfigurationError, WebSocketDisconnect
 from nacre.testing import HandshakeDenied
+from nacre.testing import TestClient as NativeClient
 
 SHORE = {"origin": "https://shore.example"}
 FOREIGN = {"origin": "https://storm.example"}
@@ -122,6 +123,25 @@ def test_cors_policies_that_can_not_be_are_told():
         app.add_cors_policy("open")
     with pytest.raises(ConfigurationError, match="no time"):
         app.add_cors_policy("late", max_age=-1)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"access-control-request-method": "GET", "access-control-request-headers": "x-a, x\x01b"},
+        {"access-control-request-method": "GET", "access-control-request-headers": "x-\xe9"},
+        {"access-control-request-method": "G\x01T"},
+        {"access-control-request-method": ""},
+    ],
+    ids=["header", "accent", "method", "nothing"],
+)
+async def test_a_preflight_for_what_is_no_method_or_header_is_refused(asked):
+    app, _ = application()
+    app.use_cors(allow_methods="*", allow_origins="*", allow_headers="*")
+    async with NativeClient(app) as client:
+        response = await client.options("/", headers={**FOREIGN, **asked})
+    assert response.status == 400
+    assert response.headers["cors-error"] == "The request asks for what is no method or no header."
 
 
 # Sessions.
@@ -257,6 +277,7 @@ async def test_a_file_is_answered_by_a_helper(folder, client_for):
         assert (by_path.text, by_path.headers["content-type"]) == ("boats", "text/plain")
         assert by_path.headers["content-disposition"] == 'attachment; filename="all boats.txt"'
         assert (await client.get("/inline")).headers["content-disposition"] == "inline"
+        assert (await client.get("/pieces")).headers["content-disposition"] == "attachment"
         assert (await client.get("/pieces")).body == b"one"
 
 
@@ -291,6 +312,20 @@ async def test_events_are_sent_by_an_async_generator_and_by_a_response(client_fo
             'data: {"name":"Ada"}\n\n: high\nretry: 1500\nevent: tide\nid: 7\ndata: [1]\n\ndata: text\n\n'
         )
         assert (await client.get("/response")).headers["x-a"] == "1"
+
+
+async def test_no_event_begins_another_field_and_one_without_data_has_none(client_for):
+    app, router = application()
+
+    @router.get("/events")
+    async def events(note: str) -> AsyncIterable[ServerSentEvent]:
+        yield ServerSentEvent(0, note, note)
+        yield ServerSentEvent(None, comment="still here")
+        yield TextServerSentEvent("", id="\r\n\0")
+
+    async with client_for(app) as client:
+        response = await client.get("/events", query={"note": "a\ndata: b\0\r"})
+    assert response.text == "event: adata: b\nid: adata: b\ndata: 0\n\n: still here\n\n"
 
 
 # WebSockets.

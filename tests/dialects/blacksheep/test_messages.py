@@ -65,7 +65,8 @@ def test_headers_answer_in_bytes_when_they_are_asked_in_bytes():
         headers.get_single(b"x-one")
     assert b"x-two" in headers
     assert headers.contains(b"X-Two")
-    assert headers.keys() == (b"x-one", b"x-one", b"x-two")
+    assert headers.keys() == (b"x-one", b"x-two")
+    assert headers.get_tuples(b"X-One") == [(b"x-one", b"1"), (b"x-one", b"2")]
     assert list(headers) == list(headers.items()) == headers.values
     assert headers.get("x-one") == headers["x-one"] == "1"
 
@@ -80,6 +81,13 @@ def test_headers_are_added_set_and_removed():
     headers.remove(b"x-d")
     del headers[b"x-e"]
     assert headers.values == [(b"x-a", b"7"), (b"x-b", b"8"), (b"x-c", b"3")]
+    added = [(b"x-e", b"5")]
+    more = headers + added
+    more += (b"x-f", b"6")
+    more += [(b"x-g", b"9")]
+    more.merge([(b"x-h", b"0")])
+    assert more.values[3:] == [(b"x-e", b"5"), (b"x-f", b"6"), (b"x-g", b"9"), (b"x-h", b"0")]
+    assert len(headers.clone()) == len(headers) == 3
 
 
 @pytest.mark.parametrize("bad", [b"a\r\nb", b"a\0", b"a\n"])
@@ -386,11 +394,67 @@ async def test_variables_of_the_path_are_bound_in_async_handlers_too(client_for)
 
     @router.get("/boats/{name}")
     async def show(name: FromRoute[str], page: FromQuery[int] = None):
-        return [name.value, page.value]
+        return [name.value, page and page.value]
 
     async with client_for(app) as client:
         assert (await client.get("/boats/Ada")).json() == ["Ada", None]
         assert (await client.get("/boats/Ada?page=2")).json() == ["Ada", 2]
+
+
+async def test_what_is_optional_as_a_whole_is_none_and_what_is_optional_within_holds_none(client_for):
+    app, router = application()
+
+    @router.get("/query")
+    def query(within: FromQuery[Optional[int]], whole: Optional[FromQuery[str]], kept: FromQuery[int] = None):  # noqa: UP045
+        return [whole and whole.value, kept and kept.value, within.value]
+
+    @router.get("/cookie")
+    def cookie(note: Optional[FromCookie[str]] = None):  # noqa: UP045 - as programs write it
+        return [note and note.value]
+
+    @router.post("/body")
+    async def body(data: Optional[FromJSON[Crew]] = None):  # noqa: UP045 - as programs write it
+        return [data and data.value.captain]
+
+    async with client_for(app) as client:
+        assert (await client.get("/query")).json() == [None, None, None]
+        assert (await client.get("/query?whole=a&kept=1&within=2")).json() == ["a", 1, 2]
+        assert (await client.get("/cookie")).json() == [None]
+        assert (await client.get("/cookie", cookies={"note": "a%20b"})).json() == ["a b"]
+        assert (await client.post("/body")).json() == [None]
+        assert (await client.post("/body", json={"captain": "Ada", "hands": []})).json() == ["Ada"]
+
+
+async def test_an_empty_body_is_read_as_bytes(client_for):
+    app, router = application()
+
+    @router.post("/")
+    async def echo(request: Request):
+        return (await request.read()).decode() or "empty"
+
+    async with client_for(app) as client:
+        assert (await client.post("/")).text == "empty"
+
+
+async def test_all_changes_of_a_requests_headers_are_seen_by_others(client_for):
+    app, router = application()
+
+    async def changes(request, handler):
+        request.headers.extend([(b"x-a", b"1")])
+        request.headers.update([(b"x-b", b"2"), (b"x-b", b"3")])
+        return await handler(request)
+
+    app.middlewares.append(changes)
+    router.get("/")(lambda request: [len(request.headers.get(b"x-a")), len(request.headers.get(b"x-b"))])
+    async with client_for(app) as client:
+        assert (await client.get("/")).json() == [1, 2]
+
+
+async def test_a_request_is_shown_without_its_query(client_for):
+    app, router = application()
+    router.get("/boats")(lambda request: repr(request))
+    async with client_for(app) as client:
+        assert (await client.get("/boats?key=secret")).text == "<Request GET /boats>"
 
 
 async def test_pieces_may_be_read_from_what_gives_them():

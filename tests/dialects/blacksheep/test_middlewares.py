@@ -1,5 +1,6 @@
 """The list of middlewares: its order, what stands in it, what a middleware may ask for."""
 
+import weakref
 from typing import Optional
 
 import pytest
@@ -88,19 +89,47 @@ async def test_a_middleware_may_ask_for_more_or_leave_the_handler_out(client_for
     app, _ = application()
     seen = []
 
-    async def asks(request, handler, page: FromQuery[Optional[int]]):  # noqa: UP045 - as programs write it
+    async def asks(request, next_handler, page: FromQuery[Optional[int]]):  # noqa: UP045 - as programs write it
         seen.append(page.value)
-        return await handler(request)
+        return await next_handler(request)
 
     async def goes_on(request: Request):
         seen.append(request.path)
+        return "what it returns is no answer"
 
+    async def counts(request: Request, ledger: Ledger):
+        ledger.lines += 1
+
+    app.services.add_singleton(Ledger)
     app.middlewares.append(asks)
     app.middlewares.append(goes_on)
+    app.middlewares.append(counts)
+    app.router.get("/lines")(_lines_of)
     async with client_for(app) as client:
         assert (await client.get("/?page=3")).text == "home"
         assert (await client.get("/?page=x")).status == 400
-    assert seen == [3, "/"]
+        assert (await client.get("/lines")).json() == 2
+    assert seen == [3, "/", None, "/lines"]
+
+
+class Ledger:
+    def __init__(self):
+        self.lines = 0
+
+
+def _lines_of(ledger: Ledger):
+    return ledger.lines
+
+
+def test_the_place_of_a_middleware_that_is_gone_is_no_other_ones():
+    app, _ = application()
+    app.middlewares.append(named("auth", []), MiddlewareCategory.AUTH)
+    gone = weakref.ref(app.middlewares[0])
+    app.middlewares.clear()
+    # Places are known by ids: another object could have that of one that is no more.
+    assert gone() is not None
+    app.middlewares[:] = [named("other", [])]
+    assert [one.category for one in app.middlewares.items()] == [MiddlewareCategory.BUSINESS]
 
 
 async def test_what_a_middleware_returns_is_made_a_response(client_for):

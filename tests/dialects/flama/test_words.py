@@ -4,15 +4,24 @@ import datetime
 import logging
 import pathlib
 
+import httpx2
 import jinja2
 import pytest
 from programs.program import Ask
 
 import nacre
 from nacre import ConfigurationError
-from nacre.dialects.flama import Flama, Module, exceptions, http, layer, types
+from nacre.dialects.flama import Component, Flama, Module, exceptions, http, layer, types
+from nacre.dialects.flama.client import Client
 from nacre.dialects.flama.endpoints import HTTPEndpoint
-from nacre.dialects.flama.middleware import BaseHTTPMiddleware, CORSMiddleware, Middleware
+from nacre.dialects.flama.middleware import (
+    UNHANDLED,
+    BaseHTTPMiddleware,
+    CORSMiddleware,
+    Middleware,
+    ServerErrorMiddleware,
+)
+from nacre.errors import InternalServerError
 
 HOST = {"host": "harbour.example"}
 
@@ -75,6 +84,8 @@ def test_a_request_of_a_bare_scope_has_a_path_below_its_root():
     request = http.Request({**scope, "user": "Ida", "path_params": {"x": 1}})
     assert (request.native.path, request.url.path, str(request.base_url)) == ("/a", "/quay/a", "http://h/quay/")
     assert (request.user, request.path_params, request.get("method")) == ("Ida", {"x": 1}, "GET")
+    request.state.seen = True
+    assert request.scope["state"] == {"seen": True}
 
 
 async def test_the_body_that_a_middleware_reads_is_bounded(client_for):
@@ -101,6 +112,30 @@ async def test_what_is_put_into_the_scope_stays_for_those_further_in(client_for)
 
     async with client_for(app) as client:
         await Ask("GET /", data="seen").put_to(client)
+
+
+async def test_a_middleware_reads_and_changes_the_body_of_an_answer(client_for):
+    class Shout(BaseHTTPMiddleware):
+        async def dispatch(self, request, call_next):
+            response = await call_next(request)
+            if request.url.path == "/kept":
+                response.body_iterator = shouted(response.body_iterator)
+                return response
+            body = b"".join([piece async for piece in response.body_iterator])
+            return http.Response(body.upper(), status_code=response.status_code, headers={"x-length": str(len(body))})
+
+    async def shouted(pieces):
+        async for piece in pieces:
+            yield piece.upper()
+
+    app = quiet(middleware=[Middleware(Shout)])
+    app.add_route("/whole", lambda: http.PlainTextResponse("whole", status_code=203))
+    app.add_route("/stream", lambda: http.StreamingResponse(iter(["a", b"b"])))
+    app.add_route("/kept", lambda: http.PlainTextResponse("kept"))
+    async with client_for(app) as client:
+        await Ask("GET /whole", 203, text="WHOLE", headers={"x-length": "5"}).put_to(client)
+        await Ask("GET /stream", text="AB", headers={"x-length": "2"}).put_to(client)
+        await Ask("GET /kept", text="KEPT").put_to(client)
 
 
 # Headers, URLs and cookies as types.
@@ -141,6 +176,12 @@ def test_headers_are_made_of_mappings_and_of_pairs_of_bytes():
     assert copied.raw == [(b"a", b"b"), (b"c", b"d")] == copied.mutablecopy().raw
     assert types.MutableHeaders({"A": "b"})["a"] == types.MutableHeaders(raw=[(b"a", b"b")])["a"] == "b"
     message = {"headers": [(b"a", b"1")]}
+    headers = types.MutableHeaders(scope=message)
+    headers.extend([("b", "2")])
+    assert message["headers"] == [(b"a", b"1"), (b"b", b"2")]
+    headers.update({"b": "3"})
+    assert message["headers"] == [(b"a", b"1"), (b"b", b"3")]
+    headers.remove("b")
     with pytest.raises(ValueError, match="x-b"):
         types.MutableHeaders(scope=message)["x-b"] = "a\r\nset-cookie: b"
     assert message == {"headers": [(b"a", b"1")]}
@@ -352,8 +393,46 @@ async def test_what_a_mounted_application_does_not_handle_is_for_the_one_around_
     def on_leak(request, error):
         return nacre.Response(f"outer has {error}", status=418)
 
+    seen = []
+
+    async def onion(request, call_next):
+        try:
+            return await call_next(request)
+        except RuntimeError as error:
+            seen.append(str(error))
+            raise
+
+    outer.middlewares.append(onion)
+    inner.add_route("/other", lambda: fail(RuntimeError("other")))
     async with client_for(outer) as client:
         await Ask("GET /in/", 418, text="outer has inner").put_to(client)
+        await Ask("GET /in/other", 500).put_to(client)
+    assert seen == ["other"]
+
+
+def test_a_failed_startup_is_not_raised_by_each_request_anew():
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], UNHANDLED: [Leak()]}
+    request, refusal = http.Request(scope).native, InternalServerError()
+    with pytest.raises(Leak):
+        quiet().error_page(request, InternalServerError())
+    request.refusal = refusal
+    assert quiet().error_page(request, refusal).body == b"Internal Server Error"
+
+
+async def test_an_answer_that_has_begun_is_not_answered_once_more():
+    async def breaks(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise Leak
+
+    sent = []
+
+    async def send(message):
+        sent.append(message["status"])
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "app": quiet()}
+    with pytest.raises(Leak):
+        await ServerErrorMiddleware(breaks)(scope, None, send)
+    assert sent == [200]
 
 
 async def test_a_handler_of_four_arguments_may_return_its_answer(client_for):
@@ -413,6 +492,7 @@ async def test_of_routes_of_one_name_the_first_has_it_and_mounts_keep_theirs(cli
         app.mount(path, inner)
     async with client_for(app) as client:
         assert app.resolve_url("x") == "/one"
+        assert inner.resolve_url("Items") == "/items"
         await Ask("GET /two", data="2").put_to(client)
         await Ask("GET /b/room", data="room").put_to(client)
         await Ask("GET /a/items", data=["app", "exc", "receive", "request", "route", "scope", "send"]).put_to(client)
@@ -437,6 +517,34 @@ def test_two_modules_of_one_name_are_told():
 
     with pytest.raises(ConfigurationError, match="two modules are named 'tide'"):
         Flama(modules=[Tide(), Tide()])
+
+
+def test_what_is_no_component_module_or_method_is_told_with_its_place():
+    class Unnamed(Module):
+        pass
+
+    class Unbound(HTTPEndpoint):
+        def get():
+            return None
+
+    class Idle(Component):
+        pass
+
+    for component in (Idle, Idle()):
+        with pytest.raises(ConfigurationError, match=r"is no component \(.*test_words.py"):
+            Flama(components=[component])
+    with pytest.raises(ConfigurationError, match=r"module Unnamed has no name \(.*test_words.py"):
+        Flama(modules=[Unnamed()])
+    with pytest.raises(ConfigurationError, match=r"Unbound.get` takes no `self` \(.*test_words.py"):
+        quiet().add_route("/", Unbound)
+
+
+async def test_a_client_without_an_application_asks_a_server():
+    def answer(request):
+        return httpx2.Response(200, text=str(request.url))
+
+    async with Client(base_url="http://sea.example", transport=httpx2.MockTransport(answer)) as client:
+        assert (await client.get("/tide")).text == "http://sea.example/tide"
 
 
 async def test_a_middleware_of_the_framework_is_an_item_for_any_list(client_for):

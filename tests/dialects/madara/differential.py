@@ -1,9 +1,9 @@
 """One program of Madara's, many requests, and why some answers differ."""
 
-PROGRAMS = ["harbour", "subdomains", "hosts"]
+PROGRAMS = ["harbour", "subdomains", "hosts", "salvage"]
 
 HEADERS = ["content-type", "location", "allow", "set-cookie", "vary", "etag", "cache-control", "content-length"]
-HEADERS += ["x-office", "x-seen", "x-rope", "x-theirs", "x-method", "x-length", "x-many"]
+HEADERS += ["x-told", "x-stamp", "x-office", "x-seen", "x-rope", "x-theirs", "x-method", "x-length", "x-many"]
 
 FORM = [["content-type", "application/x-www-form-urlencoded"]]
 JSON = [["content-type", "application/json"]]
@@ -135,6 +135,17 @@ REQUESTS = [
             ("example.com", "/"),
         )
     ),
+    *(
+        _ask(f"salvage {path}", "GET", path, program="salvage")
+        for path in (
+            *("/ledger", "/dive", "/dive?diver=Anna", "/page?diver=Anna", "/pieces", "/page", "/far", "/nowhere"),
+            *(f"/{name}?body={way}" for name in ("pieces", "page", "dive") for way in ("read", "wrap", "tag")),
+            *("/crate/oil", "/crate/..%2Ftar", "/crate/a%5Cb", "/file/a/b", "/file/a/", "/file//etc/passwd"),
+            *("/file/a//b", "/wreck/2.0", "/wreck/1.0", "/wreck/2"),
+        )
+    ),
+    _ask("salvage weigh", "POST", "/weigh?limit=5", [], "tar", program="salvage"),
+    _ask("salvage weigh too much", "POST", "/weigh?limit=5", [], "anchor", program="salvage"),
 ]
 
 _RELATIVE = "the location is a path, so no Host that a client sent is in it, and there is no page to read"
@@ -146,6 +157,9 @@ DIFFERENCES = {
     "folder-bare": _RELATIVE,
     "double-slash": _RELATIVE,
     "redirect-to": _RELATIVE,
+    "salvage /wreck/2.0": "a blueprint's middleware gets a response; in the original the view's bare value",
+    "salvage /file//etc/passwd": _RELATIVE,
+    "salvage /file/a//b": _RELATIVE,
     "pages-first": "a rule with a default doesn't redirect to the shorter one",
     "stamp-all-errors": _RESPONSES,
     "stamp-all-raised": _RESPONSES,

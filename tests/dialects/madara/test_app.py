@@ -615,6 +615,31 @@ async def test_a_middleware_may_be_added_after_construction_and_others_stay_as_b
     assert len(built) == 1
 
 
+async def test_a_middleware_may_ask_again_what_has_not_reached_the_view(client_for):
+    class Retrying:
+        def __init__(self, get_response):
+            self.get_response = get_response
+
+        def __call__(self, request):
+            for _ in range(3):
+                response = self.get_response(request)
+                if response.status_code != 503:
+                    break
+            return response
+
+    class Busy(Retrying):
+        def __call__(self, request):
+            return ("busy", 503) if log.count("a in") < 2 else self.get_response(request)
+
+    log = []
+    app = Madara({"middlewares": [Retrying, named("a", log), Middleware(onion), Busy]})
+    app.route("/")(lambda request: "free")
+    async with client_for(app) as client:
+        response = await client.get("/")
+    assert (response.text, response.headers.getlist("x-word")) == ("free", ["onion"])
+    assert log == ["a in", "a out 503", "a in", "a out 200"]
+
+
 async def test_one_layer_may_stand_in_several_lists(client_for):
     log = []
     shared = layer(named("shared", log))
@@ -854,8 +879,8 @@ def onion(request, call_next):
     return response
 
 
-async def async_onion(request, call_next):
-    response = await call_next(request)
+async def async_onion(asked, call_next):
+    response = await call_next(asked)
     response.headers.add("x-word", "async")
     return response
 
@@ -1051,10 +1076,12 @@ def _no_handlers_stay():
 
 def test_the_log_is_called_madara_and_says_more_in_debug_mode():
     records = Records()
-    app = Madara({"debug": True, "logger_handler": records, "Secret": "hunter2"})
+    layers = [functools.partial(Adding, word="hunter2"), Middleware(Adding, "hunter2")]
+    app = Madara({"debug": True, "logger_handler": records, "Secret": "hunter2", "middlewares": layers})
     assert (app.logger.name, app.logger.level, app.logger.propagate) == ("madara", logging.DEBUG, False)
     assert re.match(r"\[D \d{6} \d\d:\d\d:\d\d app:\d+\] madara config \{'debug': True", records.text)
     assert "hunter2" not in records.text
+    assert "Adding" in records.text
     assert Madara({"logger_handler": records}).logger.level == logging.INFO
     assert len(records.lines) == 1
 

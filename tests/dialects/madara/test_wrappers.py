@@ -310,10 +310,15 @@ async def test_responses_of_others_are_taken_as_they_are(client_for):
         yield b"by "
         yield b"WSGI"
 
+    def of_one_part(environ, start_response):
+        start_response("200 OK", [])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [b"one"]
+
     results = {
         "werkzeug": lambda: WerkzeugResponse("theirs", 203, {"X-Path": "/"}, mimetype="text/csv"),
         "stream": lambda: WerkzeugResponse(iter(["a", "b"])),
         "wsgi": lambda: application,
+        "sized": lambda: of_one_part,
         "native": lambda: JSONResponse([1]),
         "native-stream": lambda: StreamingResponse(["x", "y"]),
         "error": lambda: NotFound(),
@@ -334,18 +339,60 @@ async def test_responses_of_others_are_taken_as_they_are(client_for):
     async with client_for(app) as client:
         found = {name: await client.get(f"/{name}") for name in results}
         head = await client.request("HEAD", "/werkzeug")
+        sized = await client.request("HEAD", "/sized")
     told = {name: (response.status, response.body) for name, response in found.items() if name != "error"}
     assert told == {
         "werkzeug": (203, b"theirs"),
         "stream": (200, b"ab"),
         "wsgi": (202, b"by WSGI"),
+        "sized": (200, b"one"),
         "native": (200, b"[1]"),
         "native-stream": (200, b"xy"),
     }
     assert found["error"].status == 404
     assert (found["wsgi"].headers["x-path"], found["werkzeug"].headers["x-path"]) == ("/wsgi", "/")
     assert (head.body, head.headers["content-length"]) == (b"", "6")
-    assert log[:6] == [(True, False), (True, True), (True, True), (True, False), (True, True), (True, False)]
+    assert (sized.body, sized.headers["content-length"]) == (b"", "3")
+    assert log[:4] == [(True, False), (True, True), (True, True), (True, False)]
+    assert log[4:7] == [(True, False), (True, True), (True, False)]
+
+
+async def test_what_a_middleware_puts_into_the_environ_stays_when_a_layer_changes_the_request(client_for):
+    class Put:
+        def __init__(self, get_response):
+            self.get_response = get_response
+
+        def __call__(self, request):
+            request.environ["harbour.captain"] = "Anna"
+            return self.get_response(request)
+
+    async def strip(request, call_next):
+        request.replace_headers(NativeHeaders({"x-kept": "1"}))
+        return await call_next(request)
+
+    def view(request):
+        return {name: request.environ.get(name) for name in ("harbour.captain", "HTTP_X_KEPT", "HTTP_X_SECRET")}
+
+    app = app_of(view, config={"middlewares": [Put, strip]})
+    async with client_for(app) as client:
+        found = (await client.request("GET", "/x", headers={"x-secret": "s"})).json()
+    assert found == {"harbour.captain": "Anna", "HTTP_X_KEPT": "1", "HTTP_X_SECRET": None}
+
+
+async def test_a_path_begins_with_one_slash_however_many_are_sent(client_for):
+    seen = []
+
+    class Look:
+        def __init__(self, get_response):
+            self.get_response = get_response
+
+        def __call__(self, request):
+            seen.append(request.path)
+            return self.get_response(request)
+
+    async with client_for(app_of(lambda request: "x", config={"middlewares": [Look]})) as client:
+        await client.request("GET", "///evil.example//a", follow_redirects=False)
+    assert seen == ["/evil.example//a"]
 
 
 # The response.
@@ -605,6 +652,61 @@ async def test_a_middleware_may_read_and_replace_a_body_that_comes_in_pieces(cli
     assert kind == "async" or ended == ["plain"] * 5
 
 
+async def test_a_middleware_may_close_a_body_that_it_does_not_send(client_for):
+    ended, when = [], []
+
+    def pieces():
+        try:
+            yield "a"
+            yield "b"
+        finally:
+            ended.append("closed")
+
+    class Closing:
+        def __init__(self, get_response):
+            self.get_response = get_response
+
+        def __call__(self, request):
+            response = self.get_response(request)
+            response.get_data() if request.args else next(iter(response.response))
+            response.close()
+            when.append(list(ended))
+            return "other"
+
+    async with client_for(app_of(lambda request: Response(pieces()), config={"middlewares": [Closing]})) as client:
+        assert (await client.get("/x")).text == "other"
+        assert (await client.get("/x?all=1")).text == "other"
+    assert when == [["closed"], ["closed", "closed"]]
+
+
+class Passing:
+    """An ASGI class, which has the stream of what passes it while it is sent."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        await self.app(scope, receive, send)
+
+
+async def test_a_stream_made_by_a_middleware_is_sent_whole_through_a_layer_that_holds_it(client_for):
+    class Making:
+        def __init__(self, get_response):
+            self.get_response = get_response
+
+        def __call__(self, request):
+            self.get_response(request)
+            return Page(str(number) for number in range(10))
+
+    async def onion(request, call_next):
+        return await call_next(request)
+
+    app = app_of(lambda request: "x", config={"middlewares": [onion, Passing, Making, onion, Passing]})
+    async with client_for(app) as client:
+        response = await client.get("/x")
+    assert (response.text, response.headers["content-type"]) == ("0123456789", "text/html; charset=utf-8")
+
+
 class Page(Response):
     default_mimetype = "text/html"
 
@@ -700,3 +802,4 @@ async def test_a_response_kept_by_the_program_is_each_requests_own(client_for, k
         for _ in range(3):
             counted = (await client.get("/x")).headers.getlist("x-count")
             assert counted == ["1"] * (3 if kind == "tuple" else 2)
+    assert kept.raw_headers.count(("x-count", "1")) <= 3  # what the first request's layers added

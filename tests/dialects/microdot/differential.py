@@ -1,6 +1,6 @@
 """One program and a script of requests for Microdot's core, put to it and to the dialect."""
 
-PROGRAMS = ["desk", "e06_berths", "e18_limits", "e22_files"]
+PROGRAMS = ["desk", "e06_berths", "e18_limits", "e22_files", "shapes"]
 
 HEADERS = [
     "content-type",
@@ -111,12 +111,23 @@ REQUESTS = [
     ask("files-page", "GET /", program="e22_files"),
     ask("files-gull", "GET /gull", program="e22_files"),
     ask("files-odd", "GET /harbour/odd.bin", program="e22_files"),
+    *(
+        ask(f"shapes {path}", f"GET {path}", program="shapes")
+        for path in (
+            *("/tide", "/log", "/log/monday", "/log/", "/tuesday", "/late", "/fields", "/cookie/words", "/cookie/json"),
+            *("/cookie/number", "/sums", "/ends/404", "/ends/418", "/ends/302"),
+        )
+    ),
+    ask("shapes-who", "GET /who", ["X-Real-IP", "192.0.2.7"], program="shapes"),
+    ask("shapes-cookies", "GET /cookies", ["Cookie", 'name=two words; b={"a": [1]}'], program="shapes"),
 ]
 
 _ALLOW = "a 405 names the methods in Allow (RFC 9110 §15.5.6)"
 _ARGS = "without a query `args` is an empty MultiDict as ever; Microdot has a dict there, whose `get` takes no `type`"
 
 DIFFERENCES = {
+    "shapes /log": "url_prefix has its first slash, also if the program leaves it out",
+    "shapes /log/monday": "url_prefix has its first slash, also if the program leaves it out",
     "index-post": _ALLOW,
     "sent-get": _ALLOW,
     "wind-other": _ALLOW,

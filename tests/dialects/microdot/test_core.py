@@ -985,6 +985,7 @@ async def test_files_may_be_packed_and_cached(app, answer, folder):
         assert response.headers[name] == value
     response = await answer(app, "GET /named")
     assert (response.status, response.headers["content-encoding"]) == (203, "br")
+    assert response.headers["content-type"] == "text/html"
     app.get("/unsaid")(lambda request: send_file(page + ".gz"))
     assert (await answer(app, "GET /unsaid")).headers["content-type"] == "application/octet-stream"
     Response.default_send_file_max_age = 5
@@ -1100,15 +1101,17 @@ async def test_header_fields_take_lists_and_numbers(app, answer):
         @request.after_request
         def more(request, response):
             response.headers["X-Late"] = 0.5
+            response.headers["X-Once"] = ["second"]
             response.headers["Set-Cookie"] = ["a=1", "b=2"]
             response.headers.update({"X-Two": [True, 2]})
 
-        return "ahoy", {"X-Time": 1.25, "X-Many": ["a", "b"]}
+        return "ahoy", {"X-Time": 1.25, "X-Many": ["a", "b"], "X-Once": "first"}
 
     headers = (await answer(app, "GET /")).headers
     assert (headers["x-time"], headers["x-late"]) == ("1.25", "0.5")
-    assert [headers.getlist(name) for name in ("x-many", "x-two", "set-cookie")] == [
+    assert [headers.getlist(name) for name in ("x-many", "x-once", "x-two", "set-cookie")] == [
         ["a", "b"],
+        ["second"],
         ["True", "2"],
         ["a=1", "b=2"],
     ]
@@ -1131,9 +1134,27 @@ async def test_the_fields_of_a_native_response_take_lists_too(app, answer):
 async def test_the_mappings_of_a_request_are_json(app, answer):
     app.get("/")(lambda request: request.headers)
     app.get("/in")(lambda request: {"headers": request.headers, "args": request.args})
-    assert (await answer(app, "GET /", headers={"x-a": "1"})).json()["x-a"] == "1"
+    response = await answer(app, "GET /", headers={"x-a": "1"})
+    assert (response.json()["x-a"], response.headers["content-type"]) == ("1", JSON)
     told = (await answer(app, "GET /in?a=1&a=2", headers={"x-a": "1"})).json()
     assert (told["headers"]["x-a"], told["args"]) == ("1", {"a": ["1", "2"]})
+
+
+@pytest.mark.parametrize("status", [0, -1, 101, 199, 1000, 200.0], ids=str)
+@pytest.mark.parametrize("place", ["return", "abort", "hook"])
+async def test_what_is_no_status_is_a_500(app, answer, status, place):
+    @app.get("/")
+    def index(request):
+        @request.after_request
+        def other(request, response):
+            if place == "hook":
+                response.status_code = status
+
+        if place == "abort":
+            abort(status)
+        return Response("", status) if place == "return" else "ahoy"
+
+    assert (await answer(app, "GET /")).status == 500
 
 
 async def test_what_has_no_json_is_a_500(app, answer):
@@ -1259,5 +1280,14 @@ async def test_bodies_for_native_handlers_are_left_to_their_limits(client_for, s
         for path in ("/whole", "/pieces"):
             response = await client.request("POST", path, content=content(size))
             assert (response.status, response.json()) == (200, {"got": size})
-    if content is bytes:
-        assert seen == [size if size <= Request.max_body_length else 0] * 2
+    assert seen == [size if content is bytes and size <= Request.max_body_length else 0] * 2
+
+
+@pytest.mark.parametrize("transport", ["asgi", "rsgi"])
+async def test_a_failing_startup_is_told_and_ends(client_for):
+    async def startup(scope):
+        raise RuntimeError("no tide table")
+
+    with pytest.raises(RuntimeError, match="no tide table"):
+        async with asyncio.timeout(5), client_for(Microdot(lifespan_startup=startup)):
+            pass

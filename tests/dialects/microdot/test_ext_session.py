@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from nacre import Nacre
 from nacre.dialects.microdot import Microdot, abort
 from nacre.dialects.microdot.auth import TokenAuth
 from nacre.dialects.microdot.cors import CORS
@@ -89,6 +90,15 @@ def test_what_another_key_has_signed_is_an_empty_session():
 def test_the_times_of_a_token_count(claims, valid):
     session = Session(secret_key=SECRET)
     claims = {name: time.time() + offset for name, offset in claims.items()}
+    assert session.decode(session.encode(claims)) == (claims if valid else {})
+
+
+@pytest.mark.parametrize(
+    ("claims", "valid"), [({"exp": 1000}, False), ({"exp": 1001}, True), ({"nbf": 1000}, True), ({"nbf": 1001}, False)]
+)
+def test_a_token_holds_from_one_second_to_before_another(claims, valid, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    session = Session(secret_key=SECRET)
     assert session.decode(session.encode(claims)) == (claims if valid else {})
 
 
@@ -242,6 +252,21 @@ async def test_a_mounted_application_has_its_own_sessions_unless_the_whole_has_s
             assert (await client.get("/sea/depth")).json() == {"depth": 4}
 
 
+async def test_an_application_inside_of_another_one_has_sessions_of_its_own(client_for):
+    app = Microdot()
+    sessions = Session(app, secret_key="another-secret-that-is-long-enough")
+
+    @app.before_request
+    async def see(request):
+        sessions.get(request)["seen"] = True
+
+    Nacre.mount(app, "/sea", program())
+    app.get("/seen")(with_session(lambda request, session: session))
+    async with client_for(app) as client:
+        assert (await client.get("/sea/depth")).json() == {}
+        assert (await client.get("/seen")).json() == {"seen": True}
+
+
 async def test_a_request_with_a_session_leaves_nothing_to_the_garbage_collector(client_for):
     app, kept = program(), []
 
@@ -329,6 +354,8 @@ async def test_sessions_without_a_key_or_an_application_say_so(client_for, capsy
     sessions = Session(app)
     with pytest.raises(ValueError, match="need a secret key"):
         sessions.encode({})
+    with pytest.raises(ValueError, match="need a secret key"):
+        sessions.decode(FROM_THE_ORIGINAL, "")
     told = []
 
     @app.errorhandler(Exception)
@@ -350,7 +377,14 @@ async def test_sessions_without_a_key_or_an_application_say_so(client_for, capsy
     assert all("Session(app, secret_key=…)" in text for _, text in told)
 
 
-@pytest.mark.parametrize(("secret", "count"), [("x" * 31, 1), ("x" * 32, 0), (b"x" * 32, 0), (None, 0)])
+def test_the_chain_of_a_route_names_the_sessions():
+    (layer,) = program().describe().chains[0].layers
+    assert (layer.name, layer.dialect, layer.where.file) == ("SessionLayer", "microdot", __file__)
+
+
+@pytest.mark.parametrize(
+    ("secret", "count"), [("x", 1), ("x" * 31, 1), ("x" * 32, 0), ("é" * 16, 0), (b"x" * 32, 0), (None, 0)]
+)
 def test_a_short_key_is_a_risk(secret, count):
     app = Microdot()
     app.get("/")(lambda request: "tides")

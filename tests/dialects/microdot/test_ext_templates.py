@@ -66,6 +66,27 @@ def test_a_missing_engine_is_named(library, template, error, message, monkeypatc
         template("index.html")
 
 
+def test_utemplate_is_missing_where_nobody_has_put_it():
+    with pytest.raises(ImportError, match="put that folder of https://"):
+        utemplate.Template("index.html")
+
+
+@pytest.mark.parametrize(
+    ("module", "template"),
+    [("jinja2/__init__.py", jinja.Template), ("utemplate/recompile.py", utemplate.Template)],
+)
+def test_what_an_engine_itself_lacks_is_told_as_it_is(module, template, tmp_path, monkeypatch):
+    (tmp_path / module).parent.mkdir()
+    (tmp_path / module).write_text("import an_engine_of_the_engine")
+    monkeypatch.syspath_prepend(tmp_path)
+    name = module.partition("/")[0]
+    for loaded in [one for one in sys.modules if one.partition(".")[0] == name]:
+        monkeypatch.delitem(sys.modules, loaded)
+    with pytest.raises(ModuleNotFoundError, match="No module named 'an_engine_of_the_engine'"):
+        template("index.html")
+    sys.modules.pop("utemplate", None)
+
+
 async def test_utemplate_is_any_module_of_that_name_that_has_loaders(monkeypatch):
     class Loader:
         def __init__(self, package, folder):

@@ -163,6 +163,13 @@ async def test_a_plain_generator_talks_too_and_is_closed(app):
     assert got == ["ahoy", "closed"]
 
 
+async def test_a_cookie_field_goes_besides_the_jar(app):
+    app.get("/told")(lambda request: request.cookies)
+    client = TestClient(app, cookies={"kept": "1"})
+    assert (await client.get("/told", headers={"Cookie": "own=2"})).json == {"kept": "1", "own": "2"}
+    assert (await TestClient(app).get("/told", headers={"Cookie": "own=2"})).json == {"own": "2"}
+
+
 async def test_a_request_without_a_body_tells_no_length(app):
     app.get("/told")(lambda request: dict(request.headers))
     assert (await TestClient(app).get("/told")).json == {"host": "example.com:1234"}

@@ -7,10 +7,12 @@ import datetime
 import ipaddress
 import json
 import pathlib
+import re
 import uuid
+from typing import Any
 
 import pytest
-from pydantic import BaseModel, HttpUrl, SecretStr
+from pydantic import BaseModel, Field, HttpUrl, SecretStr
 
 import nacre
 from nacre.dialects import rapidy
@@ -316,6 +318,21 @@ def test_a_parameter_without_parentheses_is_told():
         app_of(handler)
 
 
+@pytest.mark.parametrize(
+    "parameter", [QueryParam(gt="a"), QueryParam(pattern="("), Body(pattern="(?<=a)b"), Body(check_content_type=False)]
+)
+def test_what_pydantic_cannot_validate_is_told_with_its_place(parameter):
+    class Unknown: ...
+
+    kind = Unknown if not parameter.options else int if "gt" in parameter.options else str
+
+    async def handler(word: kind = parameter) -> None: ...
+
+    handler.__annotations__["word"] = kind
+    with pytest.raises(ConfigurationError, match=r"takes `word`, and pydantic can't validate it[^$]*test_core\.py:\d+"):
+        app_of(get.reg("/", handler))
+
+
 # Handlers.
 
 
@@ -324,6 +341,24 @@ def test_a_plain_handler_is_refused_at_once():
 
         @get("/")
         def plain() -> None: ...
+
+
+def test_two_handlers_for_one_path_are_told_with_their_places():
+    @get("/x")
+    async def first() -> None: ...
+
+    @get("/x")
+    async def second() -> None: ...
+
+    app = app_of(first, second)
+    app.router.add_post("/x", first.handler)
+    app.add_routes([web.post("/x", first.handler)])
+    lines = [first.where.line, second.where.line]
+    with pytest.raises(ConfigurationError) as error, TestClient(app):
+        pass
+    places = re.findall(r"test_core\.py:(\d+)", str(error.value))
+    assert len(set(places)) == 4
+    assert {str(line) for line in lines} < set(places)
 
 
 def test_a_path_variable_has_no_default():
@@ -420,8 +455,6 @@ async def test_types_that_only_pydantic_tells_apart_are_validated_by_it(client_f
 
 
 async def test_models_leave_by_their_aliases_and_json_is_as_json_dumps_writes_it(client_for):
-    from pydantic import Field
-
     class Boat(BaseModel):
         name: str = Field(serialization_alias="boatName")
         length: float | None = None
@@ -467,6 +500,25 @@ async def test_a_text_is_json_if_the_response_that_was_asked_for_says_so(client_
         answers = [await client.get("/text"), await client.get("/dict")]
     assert [one.body for one in answers] == [b'"\\u00e9"', b'{"a": 1}']
     assert {one.headers["content-type"] for one in answers} == {"application/json; charset=utf-8"}
+
+
+async def test_a_first_parameter_with_an_annotation_is_what_that_says(client_for):
+    class Tide:
+        level = 3
+
+    def tide() -> Tide:
+        return Tide()
+
+    @get("/provided")
+    async def provided(tide: Tide) -> int:
+        return tide.level
+
+    @get("/query")
+    async def query(depth: int) -> int:
+        return depth
+
+    async with client_for(app_of(provided, query, providers=[tide])) as client:
+        assert [(await client.get(path)).text for path in ("/provided", "/query?depth=4")] == ["3", "4"]
 
 
 async def test_a_controller_is_one_object_and_its_options_hold_for_its_methods(client_for):
@@ -629,7 +681,8 @@ async def test_the_limit_of_the_application_holds_in_its_routers(limit, client_f
 
     async with client_for(app_of(HTTPRouter("/inner", [size]), client_max_size=limit)) as client:
         assert (await client.post("/inner/x", content=b"x" * limit)).text == str(limit)
-        assert (await client.post("/inner/x", content=b"x" * (limit + 1))).status == 413
+        refused = await client.post("/inner/x", content=b"x" * (limit + 1))
+    assert (refused.status, refused.text) == (413, f"Maximum request body size {limit} exceeded.")
 
 
 async def test_a_sub_application_is_mounted_with_its_whole_paths(client_for):
@@ -792,6 +845,7 @@ def test_a_redirect_to_what_is_no_place_is_refused(location):
 
 
 def test_a_response_encodes_its_body_by_its_type():
+    assert Response(Harbour(HttpUrl("https://a.example"))).body == b'{"site": "https://a.example/"}'
     assert Response({"a": {1}}).body == b'{"a": [1]}'
     assert Response("é", content_type=ContentType.json).body == b'"\\u00e9"'
     assert Response(True).text == "true"
@@ -847,9 +901,9 @@ def test_validators_of_a_response_are_header_fields():
 
 def test_header_fields_of_a_response_have_aiohttps_methods():
     headers = Response(headers=[("X-A", "1"), ("X-A", "2")]).headers
-    assert (headers.getall("X-A"), headers.getone("x-a"), headers.getall("x-b", [])) == (["1", "2"], "1", [])
-    assert (headers.popall("x-a"), headers.getone("x-a", None)) == (["1", "2"], None)
-    for missing in (headers.getall, headers.popall, headers.getone):
+    assert (headers.getall("X-A"), headers.getall("x-b", [])) == (["1", "2"], [])
+    assert (headers.popall("x-a"), headers.popall("x-a", None)) == (["1", "2"], None)
+    for missing in (headers.getall, headers.popall):
         with pytest.raises(KeyError):
             missing("x-a")
 
@@ -866,7 +920,7 @@ def test_jsonify_makes_text_or_plain_data():
 def test_json_has_the_forms_of_what_json_does_not_know():
     class Shore(BaseModel):
         name: str
-        depth: float = 1.5
+        depth: float = Field(1.5, serialization_alias="metres")
 
     @dataclasses.dataclass
     class Chart:
@@ -890,12 +944,12 @@ def test_json_has_the_forms_of_what_json_does_not_know():
         "span": 90.0,
         "address": "127.0.0.1",
         "path": "/a",
-        "chart": {"site": "https://a.example/", "shore": {"name": "west", "depth": 1.5}},
+        "chart": {"site": "https://a.example/", "shore": {"name": "west", "metres": 1.5}},
         "secret": "**********",
         "queue": [[1], "utf-8"],
         "application/json": "00000000-0000-0000-0000-000000000001",
     }
-    assert Response([Shore(name="a", depth=float("nan"))]).text == '[{"name": "a", "depth": null}]'
+    assert Response([Shore(name="a", depth=float("nan"))]).text == '[{"name": "a", "metres": null}]'
     with pytest.raises(TypeError, match="has no JSON form"):
         jsonify([object()])
 
@@ -962,11 +1016,47 @@ async def test_the_files_of_a_form_are_binary_files(client_for):
         assert broken.status == 400
 
 
+async def test_a_request_tells_of_its_body(client_for):
+    @post("/")
+    async def handler(request: Request) -> list[object]:
+        return [
+            request.content_length,
+            request.body_exists,
+            request.content_type,
+            request.charset,
+            request.version.major,
+        ]
+
+    async with client_for(app_of(handler)) as client:
+        answer = await client.post("/", content=b"abc", headers={"content-type": "text/csv; charset=latin-1"})
+        assert answer.json() == [3, True, "text/csv", "latin-1", 1]
+        answer = await client.post("/")
+        assert answer.json()[1:4] == [False, "application/octet-stream", None]
+
+
+async def test_a_request_tells_of_its_url(client_for):
+    @get("/a b")
+    async def handler(request: Request) -> list[object]:
+        relative = request.rel_url
+        return [request.scheme, request.secure, request.host, str(relative), relative.path, relative.query["q"]]
+
+    async with client_for(app_of(handler)) as client:
+        answer = await client.get("/a%20b?q=1", headers={"host": "a.example:8000"})
+    assert answer.json() == ["http", False, "a.example:8000", "/a%20b?q=1", "/a b", "1"]
+    async with TestClient(app_of(handler), scheme="https") as client:
+        assert (await client.get("/a%20b?q=1")).json()[:2] == ["https", True]
+
+
 async def test_mappings_of_a_request_show_every_pair(client_for):
     @post("/")
     async def handler(request: Request) -> list[object]:
         form = await request.post()
         fields = [value for name, value in request.headers.items() if name.lower() == "x-a"]
+        assert request.headers["X-a"] == request.headers.getone("x-A") == request.headers.get("X-A") == fields[0]
+        assert "x-A" in request.headers
+        assert "x-b" not in request.headers
+        with pytest.raises(KeyError):
+            request.query["Q"]
         return [list(request.query.items()), list(form.items()), len(form), form["a"], "b" in form, fields]
 
     async with client_for(app_of(handler)) as client:
@@ -1050,13 +1140,50 @@ async def test_a_body_that_must_be_there_is_missed(client_for):
     async def whatever(data: object = Body(check_content_type=False, default=None)) -> str:
         return str(data)
 
+    @post("/typed-any")
+    async def anything(data: Any = Body(check_content_type=False)) -> None: ...  # noqa: B008
+
     json_type = {"content-type": "application/json"}
     missing = [{"type": "missing", "loc": ["body"], "msg": "Field required"}]
-    async with client_for(app_of(raw, untyped, unchecked, whatever)) as client:
-        for path in ("/bytes", "/untyped", "/unchecked"):
+    async with client_for(app_of(raw, untyped, unchecked, whatever, anything)) as client:
+        for path in ("/bytes", "/untyped", "/unchecked", "/typed-any"):
             answer = await client.post(path, headers=json_type)
             assert (answer.status, answer.json()["errors"]) == (422, missing), path
         assert (await client.post("/any", headers=json_type)).text == "None"
+
+
+async def test_a_body_of_another_type_is_told_with_the_type_that_is_wanted(client_for):
+    @post("/model")
+    async def model(word: str = QueryParam("x"), data: dict[str, int] = Body()) -> None: ...  # noqa: B008
+
+    @post("/image")
+    async def image(data: bytes = Body(content_type="image/*")) -> None: ...
+
+    told = {
+        ("/model", "text/plain"): "Expected Content-Type `application/json` not `text/plain`",
+        ("/image", "text/plain"): "Expected Content-Type `image/*` not `text/plain`",
+        ("/image", "-"): "Expected Content-Type `image/*`",
+        ("/model", None): "`Content-Type` header cannot be empty. Expected: `application/json`",
+        ("/image", None): "`Content-Type` header cannot be empty. Expected: `image/*`",
+    }
+    async with client_for(app_of(model, image)) as client:
+        for (path, given), message in told.items():
+            answer = await client.post(path, content=b"{}", headers={} if given is None else {"content-type": given})
+            error = {"type": "ExtractError", "loc": ["body"], "msg": f"Failed to extract body data: {message}"}
+            assert (answer.status, answer.json()["errors"]) == (422, [error]), (path, given)
+
+
+async def test_a_default_stands_for_a_form_that_was_not_sent(client_for):
+    @post("/")
+    async def handler(
+        fields: dict[str, str] = Body({"a": "b"}, content_type=ContentType.x_www_form),  # noqa: B008
+        query: dict = QueryParams(),  # noqa: B008
+    ) -> dict[str, str]:
+        return fields | query
+
+    async with client_for(app_of(handler)) as client:
+        assert (await client.post("/?q=1&q=2", headers=FORM)).json() == {"a": "b", "q": "2"}
+        assert (await client.post("/", content=b"c=d", headers=FORM)).json() == {"c": "d"}
 
 
 async def test_a_body_that_ends_early_is_the_exception_programs_catch_and_a_400_otherwise(client_for):
@@ -1091,6 +1218,7 @@ async def test_a_reader_gives_what_stands_before_a_separator_and_chunks(client_f
     async def handler(request: Request) -> list[str]:
         reader = request.content
         first, second = await reader.readuntil(b"--"), await reader.readchunk()
+        assert second[1] is False
         return [first.decode(), second[0].decode(), str([piece async for piece in reader.iter_chunks()])]
 
     async with client_for(app_of(handler)) as client:
@@ -1102,6 +1230,7 @@ async def test_a_reader_gives_lines_pieces_and_exact_counts(client_for):
     async def handler(request: Request) -> list[str]:
         reader = request.content
         line, exact = await reader.readline(), await reader.readexactly(2)
+        assert not reader.at_eof()
         rest = [piece async for piece in reader.iter_chunked(3)]
         assert reader.at_eof()
         assert await reader.read() == b""
@@ -1153,8 +1282,6 @@ async def test_json_that_no_python_reads_is_the_clients_mistake(path, client_for
 
 
 async def test_a_message_with_braces_is_told_as_it_is(client_for):
-    from pydantic import Field
-
     class Berth(BaseModel):
         code: str = Field(pattern="^[a-z]{2}$")
 
@@ -1188,7 +1315,13 @@ async def test_a_body_that_may_be_absent_is_none(client_for):
     async def raw(data: bytes | None = Body(content_type=ContentType.any)) -> str:
         return str(data)
 
-    async with client_for(app_of(model, raw)) as client:
+    @post("/json-bytes")
+    async def of_json(data: bytes | None = Body()) -> str:
+        return str(data)
+
+    async with client_for(app_of(model, raw, of_json)) as client:
+        answer = await client.post("/json-bytes", json="a")
+        assert answer.text == """b'"a"'"""
         assert (await client.post("/model", json={"a": 1})).text == "{'a': 1}"
         json_type = {"content-type": "application/json"}
         assert [(await client.post(path, headers=json_type)).text for path in ("/model", "/bytes")] == ["None"] * 2
@@ -1222,6 +1355,7 @@ async def test_a_slash_at_the_end_is_removed_if_that_is_meant(client_for):
     async with client_for(app_of(shore, middlewares=[remove])) as client:
         answer = await client.get("/shore/")
         assert (answer.status, answer.headers["location"]) == (302, "/shore")
+        assert (await client.get("/")).status == 404
 
 
 async def test_routes_of_a_table_and_of_the_router(client_for):
@@ -1242,12 +1376,16 @@ async def test_routes_of_a_table_and_of_the_router(client_for):
     app = web.Application()
     app.add_routes(routes)
     app.add_routes([web.get("/c/{name}", c, name="see")])
+    app.router.add_get("/get", a)
+    app.router.add_get("/get-only", a, allow_head=False)
     for method in ("post", "put", "patch", "delete", "head", "options"):
         getattr(app.router, f"add_{method}")("/c/{name}", c)
     assert len(routes) == 2
     async with client_for(app) as client:
         assert [(await client.get(path)).text for path in ("/a", "/b", "/c/x")] == ["a", "GET", "x"]
         assert (await client.put("/c/y")).text == "y"
+        assert (await client.head("/get")).status == 200
+        assert (await client.head("/get-only")).status == 405
     assert app.url_for("see", name="z") == app.router["see"].url_for(name="z") == "/c/z"
 
 

@@ -73,6 +73,12 @@ PROGRAMS = {
             data={"name": "Ida", "length": 7.5, "tags": []},
             sent={"form": {"name": "Ida", "length": "7.5"}},
         ),
+        Ask("POST /decoded", data=["b", "a"], sent={"json": ["a", "b"]}),
+        Ask(
+            "POST /unchecked",
+            text="3",
+            sent={"content": b'{"a": 1, "b": 2}', "headers": {"content-type": "text/plain"}},
+        ),
         Ask("POST /stream", text="10", sent={"content": b"0123456789"}),
     ],
 }

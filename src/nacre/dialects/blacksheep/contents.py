@@ -136,10 +136,15 @@ class ServerSentEvent:
         return json_settings.dumps(self.data)
 
     def native(self) -> NativeEvent:
-        """The event as it is sent. Raises ValueError for line ends in its type and id."""
+        """The event as it is sent: without data if that is None or empty text.
+
+        SECURITY: its type and its id lose line ends, behind which a client's text would be fields of its own.
+        """
         retry = None if self.retry < 0 else self.retry / 1000
-        event, comment = self.event or None, self.comment or None
-        return NativeEvent(self.write_data(), event=event, id=self.id or None, retry=retry, comment=comment)
+        data = None if self.data is None or self.data == "" else self.write_data()
+        return NativeEvent(
+            data, event=_one_line(self.event), id=_one_line(self.id), retry=retry, comment=self.comment or None
+        )
 
 
 class TextServerSentEvent(ServerSentEvent):
@@ -165,6 +170,13 @@ def simplified(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in pairs:
         found.setdefault(name, []).append(value)
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+
+
+def _one_line(text: str | None) -> str | None:
+    return text.translate(_LINE_ENDS) or None if text else None
+
+
+_LINE_ENDS = dict.fromkeys(map(ord, "\r\n\0"))
 
 
 def _kind_of(part: FormPart) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import ClassVar
 
 from nacre import errors
-from nacre.errors import ConfigurationError, HTTPError, reason_phrase
+from nacre.errors import ConfigurationError, ErrorItem, HTTPError, ValidationError, reason_phrase
 
 
 class HTTPException(HTTPError):
@@ -85,8 +85,8 @@ class NotImplementedByServer(_OfStatus):
     status = 501
 
 
-class MessageAborted(errors.ClientDisconnect):
-    """The client left before its request was received."""
+MessageAborted = errors.ClientDisconnect
+"""The client left before its request was received."""
 
 
 class InvalidArgument(Exception):
@@ -101,13 +101,45 @@ class InvalidExceptionHandler(ConfigurationError):
     """A function that can't be called with `(app, request, exc)`."""
 
 
+_SOURCES = {"path": "route", "form": "body"}
+
+
+def _refused(error: ErrorItem) -> str:
+    """What is wrong with one part of a request. SECURITY: what the client sent isn't quoted."""
+    source, *place = error["loc"]
+    name = ".".join(map(str, place))
+    if not name:
+        return "Expected request content" if error["type"] == "missing" else f"the {source} {error['msg']}"
+    if error["type"] == "missing" and source != "body":
+        return f"Missing {_SOURCES.get(str(source), source)} parameter `{name}`"
+    return f"Invalid value for parameter `{name}`: it {error['msg']}"
+
+
+def status_of(error: HTTPError) -> int:
+    """The status that an error is answered with: 400 where a parameter asks for a body of another type."""
+    return HTTPStatus.BAD_REQUEST if _is_of_another_type(error) else error.status
+
+
+def _is_of_another_type(error: HTTPError) -> bool:
+    return error.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and error.refused_by is not None
+
+
+def _detail(error: HTTPError) -> str:
+    """What an error says beyond its status; "" for nothing."""
+    if _is_of_another_type(error):
+        return "Expected request content"
+    if isinstance(error, ValidationError):
+        return "; ".join(map(_refused, error.errors))
+    return "" if error.detail == reason_phrase(error.status) else error.detail
+
+
 def own_exception(error: Exception) -> Exception:
     """An HTTP error as these programs know it; any other exception as it is."""
     if not isinstance(error, HTTPError) or isinstance(error, HTTPException):
         return error
-    cls = HTTPException.own.get(error.status)
-    text = None if error.detail == reason_phrase(error.status) else error.detail
-    made = cls(text) if cls is not None else HTTPException(error.status, text or "")  # type: ignore[arg-type]
+    status, text = status_of(error), _detail(error)
+    cls = HTTPException.own.get(status)
+    made = HTTPException(status, text) if cls is None else cls(text)  # type: ignore[arg-type]
     made.headers = error.headers
     made.__cause__ = error
     return made
@@ -115,9 +147,9 @@ def own_exception(error: Exception) -> Exception:
 
 def error_text(error: HTTPError) -> str:
     """What the default page of an HTTP error says."""
-    phrase = reason_phrase(error.status) or f"HTTP {error.status}"
-    if error.status == HTTPStatus.NOT_FOUND:
+    status = status_of(error)
+    phrase = reason_phrase(status) or f"HTTP {status}"
+    if status == HTTPStatus.NOT_FOUND:
         return "Resource not found"
-    if error.status != HTTPStatus.BAD_REQUEST or not error.detail or error.detail == phrase:
-        return phrase
-    return f"Bad Request: {error.detail}"
+    detail = _detail(error)
+    return f"{phrase}: {detail}" if detail and status == HTTPStatus.BAD_REQUEST else phrase

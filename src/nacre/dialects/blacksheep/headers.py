@@ -118,7 +118,8 @@ class Headers(MutableHeaders):
 
     def __iadd__(self, other: HeaderType | Pairs) -> Headers:
         """Append a field, or several."""
-        self.add_many([other] if isinstance(other, tuple) else other)
+        values: Any = [other] if isinstance(other, tuple) else other
+        self.add_many(values)
         return self
 
     def __add__(self, other: HeaderType | Pairs) -> Headers:

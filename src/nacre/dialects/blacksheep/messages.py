@@ -77,6 +77,9 @@ class Message:
 class Request(Message, RequestView):
     """A request; any attribute may be set, and is there for all functions of the same request."""
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.method} {self.path}>"  # without the query, which may be secret
+
     _query: dict[str, list[str]] | None = None
     _session: Any = None
     _original_client_ip: str | None = None
@@ -205,9 +208,9 @@ class Request(Message, RequestView):
 
     # The body. Errors of what the client sends are 4xx, as Nacre's request raises them.
 
-    async def read(self) -> bytes | None:
-        """The whole body; None if it is empty."""
-        return await self.native.body() or None
+    async def read(self) -> bytes:
+        """The whole body."""
+        return await self.native.body()
 
     async def stream(self) -> AsyncIterator[bytes]:
         async for piece in self.native.stream():

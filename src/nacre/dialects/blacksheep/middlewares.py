@@ -170,10 +170,10 @@ def _settled(middleware: Callable[..., Any]) -> tuple[Callable[..., Any], inspec
 
 def _asks(parameter: Parameter) -> bool:
     """Whether a parameter is none of the two that a middleware has by its place."""
-    kind = typing.get_origin(parameter.type) or parameter.type
+    kind: Any = typing.get_origin(parameter.type) or parameter.type
     is_known = parameter.name in ("request", *_HANDLERS) or kind in (Any, Callable)
-    is_service = not is_known and isinstance(kind, type) and not issubclass(kind, Request | NativeRequest)
-    return is_service or bool(parameter.markers) or parameter.has_default
+    is_service = inspect.isclass(kind) and Request not in kind.__mro__ and NativeRequest not in kind.__mro__
+    return (is_service and not is_known) or bool(parameter.markers) or parameter.has_default
 
 
 def layer(middleware: Callable[..., Any]) -> BlackSheepLayer:

@@ -10,6 +10,9 @@ from urllib.parse import urlencode
 
 from nacre.codecs import decode_json, encode_json
 from nacre.dialects.blacksheep.contents import Content
+from nacre.dialects.blacksheep.contents import FormContent as FormContent
+from nacre.dialects.blacksheep.contents import JSONContent as JSONContent
+from nacre.dialects.blacksheep.contents import TextContent as TextContent
 from nacre.dialects.blacksheep.messages import Response
 from nacre.dialects.blacksheep.server.websocket import WebSocketDisconnectError
 from nacre.errors import WebSocketDisconnect

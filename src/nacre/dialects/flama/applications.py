@@ -67,6 +67,15 @@ class Schema(OpenAPI):
         return response
 
 
+def _adding(method: str) -> Callable[..., None]:
+    """The method of applications that serves one HTTP method of a path, as `add_route` does."""
+
+    def add(app: Flama, path: str | None = None, endpoint: Any = None, **options: Any) -> None:
+        app.add_route(path, endpoint, [method], **options)
+
+    return add
+
+
 class Flama(nacre.Nacre):
     """An application; everything that a `nacre.Nacre` is, in Flama's words.
 
@@ -119,6 +128,9 @@ class Flama(nacre.Nacre):
             events = Events.build(**(events or {}))
         self.events = Events(list(events.startup), list(events.shutdown))
         for module in modules or ():
+            if not getattr(module, "name", None):
+                what = f"module {type(module).__name__} has no name"
+                raise ConfigurationError(Problem(what, Location.of_caller(), 'write name = "…" in the class'))
             if self.modules.setdefault(module.name, module) is not module:
                 what = f"two modules are named {module.name!r}"
                 raise ConfigurationError(Problem(what, Location.of_caller(), "give one of them another name"))
@@ -175,7 +187,7 @@ class Flama(nacre.Nacre):
         if isinstance(endpoint, type) and issubclass(endpoint, HTTPEndpoint):
             for method, handler in handlers_of(endpoint, self.components, methods):
                 super().add_route(path, handler, methods=[method], **_typed(handler, shared))
-                shared["name"] = None  # one of them stands for the path
+                shared["name"] = None  # the first one stands for the path
             return
         shared = _typed(endpoint, shared)
         if pagination is not None:
@@ -267,6 +279,11 @@ class Flama(nacre.Nacre):
 
     def add_component(self, component: Component) -> None:
         """Let handlers ask for what a component makes. One that chooses its parameters comes before the routes."""
+        given: Any = component
+        if inspect.isclass(given) or not callable(getattr(given, "resolve", None)):
+            what = f"{given.__name__ if inspect.isclass(given) else type(given).__name__} is no component"
+            fix = "give an instance of a class that is derived from Component and has a method `resolve`"
+            raise ConfigurationError(Problem(what, Location.of_caller(), fix))
         if component.chooses and any(isinstance(one, RouteDeclaration) for one in self.declarations):
             what = f"component {type(component).__name__} chooses its parameters, and there are routes already"
             raise ConfigurationError(Problem(what, Location.of_caller(), "give it as Flama(components=[…])"))
@@ -315,7 +332,7 @@ class Flama(nacre.Nacre):
             return super().error_page(request, error)
         if type(error) is InternalServerError:
             unhandled = request.scope.get(UNHANDLED)
-            if unhandled:
+            if unhandled and error is not request.refusal:  # a failed startup isn't raised by each request anew
                 raise unhandled[-1]  # the middlewares see it, and the outermost one answers
             return PlainTextResponse("Internal Server Error", 500)
         told = exceptions.as_http(error)
@@ -326,27 +343,11 @@ class Flama(nacre.Nacre):
             response.headers.add(name, value)
         return response
 
-    def connect(self, path: str, **options: Any) -> Callable[[F], F]:
-        """Serve CONNECT, as `route` does."""
-        return self.route(path, ["CONNECT"], **options)
-
-    def trace(self, path: str, **options: Any) -> Callable[[F], F]:
-        """Serve TRACE, as `route` does."""
-        return self.route(path, ["TRACE"], **options)
-
-    def add_method(self, method: str, path: str | None = None, endpoint: Any = None, **options: Any) -> None:
-        """Serve one method of a path, as `add_route` does."""
-        self.add_route(path, endpoint, [method], **options)
-
-    add_get = functools.partialmethod(add_method, "GET")
-    add_head = functools.partialmethod(add_method, "HEAD")
-    add_post = functools.partialmethod(add_method, "POST")
-    add_put = functools.partialmethod(add_method, "PUT")
-    add_patch = functools.partialmethod(add_method, "PATCH")
-    add_delete = functools.partialmethod(add_method, "DELETE")
-    add_options = functools.partialmethod(add_method, "OPTIONS")
-    add_connect = functools.partialmethod(add_method, "CONNECT")
-    add_trace = functools.partialmethod(add_method, "TRACE")
+    connect = functools.partialmethod(route, methods=("CONNECT",))
+    trace = functools.partialmethod(route, methods=("TRACE",))
+    add_get, add_head, add_post, add_put = map(_adding, ("GET", "HEAD", "POST", "PUT"))
+    add_patch, add_delete, add_options = map(_adding, ("PATCH", "DELETE", "OPTIONS"))
+    add_connect, add_trace = map(_adding, ("CONNECT", "TRACE"))
 
 
 def declare(app: Flama, route: BaseRoute) -> None:

@@ -20,22 +20,21 @@ __all__ = ["Client"]
 class Client(httpx2.AsyncClient):
     """`async with Client(app=app) as client:` starts the application, and stops it at the end.
 
-    Further keywords are those of `httpx2.AsyncClient`.
+    Further keywords are those of `httpx2.AsyncClient`; without an application it asks a server, at `base_url`.
     """
 
-    def __init__(self, app: Nacre, **kwargs: Any) -> None:
+    def __init__(self, app: Nacre | None = None, **kwargs: Any) -> None:
         self.app = app
-        options: dict[str, Any] = {
-            "transport": httpx2.ASGITransport(app=app),
-            "base_url": "http://localapp",
-            **kwargs,
-        }
-        super().__init__(**options)
+        if app is not None:
+            kwargs.setdefault("transport", httpx2.ASGITransport(app=app))
+        kwargs.setdefault("base_url", "http://localapp")
+        super().__init__(**kwargs)
 
     async def __aenter__(self) -> Self:
-        self.lifespan = await self.app.live()
+        self.lifespan = None if self.app is None else await self.app.live()
         return await super().__aenter__()
 
     async def __aexit__(self, *error: Any) -> None:
         await super().__aexit__(*error)
-        await self.lifespan.stop()
+        if self.lifespan is not None:
+            await self.lifespan.stop()

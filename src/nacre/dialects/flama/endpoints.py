@@ -77,16 +77,20 @@ def handlers_of(
         return endpoint
 
     instance: Any = Annotated[Any, Provide(make, inline=True)]
-    wanted = cls.allowed_methods() if methods is None else {method.upper() for method in methods}
+    wanted = cls.allowed_methods() if methods is None else methods
     names = [method for method in sorted(wanted) if callable(getattr(cls, method.lower(), None))]
     if not names:
         fix = "define get(self), post(self) or another method's name in lower case"
         raise ConfigurationError(Problem(f"endpoint `{cls.__qualname__}` handles no method", Location.of(cls), fix))
     for name in names:
         method = getattr(cls, name.lower())
-        first = next(iter(inspect.signature(method).parameters))
+        first = next(iter(inspect.signature(method).parameters), "")
+        if not first:
+            what = f"`{method.__qualname__}` takes no `self`"
+            raise ConfigurationError(Problem(what, Location.of(method), f"write `def {name.lower()}(self)`"))
         handler = settle(method, components, {first: instance})
-        handler.__name__ = cls.__name__  # by which URLs are built
+        if name == names[0]:
+            handler.__name__ = cls.__name__  # by which URLs of the endpoint are built
         yield name, handler
 
 

@@ -45,14 +45,10 @@ class HTTPException(HTTPError):
         return _shown(self, "status_code", "detail", "headers")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, HTTPException) and _parts(self) == _parts(other)
+        return isinstance(other, HTTPException) and repr(self) == repr(other)
 
     def __hash__(self) -> int:
-        return hash((self.status, self.headers))
-
-
-def _parts(error: HTTPException) -> tuple[Any, ...]:
-    return error.status, error.detail, error.headers
+        return hash(repr(self))
 
 
 def _shown(error: Exception, *names: str) -> str:

@@ -31,6 +31,7 @@ from nacre.lazy import lazy
 from nacre.response import SameSite, Stream
 from nacre.shaping.conversion import compile_conversion
 from nacre.state import State
+from nacre.streams import iterate
 from nacre.transports.asgi import CARRIER
 from nacre.types import Receive, Scope, Send
 from nacre.urls import check_redirect
@@ -175,8 +176,7 @@ class FormReading:
     async def __aenter__(self) -> FormData:
         return FormData((await self.native.form()).pairs())
 
-    async def __aexit__(self, *error: object) -> None:
-        """The core closes the files."""
+    async def __aexit__(self, *error: object) -> None: ...
 
     def __await__(self) -> Generator[Any, None, FormData]:
         return self.__aenter__().__await__()
@@ -185,8 +185,7 @@ class FormReading:
 class Request(Connection):
     """One HTTP request, as handlers and error handlers are given it; ASGI middlewares make it of their scope."""
 
-    own_scope: Scope | None = None
-    """That of the middleware which has made it."""
+    own_scope: Scope | None = None  # that of the middleware which has made it
 
     def __init__(self, scope: Scope, receive: Receive | None = None, send: Send | None = None) -> None:
         path = scope["path"].removeprefix((scope.get("root_path") or "").rstrip("/")) or "/"
@@ -291,6 +290,17 @@ class Response(nacre.Response):
     @status_code.setter
     def status_code(self, status_code: int) -> None:
         self.status = status_code
+
+    @property
+    def body_iterator(self) -> AsyncIterator[bytes]:
+        """The body piece by piece, streamed or whole, to be read once; another one may be set."""
+        stream, self.stream = self.stream, None
+        app: Any = getattr(self.owner, "app", None)
+        return iterate([self.body] if stream is None else stream, None, app and app.workers)
+
+    @body_iterator.setter
+    def body_iterator(self, pieces: Stream) -> None:
+        self.stream, self.body = pieces, b""
 
     def set_cookie(
         self,

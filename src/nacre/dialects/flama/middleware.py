@@ -20,6 +20,7 @@ __all__ = [
     "GZipMiddleware",
     "HTTPSRedirectMiddleware",
     "Middleware",
+    "ServerErrorMiddleware",
     "SessionMiddleware",
     "TrustedHostMiddleware",
 ]

@@ -73,9 +73,11 @@ class Madara(Nacre):
             self.url_map, self.endpoint_map, self.converters, self.config["server_name"], self.answer_unknown
         )
         """What makes native routes of rules."""
-        # SECURITY: what a program adds to its configuration may be secret, so only the known keys' values are told.
         build(self.middlewares, self)
-        self.logger.debug("madara config %s", {key: self.config[key] for key in self.default_config})
+        # SECURITY: what a program adds to its configuration may be secret, so only the known keys' values are told, and
+        # of middlewares their names, without the options of a `functools.partial`.
+        told = {key: self.config[key] for key in self.default_config}
+        self.logger.debug("madara config %s", told | {"middlewares": self.middlewares})
 
     # Declaring.
 

@@ -424,7 +424,7 @@ def as_madara(response: NativeResponse) -> Response:
     state = response.__dict__
     kind: type[Response] = state.get("made_as", Response)
     if response.__class__ is not NativeResponse or response.stream is not None:
-        return response if isinstance(response, Response) else response.as_kind(kind)
+        return response.as_kind(kind)
     other = _new(kind)
     other.__dict__ = state
     return other

@@ -184,6 +184,10 @@ class Request(RequestView, WerkzeugRequest):
         if known is not None and all(one is other for one, other in zip(known[0], state, strict=True)):
             return known[1]  # type: ignore[no-any-return]
         environ = _environ_of_server(native) if native.carrier.protocol == "wsgi" else environ_of(native)
+        if known is not None:
+            # What the program has put in stays; a field that a layer took out does not.
+            kept = {name: value for name, value in known[1].items() if name[:5] != "HTTP_" and name not in _REPLACED}
+            environ = {**kept, **environ}
         self.made_environ = state, environ
         return environ
 

@@ -19,7 +19,7 @@ from nacre.dialects.microdot.request import ORIGIN, Origin, Request
 from nacre.dialects.microdot.response import MicrodotResults, Response
 from nacre.dialects.microdot.upgrading import origins_of, upgrades, websocket_handler
 from nacre.errors import ContentTooLarge, InternalServerError, Location
-from nacre.groups import HookDeclaration, RouteDeclaration
+from nacre.groups import HookDeclaration
 from nacre.request import Request as NativeRequest
 from nacre.response import Response as NativeResponse
 
@@ -93,9 +93,6 @@ class Microdot(Nacre):
         """Check and compile now. Raises one ConfigurationError that lists everything wrong."""
         # Types may have been registered after the routes that use them, and by those of a sub-application.
         URLPattern.teach(self.converters, self.known_types)
-        for declared in self.declarations:
-            if isinstance(declared, RouteDeclaration):
-                declared.path = declared.path or "/"  # "" is for sub-applications, at their prefix itself
         super().compile()
 
     def mount(self, subapp: Any, url_prefix: Any = "", local: bool = False, **options: Any) -> None:

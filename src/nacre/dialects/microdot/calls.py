@@ -155,7 +155,8 @@ def _shown(response: NativeResponse) -> Response:
     """The response as programs know it; of a handshake's answer, one that shares its header fields."""
     if response.status != 101:
         return response.as_kind(Response)
-    shown = Response(None, 101)
+    shown = Response(None)
+    shown.status = 101
     shown.raw_headers = response.raw_headers
     return shown
 

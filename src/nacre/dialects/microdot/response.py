@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
+from operator import index
 from typing import Any, ClassVar, cast
 
 from nacre.cookies import format_cookie
@@ -90,7 +91,8 @@ class Response(NativeResponse):
         headers: Mapping[str, Any] | None = None,
         reason: str | None = None,
     ) -> None:
-        super().__init__(None, 204 if body is None and status_code == 200 else status_code)
+        super().__init__()
+        self.status_code = 204 if body is None and status_code == 200 else status_code
         if reason is not None:
             self.reason = reason
         if isinstance(body, dict | list):
@@ -131,11 +133,13 @@ class Response(NativeResponse):
 
     @property
     def status_code(self) -> int:
-        """The status."""
+        """The status. Raises ValueError for a number that is the status of no response, TypeError for what is none."""
         return self.status
 
     @status_code.setter
     def status_code(self, status_code: int) -> None:
+        if not 200 <= index(status_code) <= 999:
+            raise ValueError(f"{status_code!r} is the status of no response; they go from 200 to 999")
         self.status = status_code
 
     def set_cookie(

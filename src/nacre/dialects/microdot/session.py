@@ -86,7 +86,7 @@ class Session:
 
     def get(self, request: Request) -> SessionDict:
         """The session of a request: empty if there is none, or none that is genuine and valid now."""
-        self._require_key()
+        self._required_key()
         kept = self.kept(request)
         if kept.session is None:
             cookie = request.cookies.get("session")
@@ -128,23 +128,23 @@ class Session:
         from joserfc import jws
         from joserfc.errors import JoseError
 
+        key = self._key(secret_key)
         try:
-            payload = jws.deserialize_compact(session, self._key(secret_key), algorithms=[_ALGORITHM]).payload
+            payload = jws.deserialize_compact(session, key, algorithms=[_ALGORITHM]).payload
             claims = strict_object(payload or b"")
         except (JoseError, ValueError):
             return {}
         return claims if _holds_now(claims) else {}
 
-    def _require_key(self) -> None:
+    def _required_key(self) -> Secret:
         if not self.secret_key:
             raise ValueError("sessions need a secret key: Session(app, secret_key=…)")
+        return self.secret_key
 
     def _key(self, secret: Secret | None) -> Any:
         from joserfc.jwk import OctKey
 
-        if secret is None:
-            self._require_key()
-            secret = self.secret_key or ""
+        secret = secret or self._required_key()
         raw = secret.encode() if isinstance(secret, str) else secret
         # COMPAT: `import_key` warns of short keys each time; programs have such, and `find_risks` says so once.
         return OctKey(raw, raw)

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
+from nacre.cookies import parse_cookies
 from nacre.errors import WebSocketDisconnect, reason_phrase
 from nacre.eventstream import EventDecoder
 from nacre.headers import Headers
@@ -66,13 +67,13 @@ class TestClient:
     async def request(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: Any = None
     ) -> TestResponse:
-        """Send a request; a dict or list is sent as JSON."""
-        fields = dict(headers or {})
+        """Send a request; a dict or list is sent as JSON, a field `Cookie` besides the cookies of the jar."""
+        fields = {name.lower(): value for name, value in (headers or {}).items()}
         if isinstance(body, dict | list):
             body = json.dumps(body)
-            if not any(name.lower() == "content-type" for name in fields):
-                fields["content-type"] = "application/json"
-        response = await self.native.request(method, path, headers=fields, content=body or None)
+            fields.setdefault("content-type", "application/json")
+        cookies = parse_cookies(fields.pop("cookie", "")) if self.cookies else {}
+        response = await self.native.request(method, path, headers=fields, content=body or None, cookies=cookies)
         return TestResponse(response.status, response.headers, None if method == "HEAD" else response.body)
 
     async def get(self, path: str, headers: Mapping[str, str] | None = None) -> TestResponse:

@@ -214,7 +214,11 @@ def _annotation(one: Parameter, function: Callable[..., Any], *, first: bool) ->
     _check_called(one, function)
     if marks:
         absent = default is inspect.Parameter.empty or not one.has_default
-        return "parameter", marks[-1].annotation(kind, one.name, MISSING if absent else default)
+        try:
+            return "parameter", marks[-1].annotation(kind, one.name, MISSING if absent else default)
+        except TypeError as error:
+            what = f"{describe(function)} takes `{one.name}`, and pydantic can't validate it: {error}"
+            raise ConfigurationError(Problem(what, Location.of(function), "change its type or constraints")) from None
     if isinstance(kind, type) and issubclass(kind, Request):
         return "request", nacre.Request
     if isinstance(kind, type) and issubclass(kind, StreamResponse):

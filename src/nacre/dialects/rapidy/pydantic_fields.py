@@ -31,8 +31,12 @@ def or_if_empty(kind: Any, default: Callable[[], Any]) -> Any:
 
 
 def adapter_of(kind: Any, constraints: Mapping[str, Any]) -> Any:
-    """Pydantic's validator of a type. Raises MissingExtra without pydantic."""
-    return _pydantic().TypeAdapter(with_constraints(kind, constraints))
+    """Pydantic's validator of a type. Raises TypeError if it makes none of it, MissingExtra without pydantic."""
+    adapter = _pydantic().TypeAdapter
+    try:
+        return adapter(with_constraints(kind, constraints))
+    except Exception as error:  # pydantic's have no base of their own
+        raise TypeError(str(error).partition("\n\n")[0]) from None
 
 
 def json_parser_of(kind: Any, constraints: Mapping[str, Any]) -> Parser:

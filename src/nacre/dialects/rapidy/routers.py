@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import re
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self, TypeVar
 
 import nacre
+from nacre.declare import DeclaredRoute, RouteRecord
 from nacre.dialects.rapidy.adaptation import adapt_handler, check_async
 from nacre.dialects.rapidy.lifespan import Lifespan, LifespanCTX, LifespanHook
 from nacre.dialects.rapidy.typedefs import Unset
@@ -64,11 +66,11 @@ class HTTPRouteHandler(BaseHTTPRouter):
 class HTTPMethodRouteHandler(HTTPRouteHandler):
     """A handler of one method. Raises ConfigurationError for a function that isn't async."""
 
-    method: str
+    method: str = "*"
     handler: Callable[..., Any]
 
-    def __init_subclass__(cls, method: str = "*") -> None:
-        cls.method = method
+    def __init_subclass__(cls, method: str | None = None) -> None:
+        cls.method = method or cls.method
 
     def __call__(self, handler: Any) -> Self:
         check_async(handler)
@@ -79,7 +81,7 @@ class HTTPMethodRouteHandler(HTTPRouteHandler):
         if self.path is None:
             what = f"`@{type(self).__name__}` has no path"
             raise ConfigurationError(Problem(what, Location.of(self.handler), "only in a controller it needs none"))
-        declare(group, self.method, self.path, self.handler, self.response, name=self.name, allow_head=self.allow_head)
+        declare(group, self.method, self.path, self.handler, self.response, self)
 
 
 class get(HTTPMethodRouteHandler, method="GET"):  # noqa: N801 - a decorator
@@ -113,9 +115,9 @@ class options(HTTPMethodRouteHandler, method="OPTIONS"):  # noqa: N801 - a decor
 class AnyRoute(HTTPMethodRouteHandler):
     """A handler, or a View, of a method that is told; `*` is every one that a View has."""
 
-    def __init__(self, method: str, path: str, **options: Any) -> None:
+    def __init__(self, method: str, path: str, handler: Any, **options: Any) -> None:
         super().__init__(path, **options)
-        self.method = method
+        self.method, self.handler = method.upper(), handler
 
 
 class controller(HTTPRouteHandler):  # noqa: N801 - a decorator
@@ -133,7 +135,7 @@ class controller(HTTPRouteHandler):  # noqa: N801 - a decorator
             path = (self.path or "").rstrip("/") + (one.path or "") or "/"
             function = one.handler.__get__(instance)
             response = {**self.response, **one.response}
-            declare(group, one.method, path, function, response, name=one.name, allow_head=one.allow_head)
+            declare(group, one.method, path, function, response, one)
 
 
 class HTTPRouter(BaseHTTPRouter):
@@ -163,9 +165,8 @@ class HTTPRouter(BaseHTTPRouter):
     def register(self, group: nacre.Group, lifespan: Lifespan) -> None:
         inner = nacre.Group(self.path or "", middlewares=self.middlewares, max_body=self.client_max_size or None)
         inner.where = self.where
-        own = Lifespan(lifespan.app, (), (), (), self.lifespan.lifespan_managers)
-        own.on_startup, own.on_shutdown = self.lifespan.on_startup, self.lifespan.on_shutdown
-        own.on_cleanup = self.lifespan.on_cleanup
+        own = copy.copy(self.lifespan)
+        own.app, own.inner = lifespan.app, []
         lifespan.inner.append(own)
         for one in self.route_handlers:
             checked(one).register(inner, own)
@@ -189,30 +190,29 @@ def checked(item: Any) -> BaseHTTPRouter:
 
 
 def declare(
-    group: nacre.Group,
-    method: str,
-    path: str,
-    handler: Any,
-    response: dict[str, Any],
-    *,
-    name: str | None = None,
-    allow_head: bool = True,
+    group: nacre.Group, method: str, path: str, handler: Any, response: dict[str, Any], said: HTTPMethodRouteHandler
 ) -> None:
-    """Declare a handler, or a View, in a group; the path may have `{name:regex}`."""
+    """Declare a handler, or a View, in a group; the path may have `{name:regex}`, `said` has the name and the place."""
     if isinstance(handler, type):
         for known, function in _views_of(handler, method):
-            declare(group, known, path, function, response)
+            declare(group, known, path, function, response, said)
         return
-    pattern = to_pattern(path)
-    adapted = adapt_handler(handler, response)
     given = validated_options(handler, response)
-    named = {} if name is None else {"name": name}
-    group.add_route(pattern, adapted, methods=(method,), **named, **given)
+    if said.name is not None:
+        given["name"] = said.name
+
+    def serve(method: str, pattern: str, function: Callable[..., Any], **options: Any) -> None:
+        record = RouteRecord(pattern, (method,), said.where, options)
+        group.extend_routes([DeclaredRoute(function, record)])
+
+    pattern, adapted = to_pattern(path), adapt_handler(handler, response)
+    serve(method, pattern, adapted, **given)
     if (rest := _REST.search(path)) is not None:
         # The core's variable for the rest of a path holds something; `.*` may be empty.
-        group.add_route(to_pattern(path[: rest.start()]), adapted, methods=(method,), defaults={rest[1]: ""}, **given)
-    if method == "GET" and not allow_head:
-        group.add_route(pattern, _no_head(), methods=("HEAD",), hidden=True)
+        given.pop("name", None)
+        serve(method, to_pattern(path[: rest.start()]), adapted, defaults={rest[1]: ""}, **given)
+    if method == "GET" and not said.allow_head:
+        serve("HEAD", pattern, _no_head(), hidden=True)
 
 
 def _no_head() -> Callable[..., Any]:

@@ -37,7 +37,3 @@ class Values(MutableMapping[Any, Any]):
 
     def __hash__(self) -> int:
         return id(self)
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        """A value that was set, or the default."""
-        return self._values.get(key, default)

@@ -16,9 +16,7 @@ from nacre.dialects.rapidy.web_exceptions import HTTPMove as HTTPMove
 
 def route(method: str, path: str, handler: Any, **options: Any) -> AnyRoute:
     """A route for a function or a View, for `app.add_routes`; the method `*` is every one that a View has."""
-    made = AnyRoute(method.upper(), path, **options)
-    made.handler = handler
-    return made
+    return AnyRoute(method, path, handler, **options)
 
 
 get, post, put = partial(route, "GET"), partial(route, "POST"), partial(route, "PUT")

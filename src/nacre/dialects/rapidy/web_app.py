@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import nacre
 from nacre.dialects.rapidy.encoders import RapidyResults
 from nacre.dialects.rapidy.lifespan import Hooks, Lifespan, LifespanCTX, LifespanHook
-from nacre.dialects.rapidy.routers import CLIENT_MAX_SIZE, checked, declare
+from nacre.dialects.rapidy.routers import CLIENT_MAX_SIZE, AnyRoute, checked
 from nacre.dialects.rapidy.values import Values
 from nacre.dialects.rapidy.web_exceptions import HTTPException, extraction_failure, validation_failure
 from nacre.dialects.rapidy.web_request import translated
@@ -87,13 +87,11 @@ class Rapidy(Values, nacre.Nacre):
         checked(http_router).register(self, self.lifespan)
 
     def add_http_routers(self, route_handlers: Iterable[Any]) -> None:
-        """Serve several."""
+        """Serve several, such as those of a RouteTableDef."""
         for one in route_handlers:
             self.add_http_router(one)
 
-    def add_routes(self, routes: Iterable[Any]) -> None:
-        """Serve several, such as those of a RouteTableDef."""
-        self.add_http_routers(routes)
+    add_routes = add_http_routers
 
     def add_subapp(self, prefix: str, subapp: nacre.Nacre) -> None:
         """Hand everything under a prefix to another application."""
@@ -136,22 +134,21 @@ class Router:
 
     def __init__(self, app: Rapidy) -> None:
         self._app = app
+        self.add_routes = app.add_http_routers
         self.add_post, self.add_put = partial(self.add_route, "POST"), partial(self.add_route, "PUT")
         self.add_patch, self.add_delete = partial(self.add_route, "PATCH"), partial(self.add_route, "DELETE")
         self.add_head, self.add_options = partial(self.add_route, "HEAD"), partial(self.add_route, "OPTIONS")
 
-    def add_route(self, method: str, path: str, handler: Any, *, name: str | None = None) -> None:
-        """Serve a path with a handler; `*` is every method."""
-        methods = ("GET", "POST", "PUT", "PATCH", "DELETE") if method == "*" else (method.upper(),)
-        if isinstance(handler, type):
-            declare(self._app, method.upper(), path, handler, {}, name=name)
-            return
-        for one in methods:
-            declare(self._app, one, path, handler, {}, name=name)
+    def add_route(self, method: str, path: str, handler: Any, **options: Any) -> None:
+        """Serve a path with a handler; `*` is every method. `name` is for `url_for`."""
+        every = (
+            ("GET", "POST", "PUT", "PATCH", "DELETE") if method == "*" and not isinstance(handler, type) else (method,)
+        )
+        self.add_routes([AnyRoute(one, path, handler, **options) for one in every])
 
     def add_get(self, path: str, handler: Any, *, name: str | None = None, allow_head: bool = True) -> None:
         """Serve GET, and HEAD with it unless `allow_head` is False."""
-        declare(self._app, "GET", path, handler, {}, name=name, allow_head=allow_head)
+        self.add_route("GET", path, handler, name=name, allow_head=allow_head)
 
     def __getitem__(self, name: str) -> NamedRoute:
         """The route of this name, for its `url_for`."""
@@ -160,10 +157,6 @@ class Router:
     def add_view(self, path: str, handler: Any, *, name: str | None = None) -> None:
         """Serve the methods that a View has."""
         self.add_route("*", path, handler, name=name)
-
-    def add_routes(self, routes: Iterable[Any]) -> None:
-        """Serve several."""
-        self._app.add_http_routers(routes)
 
 
 class NamedRoute:

@@ -40,10 +40,6 @@ class ResponseHeaders(MutableHeaders):
         self.remove(key)
         return values
 
-    def getone(self, key: str, *default: Any) -> Any:
-        """The first value of a field. Raises KeyError for none, unless there is a default."""
-        return self.getall(key, *([value] for value in default))[0]
-
 
 class StreamResponse(nacre.Response):
     """An answer whose body is written piece by piece, or not at all.

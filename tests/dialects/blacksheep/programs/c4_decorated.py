@@ -8,19 +8,19 @@ app = Application()
 
 
 def flags(additional: Tuple[Tuple[str, str], ...]):
-    def decorator(next_handler):
-        @wraps(next_handler)
-        async def wrapped(*args, **kwargs) -> Response:
-            response = ensure_response(await next_handler(*args, **kwargs))
+    def hoisted(crew):
+        @wraps(crew)
+        async def with_flags(*given, **named) -> Response:
+            answer = ensure_response(await crew(*given, **named))
 
-            for name, value in additional:
-                response.add_header(name.encode(), value.encode())
+            for flag, colour in additional:
+                answer.add_header(flag.encode(), colour.encode())
 
-            return response
+            return answer
 
-        return wrapped
+        return with_flags
 
-    return decorator
+    return hoisted
 
 
 @get("/")

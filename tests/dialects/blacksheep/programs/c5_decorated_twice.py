@@ -9,33 +9,33 @@ app = Application()
 
 
 def flags(additional: Tuple[Tuple[str, str], ...]):
-    def decorator(next_handler):
-        if inspect.iscoroutinefunction(next_handler):
+    def hoisted(crew):
+        if inspect.iscoroutinefunction(crew):
 
-            @wraps(next_handler)
-            async def wrapped(*args, **kwargs):
-                response = ensure_response(await next_handler(*args, **kwargs))
+            @wraps(crew)
+            async def with_flags(*given, **named):
+                answer = ensure_response(await crew(*given, **named))
 
-                for name, value in additional:
-                    response.add_header(name.encode(), value.encode())
+                for flag, colour in additional:
+                    answer.add_header(flag.encode(), colour.encode())
 
-                return response
+                return answer
 
-            return wrapped
+            return with_flags
         else:
 
-            @wraps(next_handler)
-            def wrapped(*args, **kwargs):
-                response = ensure_response(next_handler(*args, **kwargs))
+            @wraps(crew)
+            def with_flags(*given, **named):
+                answer = ensure_response(crew(*given, **named))
 
-                for name, value in additional:
-                    response.add_header(name.encode(), value.encode())
+                for flag, colour in additional:
+                    answer.add_header(flag.encode(), colour.encode())
 
-                return response
+                return answer
 
-            return wrapped
+            return with_flags
 
-    return decorator
+    return hoisted
 
 
 @get("/plain/{name}")

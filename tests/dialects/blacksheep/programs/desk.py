@@ -89,17 +89,17 @@ app.middlewares.append(Porter())
 
 
 def headers(additional):
-    def decorator(next_handler):
-        @wraps(next_handler)
-        async def wrapped(*args, **kwargs) -> Response:
-            response = ensure_response(await next_handler(*args, **kwargs))
-            for name, value in additional:
-                response.add_header(name.encode(), value.encode())
-            return response
+    def decorate(clerk):
+        @wraps(clerk)
+        async def answer(*given, **named) -> Response:
+            letter = ensure_response(await clerk(*given, **named))
+            for stamp_name, stamp_text in additional:
+                letter.add_header(stamp_name.encode(), stamp_text.encode())
+            return letter
 
-        return wrapped
+        return answer
 
-    return decorator
+    return decorate
 
 
 # Results.
@@ -259,6 +259,11 @@ def download():
     return file(b"a,b\n1,2\n", "text/csv", file_name="boats.csv")
 
 
+@get("/file/bare")
+def download_unnamed():
+    return file(b"a,b\n", "text/csv")
+
+
 @get("/stream")
 async def stream():
     async def pieces():
@@ -368,6 +373,11 @@ async def echo(request: Request):
     return Response(200, content=Content(request.content_type() or b"none/none", await request.read() or b"nothing"))
 
 
+@post("/echo-length")
+async def echo_length(request: Request):
+    return {"length": len(await request.read())}
+
+
 @post("/echo-text")
 async def echo_text(request: Request):
     return await request.text()
@@ -449,6 +459,11 @@ def bind_literal(kind: FromQuery[Literal["a", "b"]]):
 @get("/bind-required")
 def bind_required(page: int):
     return {"page": page}
+
+
+@get("/bind-whole")
+def bind_whole(page: Optional[FromQuery[int]], flag: FromCookie[str] = None):
+    return {"page": page and page.value, "flag": flag and flag.value}
 
 
 @get("/bind-list")
@@ -553,6 +568,11 @@ def bind_services(ledger: FromServices[Ledger]):
 @get("/files/*")
 def tail(request: Request):
     return {"tail": request.route_values["tail"]}
+
+
+@get("/whole/{path:rest}")
+def whole(rest: str):
+    return {"rest": rest}
 
 
 @get("/a/{path:rest}/z")

@@ -2,10 +2,7 @@ from microdot import Microdot, URLPattern
 
 
 def parse(text):
-    try:
-        return int(text, 16)
-    except ValueError:
-        return None
+    return int(text, 16) if set(text.lower()) <= set("0123456789abcdef") else None
 
 
 URLPattern.register_type("hex", parser=parse)

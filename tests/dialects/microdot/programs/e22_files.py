@@ -19,7 +19,7 @@ async def gull(request):
 
 
 @app.route("/harbour/<path:path>")
-async def static(request, path):
-    if ".." in path:
+async def from_the_harbour(request, path):
+    if ".." in path.split("/"):
         return "Not here", 404
     return send_file(FOLDER + "/" + path, max_age=86400)

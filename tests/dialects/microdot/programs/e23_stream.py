@@ -6,10 +6,10 @@ app = Microdot()
 @app.get("/fathoms")
 async def fathoms(request):
     async def depths():
-        a, b = 0, 1
-        while a < 100:
-            yield str(a) + "\n"
-            a, b = b, a + b
+        last, depth = 1, 0
+        while depth < 100:
+            yield f"{depth}\n"
+            last, depth = depth, last + depth
 
     return depths()
 

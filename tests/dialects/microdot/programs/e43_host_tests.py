@@ -9,7 +9,7 @@ app = Microdot()
 
 @app.get("/")
 def index(req):
-    return req.scheme + "://" + req.headers["Host"]
+    return f"{req.scheme}://{req.headers['Host']}"
 
 
 class HostTest(unittest.TestCase):

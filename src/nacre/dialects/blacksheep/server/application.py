@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import wraps
+from http import HTTPStatus
 from pathlib import Path
 from threading import RLock
 from typing import Any, ClassVar, Self, TypeVar
@@ -22,6 +23,7 @@ from nacre.dialects.blacksheep.exceptions import (
     InvalidExceptionHandler,
     error_text,
     own_exception,
+    status_of,
 )
 from nacre.dialects.blacksheep.messages import Request, Response, own_response
 from nacre.dialects.blacksheep.middlewares import MiddlewareCategory, MiddlewareList
@@ -36,7 +38,7 @@ from nacre.dialects.blacksheep.server.services import Services
 from nacre.dialects.blacksheep.sessions.abc import SessionStore
 from nacre.dialects.blacksheep.sessions.cookies import CookieSessionStore
 from nacre.dialects.blacksheep.sessions.memory import InMemorySessionStore
-from nacre.errors import ConfigurationError, HTTPError, Location, Problem, ValidationError
+from nacre.errors import ConfigurationError, HTTPError, Location, Problem, UnsupportedMediaType
 from nacre.lifespan import LifespanTask
 from nacre.request import Request as NativeRequest
 from nacre.response import Response as NativeResponse
@@ -99,7 +101,9 @@ class ApplicationSyncEvent(ApplicationEvent):
             except ConfigurationError:
                 raise
             except Exception as error:
-                what = f"{describe(handler)} failed while it configured the middlewares: {type(error).__name__}: {error}"
+                what = (
+                    f"{describe(handler)} failed while it configured the middlewares: {type(error).__name__}: {error}"
+                )
                 raise ConfigurationError(Problem(what, Location.of(handler), "mend what it does")) from error
 
 
@@ -267,27 +271,27 @@ class Application(Nacre):
             fix = "write `async def handler(app, request, exc)`"
             raise InvalidExceptionHandler(Problem(what, Location.of(handler) or Location.of_caller(), fix))
         is_general = isinstance(key, type) and issubclass(HTTPError, key)
+        keys = _error_keys(key)
+        for_bad = UnsupportedMediaType in keys
 
         @wraps(handler)
         async def answer(app: Any, request: NativeRequest, error: Exception) -> NativeResponse:
-            if is_general and isinstance(error, HTTPError):
+            if isinstance(error, HTTPError) and (
+                is_general or (for_bad and status_of(error) != HTTPStatus.BAD_REQUEST)
+            ):
                 return self.error_page(request, error)
-            shown = own_exception(error)
+            is_asked_for = isinstance(key, type) and isinstance(error, key)
+            shown = error if is_asked_for else own_exception(error)
             if key in (500, InternalServerError) and not isinstance(error, HTTPError):
                 shown = InternalServerError(error)
             result = handler(self, Request.of(request), shown)
             return ensure_response(await result if inspect.isawaitable(result) else result)
 
-        self.error_handler(*_error_keys(key))(answer)
+        self.error_handler(*keys)(answer)
 
     def error_page(self, request: NativeRequest, error: HTTPError) -> NativeResponse:
         """The plain text of an HTTP error that no handler takes."""
-        if isinstance(error, ValidationError):
-            text = f"Bad Request: {'; '.join(map(_refused, error.errors))}"
-            return Response(error.status, None, TextContent(text))
-        if error.status == 415 and error.refused_by is not None:
-            return Response(400, None, TextContent("Bad Request: Expected request content"))
-        response = Response(error.status, None, TextContent(error_text(error)))
+        response = Response(status_of(error), None, TextContent(error_text(error)))
         response.headers.add_many(error.headers)
         return response
 
@@ -296,6 +300,14 @@ class Application(Nacre):
         return None if page is None else own_response(page)
 
     # Features.
+
+    @property
+    def show_error_details(self) -> bool:
+        return self.debug
+
+    @show_error_details.setter
+    def show_error_details(self, shown: bool) -> None:
+        self.debug = shown
 
     @property
     def default_headers(self) -> Sequence[tuple[str, str]]:
@@ -398,23 +410,10 @@ class _StoredSessions:
 
 def _error_keys(key: int | type[Exception]) -> list[ErrorKey]:
     """The keys of Nacre's that stand for one of BlackSheep's: a class of a status stands for all errors of it."""
-    if isinstance(key, int):
-        return [key]
     if key is HTTPException:
         return [HTTPError]
-    is_status = issubclass(key, HTTPException) and HTTPException.own.get(key.status) is key
-    return [key, key.status] if is_status and issubclass(key, HTTPException) else [key]
-
-
-_SOURCES = {"path": "route", "form": "body"}
-
-
-def _refused(error: Any) -> str:
-    """What is wrong with one part of a request. SECURITY: what the client sent isn't quoted."""
-    source, *place = error["loc"]
-    name = ".".join(map(str, place))
-    if not name:
-        return "Expected request content" if error["type"] == "missing" else f"the {source} {error['msg']}"
-    if error["type"] == "missing" and source != "body":
-        return f"Missing {_SOURCES.get(source, source)} parameter `{name}`"
-    return f"Invalid value for parameter `{name}`: it {error['msg']}"
+    keys: list[ErrorKey] = [key]
+    if not isinstance(key, int) and issubclass(key, HTTPException) and HTTPException.own.get(key.status) is key:
+        keys.append(key.status)
+    # A body of another type than a parameter asks for is a 400 here.
+    return [*keys, UnsupportedMediaType] if HTTPStatus.BAD_REQUEST in keys else keys

@@ -275,7 +275,9 @@ def _taken(cls: type[BoundValue[Any]], held: Any, parameter: Parameter, function
                 default = {"default_factory": typing.get_origin(held)}
             # Cookies are sent percent-encoded.
             is_text = marker is Cookie and _without_none(held) in (None, str)
-            return _provided(partial(put, unquote if is_text else None), Annotated[held or str, marker(alias=name, **default)])
+            return _provided(
+                partial(put, unquote if is_text else None), Annotated[held or str, marker(alias=name, **default)]
+            )
     if issubclass(cls, FromServices):
         return _provided(partial(put, None), held)
     if issubclass(cls, FromJSON) or (issubclass(cls, FromForm) and held not in (None, dict, Any)):

@@ -134,7 +134,8 @@ def register_controller(served_by: Router, controller: type) -> None:
 
 def _prefix_of(controller: Any) -> str:
     """What `route` says: a method of the class's, or the prefix itself."""
-    prefix = controller.route() if callable(controller.route) else controller.route
+    said = controller.route
+    prefix: Any = said() if callable(said) else said
     return prefix.decode() if isinstance(prefix, bytes) else prefix or ""
 
 

@@ -102,6 +102,9 @@ _VARIABLE = re.compile(
 )
 
 
+_LAST = re.compile(r"/\{(?P<name>\w+):path\}\Z")
+
+
 def _verb(method: str) -> tuple[Any, Any]:
     """The decorator of a method, and the function that does the same."""
 
@@ -199,19 +202,25 @@ class Router(_Declares):
             other = getattr(self._known[key], "__qualname__", "another handler")
             what = f"{method} {route.pattern} is declared twice, for {other} and {_name(handler)}"
             raise RouteDuplicate(what, "leave one of them out", Location.of(handler))
-        self._known[key] = handler
         self.want(handler)
         options: dict[str, Any] = {"name": name} if name is not None else {}
         if method == GET_WS:
             self.group.websocket(route.path, **options)(bound_handler(handler, route.param_names))
-            return
-        endpoint = _endpoint(handler, route.param_names)
+        else:
+            self._add_http(method, route, _endpoint(handler, route.param_names), options)
+        self._known[key] = handler  # not if it was refused
+
+    def _add_http(self, method: str, route: Route, endpoint: Callable[..., Any], options: dict[str, Any]) -> None:
         self.group.add_route(route.path, endpoint, methods=[method], **options)
-        if route.path.endswith("/{tail:path}"):
-            # `*` is also for nothing.
-            short = route.path.removesuffix("{tail:path}").rstrip("/") or "/"
-            if (method, short.rstrip("/").lower()) not in self._known:
-                self.group.add_route(short, endpoint, methods=[method], defaults={"tail": ""})
+        last = _LAST.search(route.path)
+        if last is None:
+            return
+        # It is also for nothing, `*` without the slash before it too.
+        is_star = route.pattern.endswith("*")
+        short = route.path[: last.start() + (not is_star)] or "/"
+        if (method, short.rstrip("/").lower()) not in self._known:
+            slashes = "ignore" if is_star else "strict"
+            self.group.add_route(short, endpoint, methods=[method], defaults={last["name"]: ""}, slashes=slashes)
 
     def want(self, function: Callable[..., Any]) -> None:
         """Note which services a function asks for."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, get_type_hints
 
 from nacre.app import Nacre
 from nacre.binding import Provide
 from nacre.binding.providers import Provider, Scope, ready_provider
 from nacre.errors import ConfigurationError, Problem
-from nacre.groups import Group
 
 
 class Services:
@@ -26,7 +25,7 @@ class Services:
     def expect(self, kinds: Iterable[type]) -> None:
         """Stand in for those of these types that nothing gives yet, until they are added."""
         for kind in kinds:
-            if not any(one.provides is kind for group in _around(self._app) for one in group.providers):
+            if not any(one.provides is kind for one in self._app.providers):
                 self._awaited[kind] = self._provide(_placeholder(kind), kind, "request")
 
     def check(self) -> None:
@@ -100,13 +99,6 @@ def _placeholder(kind: type) -> Callable[[], Any]:
         raise RuntimeError(f"nothing gives a `{kind.__name__}` yet: it is to be registered when the application starts")
 
     return give
-
-
-def _around(group: Group) -> Iterator[Group]:
-    """A group and all that hold it."""
-    yield group
-    for holder in group.holders:
-        yield from _around(holder)
 
 
 def _returned(factory: Callable[..., Any]) -> Any:

@@ -74,6 +74,12 @@ class RequestParameter:
             given["pattern"] = self.options["regex"]
         return given
 
+    def constrained(self, kind: Any) -> Any:
+        """A type with the constraints. Raises TypeError if pydantic can't hold it to them."""
+        if given := self.constraints():
+            adapter_of(kind, given)
+        return with_constraints(kind, given)
+
     def absent(self, kind: Any, default: Any) -> dict[str, Any]:
         """What stands for a value that wasn't sent, under the core's names; nothing if it must be sent."""
         factory = self.options.get("default_factory")
@@ -106,7 +112,7 @@ class Single(RequestParameter):
             absent = {"default_factory": _maker(absent)} if absent else {}
             kind = str
         else:
-            kind = with_constraints(kind, self.constraints())
+            kind = self.constrained(kind)
         if absent:
             kind = or_if_empty(kind, _maker(absent))
         return self.marked(kind, type(self).marker, absent, alias=alias)
@@ -231,14 +237,12 @@ class Body(RequestParameter):
         self.json_decoder = json_decoder
 
     def annotation(self, kind: Any, name: str, default: Any) -> Any:
-        optional = kind is Any or _is_optional(kind)
-        if kind is not Any and optional and set(typing.get_args(kind)) <= {bytes, type(None)}:
-            kind = bytes
+        optional = _is_optional(kind)
         is_plain = self.check_content_type and self.json_decoder is json.loads
         validates = self.options.get("validate") is not False
         if is_plain and validates and is_marked(kind, self.content_type):
-            kind_ = with_constraints(kind, self.constraints())
-            return self.marked(kind_, nacre.Body, self.absent(kind, default), content_type=self.content_type)
+            absent = self.absent(kind, default)
+            return self.marked(self.constrained(kind), nacre.Body, absent, content_type=self.content_type)
         # What the core's marker doesn't know is read by a provider, which OpenAPI can't describe.
         default = self.default if default is MISSING else default
         reader = BodyReader(
