@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from nacre import Nacre
+from nacre import Nacre, errors
 from nacre.dialects.blacksheep import (
     Application,
     FromJSON,
@@ -24,6 +24,7 @@ from nacre.dialects.blacksheep.exceptions import (
     InvalidExceptionHandler,
     MessageAborted,
     NotFound,
+    UnsupportedMediaType,
 )
 from nacre.dialects.blacksheep.server.controllers import APIController, Controller, abstract
 from nacre.dialects.blacksheep.server.controllers import get as controller_get
@@ -38,7 +39,7 @@ from nacre.dialects.blacksheep.server.routing import (
 )
 from nacre.dialects.blacksheep.server.routing import router as default_router
 from nacre.dialects.blacksheep.testing import TestClient
-from nacre.errors import ConfigurationError, Location, UnsupportedMediaType
+from nacre.errors import ConfigurationError, Location
 from nacre.testing import TestClient as NativeClient
 
 
@@ -241,14 +242,15 @@ async def test_handlers_of_exceptions_go_by_class_and_by_status(client_for):
     async def body(data: FromJSON[dict]):
         return data.value
 
-    @router.post("/other")
-    async def other():
-        raise UnsupportedMediaType
+    @router.post("/other/{kind}")
+    async def other(kind: str):
+        raise {"own": UnsupportedMediaType, "native": errors.UnsupportedMediaType}[kind]
 
     async with client_for(app) as client:
         refused = await client.post("/body", content=b"x", headers={"content-type": "text/plain"})
         assert refused.json() == {"bad": "Expected request content", "kind": "BadRequest"}
-        assert (await client.post("/other")).text == "UnsupportedMediaType"
+        assert (await client.post("/other/own")).text == "UnsupportedMediaType"
+        assert (await client.post("/other/native")).text == "Unsupported Media Type"
         assert (await client.get("/nowhere")).text == "NotFound: Not found"
         assert (await client.get("/raise/missing")).text == "NotFound: no boat"
         assert (await client.get("/raise/bad")).json() == {"bad": "wet", "kind": "BadRequest"}

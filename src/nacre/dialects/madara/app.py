@@ -189,6 +189,6 @@ class Madara(Nacre):
         )
         raise ConfigurationError(Problem("`wsgi_app` is set", Location.of_caller(), fix))
 
-    def run(self, host: str = "0.0.0.0", port: int = 5000, **options: Any) -> None:  # noqa: S104 - Madara's default
+    def run(self, host: str = "0.0.0.0", port: int = 5000, **options: Any) -> None:  # noqa: S104  # nosec B104 - Madara's default
         """Serve this application until it is stopped; see `Nacre.run` for `options`."""
         super().run(host, port, **options)

@@ -201,7 +201,7 @@ class Microdot(Nacre):
 
     def run(
         self,
-        host: str = "0.0.0.0",  # noqa: S104 - Microdot's default
+        host: str = "0.0.0.0",  # noqa: S104  # nosec B104 - Microdot's default
         port: int = 5000,
         debug: bool = False,
         ssl: Any = None,
@@ -221,7 +221,7 @@ class Microdot(Nacre):
 
     async def start_server(
         self,
-        host: str = "0.0.0.0",  # noqa: S104 - Microdot's default
+        host: str = "0.0.0.0",  # noqa: S104  # nosec B104 - Microdot's default
         port: int = 5000,
         debug: bool = False,
         ssl: Any = None,

@@ -276,9 +276,8 @@ class Application(Nacre):
 
         @wraps(handler)
         async def answer(app: Any, request: NativeRequest, error: Exception) -> NativeResponse:
-            if isinstance(error, HTTPError) and (
-                is_general or (for_bad and status_of(error) != HTTPStatus.BAD_REQUEST)
-            ):
+            status = status_of(error) if isinstance(error, HTTPError) else None
+            if isinstance(error, HTTPError) and (is_general or (for_bad and status != HTTPStatus.BAD_REQUEST)):
                 return self.error_page(request, error)
             is_asked_for = isinstance(key, type) and isinstance(error, key)
             shown = error if is_asked_for else own_exception(error)

@@ -228,7 +228,10 @@ def _rebound(parameter: Parameter, variables: Collection[str], function: Callabl
     many = typing.get_origin(kind) or kind
     if many in (list, set) and name not in variables and parameter.default is MISSING:
         shape: Any = GenericAlias(many, (str,)) if kind is many else kind
-        return made.replace(annotation=Annotated[shape, Query(default_factory=many)])
+        # Lists of what no query field holds are the body.
+        is_query = kind_of(shape) == "texts"
+        marker = Query(default_factory=many) if is_query else Body()
+        return made.replace(annotation=Annotated[shape, marker])
     if kind in (Any, bytes):
         return made.replace(annotation=Annotated[kind, Body()], default=default)
     return made.replace(annotation=inspect.Parameter.empty if kind is MISSING else kind, default=default)
