@@ -105,7 +105,7 @@ _VARIABLE = re.compile(
 _LAST = re.compile(r"/\{(?P<name>\w+):path\}\Z")
 
 
-def _verb(method: str) -> tuple[Any, Any]:
+def _verb(method: str) -> tuple[Callable[..., Callable[[F], F]], Callable[..., None]]:
     """The decorator of a method, and the function that does the same."""
 
     def decorator(self: _Declares, pattern: str | None = "/", *, name: str | None = None) -> Callable[[F], F]:
