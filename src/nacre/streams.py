@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterable, Iterator
 from typing import Any
 
 from nacre.errors import ClientDisconnect
@@ -24,19 +24,22 @@ async def prime(response: Response, request: Request, threads: Threads | None) -
     loop: then an async stream is left as it is. A response whose body depends on the request is completed.
     """
     await complete(response, request, threads)
-    if response.stream is None or isinstance(response.stream, _Primed | FileBody):
+    stream: Any = response.stream
+    if stream is None or isinstance(stream, _Primed | _PrimedPlain | FileBody):
         return
-    if threads is None and is_async_stream(response.stream):
+    if threads is None:
+        if not is_async_stream(stream):
+            response.stream = None
+            response.stream = _PrimedPlain(stream)
         return
-    needs_loop = threads is not None or is_async_stream(response.stream)
-    pieces = iterate(response.stream, request, threads)
+    pieces = iterate(stream, request, threads)
     try:
-        first = await (anext(pieces, None) if threads is None else _First(pieces, request))
+        first = await _First(pieces, request)
     except BaseException:
         response.stream = None
         await pieces.aclose()
         raise
-    response.stream = _Primed(first, pieces, needs_loop=needs_loop)
+    response.stream = _Primed(first, pieces)
 
 
 async def complete(response: Response, request: Request, threads: Threads | None) -> None:
@@ -118,10 +121,9 @@ class _First:
 class _Primed:
     """A stream whose first piece has been taken already."""
 
-    def __init__(self, first: bytes | None, rest: AsyncGenerator[bytes, None], *, needs_loop: bool) -> None:
+    def __init__(self, first: bytes | None, rest: AsyncGenerator[bytes, None]) -> None:
         self._first = first
         self._rest = rest
-        self.needs_loop = needs_loop
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -135,6 +137,33 @@ class _Primed:
 
     async def aclose(self) -> None:
         await self._rest.aclose()
+
+
+class _PrimedPlain:
+    """A plain stream whose first piece was taken without a loop.
+
+    The others may be wanted elsewhere: a plain handler behind a plain layer gives its stream to who sends on the loop,
+    and that has a worker thread advance it.
+    """
+
+    def __init__(self, stream: Iterable[Any]) -> None:
+        self._stream = stream
+        self._source = iter(stream)
+        try:
+            self._first: bytes | None = next(filter(None, map(_as_bytes, self._source)), None)
+        except BaseException:
+            self.close()
+            raise
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        first, self._first = self._first, None
+        return first if first is not None else next(self._source)
+
+    def close(self) -> None:
+        _close_plain(self._source, self._stream)
 
 
 def is_async_stream(stream: object) -> bool:

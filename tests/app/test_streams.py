@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import io
 import json
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -338,3 +339,25 @@ def test_a_plain_stream_needs_no_event_loop_under_wsgi():
         return NDJSONResponse(plain_generator([], [1, 2]))
 
     assert TestClient(app, "wsgi").get("/").body == b"1\n2\n"
+
+
+@pytest.mark.parametrize("transport", ["asgi", "rsgi"])
+async def test_a_plain_generator_behind_a_plain_layer_never_runs_on_the_loop(transport):
+    def layer(request, call_next):
+        return call_next(request)
+
+    app = Nacre(middlewares=[layer])
+    threads = []
+
+    @app.get("/")
+    def pieces():
+        def produce():
+            for number in range(3):
+                threads.append(threading.current_thread())
+                yield str(number)
+
+        return produce()
+
+    async with TestClient(app, transport) as client:
+        assert (await client.get("/")).text == "012"
+    assert threading.main_thread() not in threads

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import wraps
 
 import pytest
 
@@ -9,6 +10,8 @@ from nacre import Nacre, errors
 from nacre.dialects.blacksheep import (
     Application,
     FromJSON,
+    FromQuery,
+    FromRoute,
     FromServices,
     Request,
     Route,
@@ -189,6 +192,42 @@ def test_a_wrapper_without_functools_wraps_is_told():
 
     with pytest.raises(ConfigurationError, match=r"takes \*args or \*\*kwargs"):
         router.get("/")(wrapper)
+
+
+async def test_wrappers_are_given_the_arguments_of_the_handler_by_their_places(client_for):
+    app = Application()
+    seen = []
+
+    def notes(handler):
+        @wraps(handler)
+        async def wrapped(*given, **named):
+            seen.append((type(given[-2]), given[-1], named))
+            return await handler(*given, **named)
+
+        return wrapped
+
+    @default_router.get("/boats/{boat}")
+    @notes
+    async def boats(page: int, request: Request, boat: FromRoute[str] = None):
+        return [page, request.path, boat.value]
+
+    @default_router.get("/first")
+    @notes
+    async def first(size: str = "big", page: FromQuery[int] = FromQuery(3)):  # noqa: B008
+        return [size, page.value]
+
+    class Desk(Controller):
+        @controller_get("/desk")
+        @notes
+        async def desk(self, page: int, request: Request, note: str = "none"):
+            return [page, request.path, note]
+
+    async with client_for(app) as client:
+        assert (await client.get("/boats/Ada?page=2")).json() == [2, "/boats/Ada", "Ada"]
+        assert (await client.get("/first")).json() == ["big", 3]
+        assert (await client.get("/desk?page=4")).json() == [4, "/desk", "none"]
+    assert [one[0] for one in seen] == [Request, str, Request]
+    assert [one[2] for one in seen] == [{}, {}, {}]
 
 
 # Errors.

@@ -317,6 +317,10 @@ async def test_values_are_bound_by_type_and_by_marker(client_for):
     def crew(data: Crew):
         return data
 
+    @router.post("/crews")
+    def crews(data: List[Crew]):  # noqa: UP006 - as programs write it
+        return [one.captain for one in data]
+
     @router.post("/any")
     def anything(data: Any):
         return data
@@ -338,8 +342,8 @@ async def test_values_are_bound_by_type_and_by_marker(client_for):
         return data.value
 
     @router.get("/lists")
-    def lists(tags: list[str], numbers: set, name):
-        return [tags, sorted(numbers), name]
+    def lists(tags: list[str], numbers: set, name, note=None, size=5):
+        return [tags, sorted(numbers), name, note, size]
 
     @router.get("/header")
     def header(x_tide: FromHeader[Optional[str]], page: FromQuery[int] = FromQuery(4)):  # noqa: UP045, B008
@@ -361,13 +365,14 @@ async def test_values_are_bound_by_type_and_by_marker(client_for):
         assert (await client.post("/maybe")).json() is True
         assert (await client.post("/note", content=b"x")).text == "x"
         assert (await client.post("/crew", json={"captain": "A", "hands": ["B"]})).json()["hands"] == ["B"]
+        assert (await client.post("/crews", json=[{"captain": "A", "hands": []}])).json() == ["A"]
         assert (await client.post("/any", json=[1])).json() == [1]
         assert (await client.post("/body", json={"a": 1})).json() == {"a": 1}
         assert (await client.post("/form", form={"a": "1"})).json() == {"a": "1"}
         assert (await client.post("/form", json={})).text == "Bad Request: Expected request content"
         assert (await client.get("/where?x=1")).json()[2:] == ["/where?x=1", "GET", None]
-        assert (await client.get("/lists?tags=a&tags=b&numbers=1&name=x")).json() == [["a", "b"], ["1"], ["x"]]
-        assert (await client.get("/lists")).json() == [[], [], None]
+        assert (await client.get("/lists?tags=a&tags=b&numbers=1&name=x")).json() == [["a", "b"], ["1"], ["x"], None, 5]
+        assert (await client.get("/lists")).json() == [[], [], None, None, 5]
         assert (await client.get("/header", headers={"x_tide": "low"})).json() in (["low", 4], [None, 4])
         assert (await client.get("/cookie", cookies={"note": "a%20b"})).text == "a b"
 

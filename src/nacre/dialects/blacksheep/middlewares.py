@@ -154,15 +154,17 @@ def _settled(middleware: Callable[..., Any]) -> tuple[Callable[..., Any], inspec
         raise ConfigurationError(found)
     if len(found) == 2 and not any(map(_asks, found)):
         return middleware, inspect.Signature(_FIRST)
-    own = [parameter.name for parameter in found if parameter.name in ("request", *_HANDLERS)]
+    names = [parameter.name for parameter in found]
+    own = [name for name in names if name in ("request", *_HANDLERS)]
     answers = not _HANDLERS.isdisjoint(own)
     asked = rebound(middleware)
-    more = [parameter for name, parameter in asked.parameters.items() if name not in own]
+    by_name = inspect.Parameter.KEYWORD_ONLY
+    more = [parameter.replace(kind=by_name) for name, parameter in asked.parameters.items() if name not in own]
 
     @functools.wraps(middleware)
     async def call(request: Request, handler: RequestHandler, **values: Any) -> Any:
-        given = {name: request if name == "request" else handler for name in own}
-        result = await middleware(**given, **values)
+        given = values | {name: request if name == "request" else handler for name in own}
+        result = await middleware(*[given[name] for name in names])
         return result if answers else await handler(request)
 
     return call, inspect.Signature([*_FIRST, *more])

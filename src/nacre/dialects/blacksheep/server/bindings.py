@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from types import GenericAlias, NoneType
@@ -138,9 +138,29 @@ def rebound(
             returned = inspect.signature(function, eval_str=True).return_annotation
         except (NameError, TypeError, ValueError):
             pass  # a name that exists for type checkers only
-    # A parameter that has a default may stand before one that has none: all are given by name.
-    rest = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in rest]
-    return inspect.Signature([*first, *rest], return_annotation=returned)
+    given = _by_position(rest, found[len(first) :], variables)
+    return inspect.Signature([*first, *given], return_annotation=returned)
+
+
+def _by_position(
+    parameters: Sequence[inspect.Parameter], found: Sequence[Parameter], variables: Collection[str]
+) -> list[inspect.Parameter]:
+    """The same parameters, given by their places as far as can be: wrappers may look at their first argument."""
+    given: list[inspect.Parameter] = []
+    kind: Any = inspect.Parameter.POSITIONAL_ONLY
+    default: Any = inspect.Parameter.empty
+    for parameter, own in zip(parameters, found, strict=True):
+        if own.name in variables:
+            parameter = parameter.replace(default=inspect.Parameter.empty)  # a path without it isn't this one
+        elif own.has_default and parameter.default is inspect.Parameter.empty:
+            # One that stands before it may have a default. What gives it a value comes first.
+            parameter = parameter.replace(default=None)
+        is_out_of_order = default is not inspect.Parameter.empty and parameter.default is inspect.Parameter.empty
+        if own.kind is inspect.Parameter.KEYWORD_ONLY or is_out_of_order:
+            kind = inspect.Parameter.KEYWORD_ONLY
+        default = parameter.default
+        given.append(parameter.replace(kind=kind))
+    return given
 
 
 def with_signature(function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
@@ -160,7 +180,7 @@ def bound_handler(function: Callable[..., Any], variables: Collection[str]) -> C
     # What is taken from the route by a parameter that is called like its variable is wrapped here.
     kinds = {one.name: _bound_type(one.type) for one in _parameters(function) if one.name in variables}
     classes = {name: kind[0] for name, kind in kinds.items() if kind is not None}
-    return with_signature(_wrapping(function, classes) if classes else function, signature)
+    return with_signature(_wrapping(function, list(signature.parameters), classes) if classes else function, signature)
 
 
 def services_of(function: Callable[..., Any]) -> list[type]:
@@ -184,23 +204,25 @@ def _parameters(function: Callable[..., Any]) -> list[Parameter]:
     return found
 
 
-def _wrapping(function: Callable[..., Any], classes: Mapping[str, type[BoundValue[Any]]]) -> Callable[..., Any]:
+def _wrapping(
+    function: Callable[..., Any], names: Sequence[str], classes: Mapping[str, type[BoundValue[Any]]]
+) -> Callable[..., Any]:
     """A function that is given plain values for the names in `classes`."""
 
-    def wrapped(values: dict[str, Any]) -> dict[str, Any]:
-        return values | {name: cls(values[name]) for name, cls in classes.items()}
+    def wrapped(values: Iterable[Any]) -> list[Any]:
+        return [classes[name](value) if name in classes else value for name, value in zip(names, values, strict=False)]
 
     if is_async(function):
 
         @functools.wraps(function)
-        async def call(**values: Any) -> Any:
-            return await function(**wrapped(values))
+        async def call(*values: Any, **named: Any) -> Any:
+            return await function(*wrapped(values), **named)
 
         return call
 
     @functools.wraps(function)
-    def call_plainly(**values: Any) -> Any:
-        return function(**wrapped(values))
+    def call_plainly(*values: Any, **named: Any) -> Any:
+        return function(*wrapped(values), **named)
 
     return call_plainly
 
@@ -224,7 +246,8 @@ def _rebound(parameter: Parameter, variables: Collection[str], function: Callabl
     if bound is not None:
         return made.replace(annotation=_taken(*bound, parameter, function))
     if bare and name not in variables:
-        return made.replace(annotation=Annotated[list[str] | None, Query()], default=None)
+        marker = Query() if parameter.has_default else Query(None)
+        return made.replace(annotation=Annotated[list[str] | None, marker], default=default)
     many = typing.get_origin(kind) or kind
     if many in (list, set) and name not in variables and parameter.default is MISSING:
         shape: Any = GenericAlias(many, (str,)) if kind is many else kind

@@ -26,7 +26,7 @@ trace = controllers_routes.trace
 ws = controllers_routes.ws
 route = controllers_routes.route
 
-_METHOD = inspect.Parameter.POSITIONAL_OR_KEYWORD
+_METHOD = inspect.Parameter.POSITIONAL_ONLY
 
 
 def abstract() -> Callable[[type], type]:
@@ -141,22 +141,22 @@ def _prefix_of(controller: Any) -> str:
 
 def _endpoint(controller: type, method: Callable[..., Any], variables: list[str]) -> Callable[..., Any]:
     """A function that has an object made, and calls its method."""
-    wants_request = "request" in inspect.signature(method).parameters
+    first = [inspect.Parameter("self", _METHOD)]
+    asked = [one for one in rebound(method, variables, first).parameters.values() if one.name != "self"]
+    place = next((at for at, one in enumerate(asked) if one.name == "request"), None)
+    more = [one for one in asked if one.name != "request"]
 
     @functools.wraps(method)
-    async def endpoint(request: Request, controller_object: Any, **values: Any) -> Response:
+    async def endpoint(request: Request, controller_object: Any, *values: Any, **named: Any) -> Response:
         await controller_object.on_request(request)
-        if wants_request:
-            values["request"] = request
-        result = method(controller_object, **values)
+        if place is not None:
+            values = (*values[:place], request, *values[place:])
+        result = method(controller_object, *values, **named)
         response = ensure_response(await result if is_async(method) else result)
         await controller_object.on_response(response)
         return response
 
     made = inspect.Parameter("controller_object", _METHOD, annotation=Annotated[Any, Provide(controller, inline=True)])
     request = inspect.Parameter("request", _METHOD, annotation=Request)
-    first = [inspect.Parameter("self", _METHOD)]
-    asked = rebound(method, variables, first).parameters.values()
-    more = [one for one in asked if one.name not in ("self", "request")]
     endpoint.__signature__ = inspect.Signature([request, made, *more])  # type: ignore[attr-defined]
     return endpoint

@@ -277,8 +277,8 @@ def _endpoint(handler: Callable[..., Any], variables: Iterable[str]) -> Callable
     if not inspect.isasyncgenfunction(inspect.unwrap(handler)):
         return bound_handler(handler, list(variables))
 
-    def stream(**values: Any) -> ServerSentEventsResponse:
-        return ServerSentEventsResponse(lambda: handler(**values))
+    def stream(*values: Any, **named: Any) -> ServerSentEventsResponse:
+        return ServerSentEventsResponse(lambda: handler(*values, **named))
 
     stream.__name__, stream.__qualname__ = _name(handler), _name(handler)
     stream.__wrapped__ = handler  # type: ignore[attr-defined]
