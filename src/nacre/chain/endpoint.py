@@ -73,12 +73,12 @@ class Endpoint:
                         response = convert(value)
                     except (TypeError, ValueError) as error:
                         raise self._unconvertible(value, error) from error
-                    if response.stream is not None:
-                        response = await settle(request, response, inline)
-                    elif response is value:
-                        response = response.claim(request)
+                    if response is value:
+                        response = response.claim(request)  # may give another one, with a stream again
                     else:
                         response.owner = request
+                    if response.stream is not None:
+                        response = await settle(request, response, inline)
                 if request.after_hooks is not None:
                     response = await self._after_request(request, response, inline)
             except Exception as error:

@@ -22,7 +22,7 @@ from nacre.routing import Converters
 _VARIABLE = re.compile(
     r"<(?:(?P<kind>[a-zA-Z_][a-zA-Z0-9_]*)(?:\((?P<arguments>.*?)\))?:)?(?P<name>[a-zA-Z_][a-zA-Z0-9_]*)>"
 )
-_PORT = re.compile(r":[0-9]+$")
+_PORT = re.compile(r":[0-9]+\Z")
 
 # What Nacre has for the converters that are there without arguments; the others are Werkzeug's own.
 _NATIVE = {"default": "segment", "string": "segment", "path": "path", "uuid": "uuid", "int": "uint"}

@@ -225,7 +225,7 @@ def _no_head() -> Callable[..., Any]:
 _VARIABLE = re.compile(r"\{([_a-zA-Z][_a-zA-Z0-9]*)(?::((?:[^{}]|\{[^{}]*\})+))?\}")
 
 
-_REST = re.compile(r"\{([_a-zA-Z][_a-zA-Z0-9]*):\.\*\}$")
+_REST = re.compile(r"\{([_a-zA-Z][_a-zA-Z0-9]*):\.\*\}\Z")
 
 
 def to_pattern(path: str) -> str:
