@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from servers.certificate import self_signed
 from servers.process import eventually, free_port
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -87,7 +88,7 @@ class Ports:
 def in_front_of(port: int, folder: Path) -> Iterator[Ports]:
     """Run nginx in front of the application that listens on a port of 127.0.0.1."""
     assert NGINX is not None
-    _make_certificate(folder)
+    self_signed(folder)
     ports = Ports(port, free_port(), free_port(), free_port())
     user = "user root;" if os.getuid() == 0 else ""
     text = _CONFIGURATION.format(
@@ -103,9 +104,3 @@ def in_front_of(port: int, folder: Path) -> Iterator[Ports]:
     finally:
         process.terminate()
         process.wait(5)
-
-
-def _make_certificate(folder: Path) -> None:
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    files = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
-    subprocess.run([*command, *files], check=True, capture_output=True)

@@ -165,10 +165,11 @@ class Router(Generic[T]):
 
         If none does, say what is known of it.
         """
-        known = [*self._trees.having(segments, host), *self._caseless_trees.having(segments, host)]
-        hit = _best(self._caseless_trees.having(segments, host), segments, method)
+        caseless = self._caseless_trees.having(segments, host)
+        hit = _best(caseless, segments, method)
         if hit is not None:
             return _found(hit, host)
+        known = [*self._trees.having(segments, host), *caseless]
         other = None if self._loose_trees.is_empty else _turn_slash(path)
         if other is not None:
             turned = self._split(other)

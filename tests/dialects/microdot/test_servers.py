@@ -1,12 +1,11 @@
 """Programs for Microdot over real servers: its own way to run them, uvicorn and gunicorn."""
 
 import os
-import shutil
 import ssl
-import subprocess
 import urllib.request
 
 import pytest
+from servers.certificate import self_signed
 from servers.process import SOURCE, eventually, started
 
 from dialects.program import write
@@ -55,19 +54,7 @@ def test_run_returns_after_shutdown_was_answered(program, tmp_path):
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("certificate")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificate")
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", cert),
-            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return cert, key
+    return self_signed(tmp_path_factory.mktemp("certificate"))
 
 
 def test_run_serves_https_by_an_ssl_context(program, tmp_path, certificate):
