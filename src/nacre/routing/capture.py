@@ -17,22 +17,35 @@ Capture: TypeAlias = Callable[[Sequence[str]], "dict[str, object] | None"]
 """From the segments of a path to parameters; None for no match."""
 
 
-def write_capture(variables: Sequence[tuple[int, Variable]], defaults: Mapping[str, object]) -> Capture:
-    """Write the function that reads variables which are all of their segments; each comes with its segment's index."""
+def write_capture(
+    variables: Sequence[tuple[int, Variable]],
+    defaults: Mapping[str, object],
+    texts: Sequence[tuple[int, str]] = (),
+    length: int | None = None,
+) -> Capture:
+    """Write the function that reads variables which are all of their segments; each comes with its segment's index.
+
+    With `length` it looks first whether the path has so many segments, and these `texts` among them.
+    """
     names: dict[str, Any] = {"NO_MATCH": NO_MATCH, "defaults": defaults}
+    for index, (_, text) in enumerate(texts):
+        names[f"text{index}"] = text
     for index, (_, variable) in enumerate(variables):
         names[f"name{index}"] = variable.name
         names[f"parse{index}"] = variable.converter.parse
     shape = tuple((at, variable.converter.expression) for at, variable in variables)
-    code = _code(shape, bool(defaults))
+    code = _code(shape, bool(defaults), tuple(at for at, _ in texts), length)
     exec(code, names)  # noqa: S102 - indexes and our own words  # nosec B102
     capture: Capture = names["capture"]
     return capture
 
 
 @lru_cache(maxsize=1024)
-def _code(shape: Sequence[tuple[int, str]], has_defaults: bool) -> CodeType:
+def _code(shape: Sequence[tuple[int, str]], has_defaults: bool, texts: Sequence[int], length: int | None) -> CodeType:
     lines = ["def capture(segments):"]
+    if length is not None:
+        others = [f"segments[{at}] != text{index}" for index, at in enumerate(texts)]
+        lines += [f"    if {' or '.join([f'len(segments) != {length}', *others])}:", "        return None"]
     for index, (at, expression) in enumerate(shape):
         lines += [
             f"    text = segments[{at}]",

@@ -25,6 +25,8 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
+from msgspec import Struct
+
 from nacre.errors import ConfigurationError, Location, Problem
 
 # Room for every 128-bit number. `int()` on client text is quadratic in its length, and raises above 4300 digits.
@@ -43,8 +45,7 @@ Parse = Callable[[str], object]
 Format = Callable[[object], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
+class Arguments(Struct, frozen=True):
     """What stands in the parentheses after a converter's name: bare words, and whole numbers by key."""
 
     words: tuple[str, ...] = ()
@@ -52,6 +53,9 @@ class Arguments:
 
     def __str__(self) -> str:
         return ",".join([*self.words, *(f"{key}={value}" for key, value in self.options)])
+
+
+_NO_ARGUMENTS = Arguments()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Converter:
     name: str
     parse: Parse = field(compare=False, repr=False)
     format: Format = field(compare=False, repr=False)
-    arguments: Arguments = Arguments()
+    arguments: Arguments = _NO_ARGUMENTS
     produces: type | None = field(default=str, compare=False)
     """The type of the values, None when only a registered parser knows."""
     spans_segments: bool = False
@@ -80,7 +84,7 @@ class Converter:
     def __str__(self) -> str:
         if self.name == "re":
             return f"re:{self.arguments}"
-        return f"{self.name}({self.arguments})" if self.arguments != Arguments() else self.name
+        return f"{self.name}({self.arguments})" if self.arguments != _NO_ARGUMENTS else self.name
 
 
 Factory = Callable[[Arguments], Converter]

@@ -12,8 +12,9 @@ are limited: past `_MAX_TRIES` the piece does not match.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 from nacre.routing.converters import NO_MATCH, Converter
 
@@ -30,12 +31,11 @@ class Variable(NamedTuple):
 Parts: TypeAlias = tuple[str | Variable, ...]
 
 
-@dataclass(slots=True)
-class _Search:
+class _Search(Struct):
     """One piece of text being divided: the (variable, start) pairs that failed, and the tries that are left."""
 
     text: str
-    failed: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
+    failed: set[tuple[int, int]] = set()
     tries: int = _MAX_TRIES
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, cast
 from urllib.parse import quote, urlencode
+
+from msgspec import Struct
 
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.routing.hosts import HostPattern
 from nacre.routing.pattern import BuildError, PathPattern
 
 
-@dataclass(frozen=True, slots=True)
-class NamedRoute:
+class NamedRoute(Struct, frozen=True):
     """A route that URLs are built for; `patterns` are the paths it was declared with, first to last."""
 
     name: str

@@ -18,9 +18,11 @@ over an earlier one of them asks that one first: which these are is settled when
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 from typing import Final, Generic, Literal, TypeAlias, TypeVar, get_args
+
+from msgspec import Struct
 
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.routing.capture import Capture, write_capture
@@ -39,8 +41,7 @@ _METHOD_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QU
 _NO_PARAMS: Mapping[str, object] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class RouteEntry(Generic[T]):
+class RouteEntry(Struct, Generic[T], frozen=True):
     """One route as it was declared.
 
     `order` counts registrations: of groups, from the outermost one, and then of routes. `defaults` are parameters that
@@ -56,14 +57,13 @@ class RouteEntry(Generic[T]):
     host: HostPattern | None = None
     where: Location | None = None
     order: tuple[int, ...] = (0,)
-    defaults: Mapping[str, object] = field(default_factory=dict[str, object])
+    defaults: Mapping[str, object] = {}
     slashes: Slashes = "strict"
     in_order: bool = False
     case_sensitive: bool = True
 
 
-@dataclass(slots=True)
-class Found(Generic[T]):
+class Found(Struct, Generic[T]):
     """A route has the path and the method.
 
     `params` are the caller's own when there are any. Routes without them share an empty mapping that refuses writing,
@@ -74,22 +74,19 @@ class Found(Generic[T]):
     params: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class WrongMethod:
+class WrongMethod(Struct, frozen=True):
     """Routes have the path, but none the method; `allowed` are theirs, in the order GET, HEAD, POST, PUT, …"""
 
     allowed: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OtherSlash:
+class OtherSlash(Struct, frozen=True):
     """A route with `slashes="redirect"` answers at `path`, which is in the form of the path that was asked for."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """No route has the path."""
 
 
@@ -146,12 +143,24 @@ class Router(Generic[T]):
     def find_variable(self, method: str, path: str) -> _Hit[T] | None:
         """A route with variables and its parameters, if `find` would answer with its payload; None says nothing.
 
-        `path` holds no `%`. PERF: for callers on the way of every request; `find` wraps its answer (bench/parts.py).
+        `path` holds no `%`. PERF: for callers on the way of every request; `find` wraps its answer, and where all paths
+        end at one place, its routes are asked without walking there (bench/parts.py).
         """
         segments = path.split("/")
         if segments[0] or self.has_hosts:
             return None
-        return _descend(self._trees.anywhere, 1, segments, method)
+        node, depth = self._trees.anywhere, 1
+        while (last := node.sole_end) is None:
+            following = node.texts.get(segments[depth]) if depth < len(segments) else None
+            if following is None or node.has_rivals:
+                return _descend(node, depth, segments, method)
+            node = following
+            depth += 1
+        for route in last.routes_by_method.get(method, last.any_method):
+            params = route.bind(segments)
+            if params is not None:
+                return route, params
+        return None
 
     def _find_by_host(self, method: str, path: str, segments: Sequence[str], host: str) -> Match[T]:
         for root in self._trees.of(host):
@@ -225,10 +234,11 @@ def _turn_slash(path: str) -> str | None:
 class _Route(Generic[T]):
     """An entry, the methods it answers and `bind`: from the segments of a path to parameters, None for no match.
 
-    `bind` is asked only where the texts of the pattern are known to fit, up to the segment of a `path` variable.
+    Unless it `looks_at_all`, `bind` is asked only where the texts of the pattern are known to fit, up to the segment of
+    a `path` variable.
     """
 
-    __slots__ = ("bind", "depth", "entry", "host", "methods", "payload")
+    __slots__ = ("bind", "branch", "depth", "entry", "host", "looks_at_all", "methods", "payload")
 
     def __init__(self, entry: RouteEntry[T], methods: frozenset[str]) -> None:
         self.entry = entry
@@ -237,7 +247,18 @@ class _Route(Generic[T]):
         self.methods = methods
         segments = entry.pattern.segments
         self.depth = next((at for at, segment in enumerate(segments) if _spans(segment)), len(segments))
-        self.bind = _binder(segments, self.depth, entry.defaults)
+        self.branch: _Branch = (
+            entry.host.shape if entry.host else None,
+            self.is_tail,
+            tuple(segment if isinstance(segment, str) else None for segment in segments[: self.depth]),
+        )
+        variables = _whole_variables(segments, 1)
+        self.looks_at_all = entry.case_sensitive and not self.is_tail and variables is not None
+        if self.looks_at_all and variables is not None:
+            texts = [(at, segment) for at, segment in enumerate(segments, 1) if isinstance(segment, str)]
+            self.bind = write_capture(variables, entry.defaults, texts, len(segments) + 1)
+        else:
+            self.bind = _binder(segments, self.depth, entry.defaults)
 
     @property
     def is_tail(self) -> bool:
@@ -250,12 +271,6 @@ class _Route(Generic[T]):
             kinds[self.depth : self.depth + 1] = [True] * (length - len(kinds) + 1)
         return (*kinds, self.entry.order)
 
-    @property
-    def branch(self) -> tuple[object, ...]:
-        """Where it hangs in the trie."""
-        segments = self.entry.pattern.segments[: self.depth]
-        return (self.is_tail, *(segment if isinstance(segment, str) else None for segment in segments))
-
     def has(self, path: Sequence[str]) -> bool:
         """Whether this route's pattern matches the segments of a path."""
         segments = self.entry.pattern.segments
@@ -263,6 +278,10 @@ class _Route(Generic[T]):
             return False
         texts = enumerate(segments[: self.depth], 1)
         return all(path[at] == text for at, text in texts if isinstance(text, str)) and self.bind(path) is not None
+
+
+_Branch: TypeAlias = tuple["tuple[object, ...] | None", bool, "tuple[str | None, ...]"]
+"""Where a route hangs: its host, whether it `is_tail`, and its texts up to its end or tail, None for variables."""
 
 
 def _spans(segment: Segment) -> bool:
@@ -278,11 +297,18 @@ def _binder(segments: Sequence[Segment], depth: int, defaults: Mapping[str, obje
     return _bind_tail(head, depth + 1, segments[depth], segments[depth + 1 :])
 
 
-def _bind_segments(segments: Sequence[Segment], first: int, defaults: Mapping[str, object]) -> Capture:
+def _whole_variables(segments: Sequence[Segment], first: int) -> list[tuple[int, Variable]] | None:
+    """The variables with their indexes if each is all of its segment, the common case; None if not."""
     dynamic = [(at, segment) for at, segment in enumerate(segments, first) if not isinstance(segment, str)]
     whole = [(at, parts[0]) for at, parts in dynamic if len(parts) == 1 and isinstance(parts[0], Variable)]
-    if len(whole) == len(dynamic):
-        return write_capture(whole, defaults)  # the common case: each variable is all of its segment
+    return whole if len(whole) == len(dynamic) else None
+
+
+def _bind_segments(segments: Sequence[Segment], first: int, defaults: Mapping[str, object]) -> Capture:
+    variables = _whole_variables(segments, first)
+    if variables is not None:
+        return write_capture(variables, defaults)
+    dynamic = [(at, segment) for at, segment in enumerate(segments, first) if not isinstance(segment, str)]
     matchers = [(at, PartsMatcher(parts)) for at, parts in dynamic]
 
     def bind(path: Sequence[str]) -> dict[str, object] | None:
@@ -332,7 +358,17 @@ def _static(routes: Iterable[_Route[T]]) -> dict[str, dict[str, Found[T]]]:
 class _Node(Generic[T]):
     """What may follow the positions up to here, and the routes that end here."""
 
-    __slots__ = ("any_method", "has_rivals", "only_way", "routes", "routes_by_method", "tails", "texts", "variable")
+    __slots__ = (
+        "any_method",
+        "has_rivals",
+        "only_way",
+        "routes",
+        "routes_by_method",
+        "sole_end",
+        "tails",
+        "texts",
+        "variable",
+    )
 
     def __init__(self) -> None:
         self.texts: dict[str, _Node[T]] = {}
@@ -340,6 +376,7 @@ class _Node(Generic[T]):
         self.tails: list[_Route[T]] = []
         self.has_rivals = False  # whether a text that fits isn't the only way on
         self.only_way: _OnlyWay[T] | None = None
+        self.sole_end: _Node[T] | None = None  # that of the only way, if its routes look at all of a path
         self.routes: list[_Route[T]] = []
         self.routes_by_method: dict[str, list[_Route[T]]] = {}
         self.any_method: list[_Route[T]] = []
@@ -408,6 +445,8 @@ def _mark_only_ways(node: _Node[T], depth: int) -> None:
             node.only_way = length, texts if text is None else ((depth, text), *texts), last
         case _:
             pass
+    if node.only_way is not None and all(route.looks_at_all for route in node.only_way[2].routes):
+        node.sole_end = node.only_way[2]
 
 
 def _descend(node: _Node[T], depth: int, segments: Sequence[str], method: str) -> _Hit[T] | None:
@@ -529,14 +568,17 @@ def _compile(entries: Sequence[RouteEntry[T]]) -> list[_Route[T]]:
     in_order = [route for route in routes if route.entry.in_order]
     if not in_order:
         return routes
-    settled = [yielding for at, route in enumerate(in_order) for yielding in _yield_to(route, in_order[:at])]
+    earlier: _Earlier[T] = _Earlier()
+    settled: list[_Route[T]] = []
+    for route in in_order:
+        settled += _yield_to(route, earlier.rivals_of(route))
+        earlier.add(route)
     others = [route for route in routes if not route.entry.in_order]
     return sorted([*others, *settled], key=lambda route: route.entry.order)
 
 
-def _yield_to(route: _Route[T], earlier: Sequence[_Route[T]]) -> Iterator[_Route[T]]:
-    """A route that doesn't take what earlier ones do; more than one where they have only some of its methods."""
-    rivals = [rival for rival in earlier if _may_meet(rival, route)]
+def _yield_to(route: _Route[T], rivals: Sequence[_Route[T]]) -> Iterator[_Route[T]]:
+    """A route that doesn't take what its rivals do; more than one where they have only some of its methods."""
     by_rivals: dict[tuple[_Route[T], ...], set[str]] = {}
     for method in route.methods:
         asked = tuple(rival for rival in rivals if not rival.methods.isdisjoint((method, ANY_METHOD)))
@@ -550,15 +592,64 @@ def _yield_to(route: _Route[T], earlier: Sequence[_Route[T]]) -> Iterator[_Route
             yield yielding
 
 
-def _may_meet(first: _Route[T], second: _Route[T]) -> bool:
-    """Whether a path may match both without their order being that of one place in the trie."""
-    if (first.host and first.host.shape) != (second.host and second.host.shape) or first.branch == second.branch:
-        return False
-    if not (first.is_tail or second.is_tail) and first.depth != second.depth:
-        return False
-    depth = min(first.depth, second.depth)
-    pairs = zip(first.entry.pattern.segments[:depth], second.entry.pattern.segments[:depth], strict=True)
-    return not any(isinstance(one, str) and isinstance(other, str) and one != other for one, other in pairs)
+class _Earlier(Generic[T]):
+    """The routes that were registered before another one, and which of them it has to ask.
+
+    These have a variable or their tail where the other one first differs from them: one that has a text there wins by
+    its place in the trie, or has no path in common. PERF: so a route finds them at its own beginnings. To compare every
+    two of a thousand routes takes seconds.
+    """
+
+    def __init__(self) -> None:
+        self._branches: dict[_Branch, list[_Route[T]]] = {}
+        self._by_beginning: dict[tuple[object, ...], dict[tuple[bool, int], _ByText]] = {}
+
+    def add(self, route: _Route[T]) -> None:
+        """Add a route that is registered before all that are asked for from now on."""
+        host, is_tail, texts = route.branch
+        if route.branch not in self._branches:
+            for at, text in enumerate((*texts, None) if is_tail else texts):
+                if text is None:
+                    kinds = self._by_beginning.setdefault((host, texts[:at]), {})
+                    by_text = kinds.setdefault((is_tail, len(texts)), {})
+                    for place in (_ANYWHERE, *enumerate(texts)):
+                        by_text.setdefault(place, []).append(route.branch)
+        self._branches.setdefault(route.branch, []).append(route)
+
+    def rivals_of(self, route: _Route[T]) -> list[_Route[T]]:
+        """Those that may match the same path, and that don't win by their place in the trie alone."""
+        host, is_tail, texts = route.branch
+        met: list[_Branch] = []
+        for at in range(len(texts) + 1):
+            differs = texts[at] is not None if at < len(texts) else is_tail
+            for (tail, depth), by_text in self._by_beginning.get((host, texts[:at]), {}).items():
+                if (differs or (tail and depth == at)) and (tail or is_tail or depth == len(texts)):
+                    met += [one for one in _fewest(by_text, texts[:depth]) if _may_meet(one, route.branch)]
+        rivals = [rival for branch in met for rival in self._branches[branch]]
+        return sorted(rivals, key=lambda rival: rival.entry.order)
+
+
+_ByText: TypeAlias = "dict[tuple[int, str | None], list[_Branch]]"
+"""Branches of one length, by the text (None: a variable) that they have at a position; `_ANYWHERE` has them all."""
+
+_ANYWHERE: Final = (-1, None)
+
+
+def _fewest(by_text: _ByText, texts: Sequence[str | None]) -> Iterator[_Branch]:
+    """The branches that fit one of the texts, the one that the fewest do."""
+    fitting = [
+        (by_text.get((at, text), ()), by_text.get((at, None), ())) for at, text in enumerate(texts) if text is not None
+    ]
+    return chain(*min(fitting, key=lambda lists: sum(map(len, lists)), default=(by_text[_ANYWHERE],)))
+
+
+def _may_meet(first: _Branch, second: _Branch) -> bool:
+    """Whether a path may match in both of two branches of one host, of the same length if neither is a tail.
+
+    Routes that end at one place are asked in order there; of tails, what follows the variable counts before that.
+    """
+    pairs = zip(first[2], second[2], strict=False)
+    return (first != second or first[1]) and not any(one != other and None not in (one, other) for one, other in pairs)
 
 
 def _texts(route: _Route[T]) -> list[str]:
