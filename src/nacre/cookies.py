@@ -12,6 +12,7 @@ from nacre.media import http_date
 SameSite = Literal["lax", "strict", "none"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROLS = bytes((*range(0x20), 0x7F))
 _ESCAPED = re.compile(r"\\([0-3][0-7]{2}|.)")
 # cookie-octet, RFC 6265 §4.1.1: printable ASCII without space, double quote, comma, semicolon and backslash.
 _COOKIE_OCTETS = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '",;\\')
@@ -25,7 +26,8 @@ def parse_cookies(header: str) -> dict[str, str]:
     undone, those of `http.cookies` (`\\073`) too. A cookie with a control character is dropped. Non-ASCII stays
     latin-1, as all header text.
     """
-    clean = header.isascii() and header.isprintable()
+    # PERF: deleting what there isn't takes two thirds of `isprintable`, which is half of reading one long cookie.
+    clean = header.isascii() and len(header.encode().translate(None, _CONTROLS)) == len(header)
     cookies: dict[str, str] = {}
     for part in header.split(";"):
         name, equals, value = part.partition("=")

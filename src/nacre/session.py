@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from nacre.codecs import decode_json, encode_json
@@ -17,6 +17,8 @@ _log = logging.getLogger("nacre.sessions")
 
 _FLASHES = "_flashes"
 _DEPTH_MAX = 100
+_INT_MAX = 2**53
+_STR = frozenset({str})
 
 
 class SessionClosed(ProtocolError, RuntimeError):
@@ -144,7 +146,9 @@ class Session(MutableMapping[str, Any]):
 
     def encode(self) -> bytes:
         """What it holds as JSON. Raises TypeError for a value without JSON form that was put into a list or dict."""
-        items = self._read()
+        items = self._items
+        if items is None:
+            items = self._read()
         try:
             data = encode_json(items)
         except (TypeError, ValueError, OverflowError, RecursionError):
@@ -162,8 +166,12 @@ class Session(MutableMapping[str, Any]):
 
     def late_changes(self) -> list[str]:
         """The names of what was changed in place since the session was closed."""
-        before: dict[str, Any] = decode_json(self._saved or self.loaded or EMPTY)
-        return [name for name, value in (self._items or {}).items() if not _is_same(value, before.get(name))]
+        items, kept = self._items, self._saved or self.loaded or EMPTY
+        # PERF: nearly always nothing was: one text is compared, not two for each name.
+        if not items or _is_json(items, kept):
+            return []
+        before: dict[str, Any] = decode_json(kept)
+        return [name for name, value in items.items() if not _is_same(value, before.get(name))]
 
     def _read(self) -> dict[str, Any]:
         items = self._items
@@ -237,8 +245,18 @@ def _is_same(one: object, other: object) -> bool:
         return False
 
 
+def _is_json(items: dict[str, Any], text: bytes) -> bool:
+    """Whether this is the JSON that is made of them."""
+    try:
+        return encode_json(items) == text
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return False
+
+
 def _check_json(items: dict[str, Any]) -> None:
     """Raise TypeError, with the way to the value, for what wouldn't come back from JSON as it is."""
+    if _are_plain(items.values()) and _STR.issuperset(map(type, items)):
+        return
     for name, value in items.items():
         if type(name) is not str:
             raise TypeError(f"a session has names of type str, not {type(name).__name__}")
@@ -247,24 +265,49 @@ def _check_json(items: dict[str, Any]) -> None:
             raise TypeError(f"{flaw}; a session holds None, bool, int, float, str, and lists and dicts of such")
 
 
+def _are_plain(values: Iterable[Any], *, in_list: bool = False) -> bool:
+    """Whether all are of the kinds that most are: short numbers, ASCII, and lists of these; of others nothing is said.
+
+    PERF: a third of the cost of looking for flaws, which notes the way to each value.
+    """
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            if not value.isascii():
+                return False
+        elif kind is int:
+            if not -_INT_MAX <= value <= _INT_MAX:
+                return False
+        elif kind is list:
+            if in_list or not _are_plain(value, in_list=True):
+                return False
+        elif value is not None and kind is not bool:
+            return False
+    return True
+
+
 def _flaw(value: Any, path: str, depth: int) -> str | None:
     kind = type(value)
     if depth > _DEPTH_MAX:
         return f"{path[:60]}… is nested too deeply"
     if kind is list:
-        flaws = (_flaw(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value))
-        return next(filter(None, flaws), None)
+        for index, item in enumerate(value):
+            if flaw := _flaw(item, f"{path}[{index}]", depth + 1):
+                return flaw
+        return None
     if kind is dict:
         for key in value:
             if type(key) is not str:
                 return f"{path} has a key of type {type(key).__name__}, and in JSON keys are str"
-        flaws = (_flaw(item, f"{path}[{key!a}]", depth + 1) for key, item in value.items())
-        return next(filter(None, flaws), None)
+        for key, item in value.items():
+            if flaw := _flaw(item, f"{path}[{key!a}]", depth + 1):
+                return flaw
+        return None
     if kind is int and not -(2**63) <= value < 2**64:
         return f"{path} is an integer of more than 64 bits, which JSON readers change"
     if kind is float and not math.isfinite(value):
         return f"{path} is {value}, and JSON has no form for that"
-    if kind is str and not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+    if kind is str and any("\ud800" <= letter <= "\udfff" for letter in value):
         return f"{path} is text with half of a surrogate pair, which has no UTF-8 form"
     if value is None or kind in (bool, int, float, str):
         return None

@@ -28,6 +28,8 @@ _SECRET_MIN = 32  # bytes: as many as the keys that are derived from it have
 _CLOCK_SKEW = 60.0  # seconds by which the clocks of two servers of one application may differ
 _STAMP = 6  # bytes of milliseconds since 1970, until the year 10889
 _SALT, _NONCE, _TAG = 16, 12, 16
+_BLOCK = 64  # bytes that SHA-256 takes in at once
+_INNER, _OUTER = bytes(byte ^ 0x36 for byte in range(256)), bytes(byte ^ 0x5C for byte in range(256))
 
 # What stands in documentation and templates of projects, and is never random: without case, spaces and punctuation.
 _PLACEHOLDERS = ("changeme", "changethis", "replaceme", "yoursecret", "secretkey", "djangoinsecure", "placeholder")
@@ -53,13 +55,18 @@ class Signer:
             from itsdangerous import Signer as TextSigner
         except ImportError:
             raise MissingExtra("signing", "sessions") from None
-        # PERF: it would derive them anew for each text.
+        # PERF: the library would derive them anew for each text.
         derived = [hmac.digest(key, b"nacre sign " + purpose.encode(), "sha256") for key in keys]
         self._signer = TextSigner(
             derived[::-1],  # there the last one signs
             key_derivation="none",
             digest_method=hashlib.sha256,
         )
+        # PERF: of the first key the two hashes of HMAC (RFC 2104 §2) are begun once, 0.8 µs a signature; the library
+        # takes 1.5 and a dozen calls more, and is left to what the other keys have signed.
+        block = derived[0].ljust(_BLOCK, b"\0")
+        self._inner = hashlib.sha256(block.translate(_INNER))
+        self._outer = hashlib.sha256(block.translate(_OUTER))
         self._purpose = purpose
         self._clock = clock
 
@@ -68,7 +75,8 @@ class Signer:
 
     def sign(self, data: bytes) -> str:
         """The data and its signature, as text of letters, digits, `-`, `_` and `.`."""
-        return self._signer.sign(_encode(_stamp(self._clock()) + data)).decode("ascii")
+        value = _encode(_stamp(self._clock()) + data)
+        return (value + b"." + self._signature(value)).decode("ascii")
 
     def unsign(self, text: str, max_age: float | None = None) -> bytes:
         """The data of what `sign` gave, signed at most `max_age` seconds ago.
@@ -76,12 +84,22 @@ class Signer:
         Raises BadSignature for any other text, SignatureExpired for one that is too old. Takes time in proportion to
         the length of the text.
         """
-        value, _, signature = text.rpartition(".")
-        # SECURITY: base64 has several texts for the same bytes, by bits of the last letter that don't count.
-        _decode(signature)
-        if not value.isascii() or not self._signer.verify_signature(value.encode(), signature.encode()):
-            raise BadSignature("the signature doesn't match")
+        if not text.isascii():
+            raise BadSignature(_FOREIGN)
+        value, _, signature = text.encode().rpartition(b".")
+        # PERF: what the first secret has signed, which is nearly all, is found without decoding the signature.
+        if not hmac.compare_digest(self._signature(value), signature):
+            # SECURITY: base64 has several texts for the same bytes, by bits of the last letter that don't count.
+            _decode(signature)
+            if not self._signer.verify_signature(value, signature):
+                raise BadSignature("the signature doesn't match")
         return _unstamped(_decode(value), max_age, self._clock())
+
+    def _signature(self, value: bytes) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(value)
+        outer.update(inner.digest())
+        return _encode(outer.digest())
 
 
 class Sealer:
@@ -122,7 +140,9 @@ class Sealer:
         Raises BadSignature for any other text, SignatureExpired for one that is too old. Takes time in proportion to
         the length of the text.
         """
-        sealed = _decode(text)
+        if not text.isascii():
+            raise BadSignature(_FOREIGN)
+        sealed = _decode(text.encode())
         if len(sealed) < _SALT + _NONCE + _STAMP + _TAG:
             raise BadSignature("it is too short to be sealed data")
         salt, nonce, sealed = sealed[:_SALT], sealed[_SALT : _SALT + _NONCE], sealed[_SALT + _NONCE :]
@@ -195,6 +215,8 @@ def _unstamped(data: bytes, max_age: float | None, now: float) -> bytes:
     return data[_STAMP:]
 
 
+_FOREIGN = "it isn't in the alphabet of signed data"
+
 # PERF: the functions of `base64` do the same in three times the time.
 _TO_URLS, _FROM_URLS = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 
@@ -204,13 +226,12 @@ def _encode(data: bytes) -> bytes:
     return b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URLS)
 
 
-def _decode(text: str) -> bytes:
+def _decode(encoded: bytes) -> bytes:
     """The bytes that `_encode` gives this very text for; raises BadSignature if there are none."""
     try:
-        encoded = text.encode("ascii")
         data = a2b_base64(encoded.translate(_FROM_URLS) + b"=" * (-len(encoded) % 4))
-    except ValueError:  # UnicodeEncodeError and binascii.Error are such
-        raise BadSignature("it isn't in the alphabet of signed data") from None
+    except ValueError:  # binascii.Error is one
+        raise BadSignature(_FOREIGN) from None
     # SECURITY: Python skips letters outside the alphabet, and bits of the last letter that don't count.
     if _encode(data) != encoded:
         raise BadSignature("it isn't written as signed data is")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
 
 from nacre.session import Session
 from nacre.sessions.records import Record
@@ -15,8 +16,7 @@ Work = Callable[[], Coroutine[Any, Any, T]]
 """Work that a store has part in, which is done where the store may be called."""
 
 
-@dataclass(slots=True)
-class Held:
+class Held(Struct, eq=False):
     """What is known of the session of one request besides its content."""
 
     keeper: Keeper
@@ -28,9 +28,11 @@ class Held:
     change: CookieChange | None = None
     """What the response says to the client, once that is settled."""
 
+    def load(self) -> bytes | None:
+        return self.keeper.load(self)
 
-@dataclass(frozen=True, slots=True)
-class CookieChange:
+
+class CookieChange(Struct, frozen=True):
     """What becomes of the cookie: a value that is good until `expires`, or, if there is none, nothing."""
 
     value: str | None

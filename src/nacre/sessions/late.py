@@ -13,9 +13,15 @@ _log = logging.getLogger("nacre.error")
 
 
 def may_run_on(request: Request, response: Response) -> bool:
-    """Whether code may run after this response has begun."""
-    later = (response.stream, response.background, response.sent_callbacks, request.after_callbacks)
-    return any(part is not None for part in later)
+    """Whether code that may know the session may run after this response has begun.
+
+    PERF: callbacks with an attribute `quiet`, as that of an access log, touch no session; a site may have no others,
+    and needs no callback for them.
+    """
+    if response.stream is not None or response.background is not None or response.sent_callbacks is not None:
+        return True
+    callbacks = request.after_callbacks or ()
+    return bool([callback for callback in callbacks if not getattr(callback, "quiet", False)])
 
 
 def watch(request: Request, session: Session) -> None:
@@ -29,6 +35,7 @@ class _LateChanges:
     """Logs what was changed in a session, in a list or dict in it, after it had been saved."""
 
     inline = True
+    quiet = True
 
     def __init__(self, request: Request, session: Session) -> None:
         self._request = request

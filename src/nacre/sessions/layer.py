@@ -12,6 +12,7 @@ from nacre.chain.hooks import Hooks
 from nacre.chain.place import Place
 from nacre.cookies import SameSite
 from nacre.errors import ConfigurationError, Location, Problem
+from nacre.headers import add_vary
 from nacre.request import Request
 from nacre.response import Response
 from nacre.risks import Risk
@@ -136,7 +137,7 @@ class Sessions(Hooks):
 
     async def _read(self, run: Run, request: Request) -> None:
         """Give the request a session, and read that first if the client brings the id of one."""
-        held = self._held(request)
+        held = Held(self._keeper, self._cookie.find(request))
         work = self._keeper.find(held)
         if work is None:
             self._enter(request)
@@ -149,14 +150,11 @@ class Sessions(Hooks):
             request._session.open(request)  # for its own layer, which goes by the list of those that are open
         request._session = session
 
-    def _held(self, request: Request) -> Held:
-        return Held(self._keeper, self._cookie.find(request))
-
     def _open(self, request: Request) -> Session:
-        return self._opened(request, self._held(request))
+        return self._opened(request, Held(self._keeper, self._cookie.find(request)))
 
     def _opened(self, request: Request, held: Held) -> Session:
-        session = Session(partial(self._keeper.load, held), held)
+        session = Session(held.load, held)
         if request.opened_sessions is None:
             request.opened_sessions = []
         request.opened_sessions.append(session)
@@ -178,7 +176,8 @@ class Sessions(Hooks):
             data = self._settle(request, response, session)
             if data is not None:
                 session.held.change = run_at_once(self._keeper.save(session, data))
-            self._tell(request, response, session.held.change)
+            if session.held.change is not None:
+                self._tell(request, response, session.held.change)
 
     async def _leave_by(self, run: Run, request: Request, response: Response) -> None:
         session = self._asked_for(request, response)
@@ -186,27 +185,31 @@ class Sessions(Hooks):
             data = self._settle(request, response, session)
             if data is not None:
                 session.held.change = await run(request, partial(self._keeper.save, session, data))
-            self._tell(request, response, session.held.change)
+            if session.held.change is not None:
+                self._tell(request, response, session.held.change)
 
     def _asked_for(self, request: Request, response: Response) -> Session | None:
         """The session of this layer; None, and nothing can be changed any more, if nobody has asked for it."""
         if request._session is self._unopened:
             request._session = self._unreadable if _is_streamed(request, response) else self._closed
             return None
-        opened = [one for one in request.opened_sessions or () if one.held.keeper is self._keeper]
-        return opened[-1] if opened else None
+        for session in reversed(request.opened_sessions or ()):
+            if session.held.keeper is self._keeper:
+                return session
+        return None
 
     def _settle(self, request: Request, response: Response, session: Session) -> bytes | None:
         """Close the session; what is to be saved as its content, if anything is."""
         held: Held = session.held
-        if session.accessed:
-            response.headers.add_vary("Cookie")
+        accessed = session.accessed
+        if accessed:
+            add_vary(response.raw_headers, "Cookie")
         if held.is_settled:
             return None  # the response takes the place of one that was finished already
         held.is_settled = True
         data = None
         try:
-            if session.accessed and response.status < 500:
+            if accessed and response.status < 500:
                 data = session.encode()
         finally:
             session.close(data, unread=_is_streamed(request, response))
@@ -218,7 +221,7 @@ class Sessions(Hooks):
         """Whether it has changed, or is to live on. Raises RuntimeError for a change that couldn't reach the client."""
         if not session.renewed and data == (session.loaded or EMPTY):
             record: Record | None = session.held.record
-            return record is not None and not _loses_cookies(request) and self._lifetime.is_due(record)
+            return record is not None and self._lifetime.is_due(record) and not _loses_cookies(request)
         if _loses_cookies(request) and self._keeper.sends_cookie(session):
             raise RuntimeError(
                 "the session was changed in a WebSocket handshake over RSGI, whose servers send no cookie with "
@@ -226,14 +229,14 @@ class Sessions(Hooks):
             )
         return True
 
-    def _tell(self, request: Request, response: Response, change: CookieChange | None) -> None:
-        if change is None or _loses_cookies(request):
+    def _tell(self, request: Request, response: Response, change: CookieChange) -> None:
+        if _loses_cookies(request):
             return
         if change.value is None:
             self._cookie.delete(request, response)
         else:
-            left = int(change.expires - self._lifetime.clock())
-            self._cookie.set(request, response, change.value, left if self._persistent else None)
+            left = int(change.expires - self._lifetime.clock()) if self._persistent else None
+            self._cookie.set(request, response, change.value, left)
 
 
 def _forms(function: Callable[..., Coroutine[Any, Any, None]], store: Store) -> Call:

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
+
 from nacre.callables import is_async
 
 
@@ -55,8 +57,7 @@ def is_inline(store: Store) -> bool:
     return bool(getattr(store, "inline", False)) and not is_async(store.read)
 
 
-@dataclass(frozen=True, slots=True)
-class Lifetime:
+class Lifetime(Struct, frozen=True):
     """How long sessions live: `max_age` seconds from their beginning, and `idle` seconds without being used."""
 
     max_age: float
@@ -66,11 +67,11 @@ class Lifetime:
     def begin(self, data: bytes) -> Record:
         """A session that begins now."""
         now = self.clock()
-        return Record(data, now, self._end(now, now))
+        return Record(data, now, self.end(now, now))
 
     def extend(self, record: Record, data: bytes) -> Record:
         """The next version of a record, used now."""
-        return Record(data, record.created, self._end(record.created, self.clock()), record.version + 1)
+        return Record(data, record.created, self.end(record.created, self.clock()), record.version + 1)
 
     def is_over(self, record: Record) -> bool:
         now = self.clock()
@@ -80,8 +81,9 @@ class Lifetime:
         """Whether a session that is only read must be written to live on: once in a tenth of `idle` at most."""
         if self.idle is None:
             return False
-        return self._end(record.created, self.clock()) - record.expires >= self.idle / 10
+        return self.end(record.created, self.clock()) - record.expires >= self.idle / 10
 
-    def _end(self, created: float, used: float) -> float:
+    def end(self, created: float, used: float) -> float:
+        """When a session ends that began at `created` and was used last at `used`."""
         end = created + self.max_age
         return end if self.idle is None else min(end, used + self.idle)
