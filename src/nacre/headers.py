@@ -16,12 +16,15 @@ import re
 import string
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar, cast, overload
 
 Text: TypeAlias = str | bytes
 HeaderValue: TypeAlias = str | bytes | int
 HeaderSource: TypeAlias = Mapping[str, HeaderValue] | Mapping[bytes, HeaderValue] | Iterable[tuple[Text, HeaderValue]]
 _T = TypeVar("_T")
+_K = TypeVar("_K", bound=tuple[Any, Any])
+_V = TypeVar("_V")
 
 TOKEN = "!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters
 """The characters of a token, RFC 9110 §5.6.2: `text and not text.rstrip(TOKEN)` tells whether text is one."""
@@ -32,19 +35,47 @@ _checked_names: dict[str, str] = {}
 _CHECKED_NAMES_MAX = 512
 _CHECKED_NAME_LENGTH_MAX = 64
 
-# Pairs of text that were checked or encoded, and what became of them. Most headers of an application are the same for
-# every response; those that aren't only use the room up, and then it is emptied. SECURITY: no cookie is kept here.
-_checked_pairs: dict[tuple[str, str], tuple[str, str]] = {}
+_PAIRS_MAX = 512
+_VALUES_MAX = 64
+
+
+class _Known(dict[_K, _V]):
+    """Pairs that were checked or encoded, and what became of them, up to 512: most are the same for every response.
+
+    A name that comes with more than 64 values has one for each response (an ETag, a request's id): those would only use
+    up the room of the others. SECURITY: no cookie is kept.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._values: dict[Text, int] = {}
+
+    def keep(self, pair: _K, made: _V) -> None:
+        name = pair[0]
+        values = self._values.get(name, 0)
+        if values == _VALUES_MAX:
+            return
+        if len(self) >= _PAIRS_MAX:
+            self.clear()
+            unkept = [name for name, values in list(self._values.items()) if values == _VALUES_MAX]
+            self._values = dict.fromkeys(unkept[:_CHECKED_NAMES_MAX], _VALUES_MAX)
+        self._values[name] = values + 1
+        self[pair] = made
+
+
+_checked_pairs: _Known[tuple[str, str], tuple[str, str]] = _Known()
 _known_checked: Callable[[tuple[object, object]], tuple[str, str] | None] = cast(Any, _checked_pairs.get)
-_encoded_pairs: dict[tuple[str, str], tuple[bytes, bytes]] = {}
+_encoded_pairs: _Known[tuple[str, str], tuple[bytes, bytes]] = _Known()
 known_pair = _encoded_pairs.get
 """What `encode_pair` gave for a pair before; None if that isn't known, or frames the message (RFC 9112 §6).
 
 PERF: no frame of ours for most pairs, and none of them has to be looked at once more.
 """
-_decoded_pairs: dict[tuple[bytes, bytes], tuple[str, str]] = {}
+_decoded_pairs: _Known[tuple[bytes, bytes], tuple[str, str]] = _Known()
+known_field: Callable[[Any], tuple[str, str] | None] = cast(Any, _decoded_pairs.get)
+"""What `decode_pair` gave for a pair of bytes before; None if that isn't known. Raises TypeError for byte arrays."""
 _decoded_names: dict[bytes, str] = {}
-_PAIRS_MAX = 512
+_encoded_names: dict[str, bytes] = {}
 _PAIR_LENGTH_MAX = 256
 _FEW = 32
 """Pairs that are walked rather than indexed. PERF: to index a dozen costs as much as five walks, about 2 µs."""
@@ -110,15 +141,19 @@ def check_pair(name: Text, value: HeaderValue) -> tuple[str, str]:
     if value.__class__ is not str or name.__class__ is not str:
         name = check_name(name)
         return name, check_value(name, value)
-    given: Any = (name, value)
-    pair = _checked_pairs.get(given)
-    if pair is None:
-        name = check_name(name)
-        pair = name, check_value(name, value)
-        if len(given[0]) + len(given[1]) <= _PAIR_LENGTH_MAX and pair[0] != "set-cookie":
-            if len(_checked_pairs) >= _PAIRS_MAX:
-                _checked_pairs.clear()
-            _checked_pairs[given] = pair
+    return _known_checked((name, value)) or _check_new(name, value)
+
+
+def _check_new(name: Text, value: HeaderValue) -> tuple[str, str]:
+    """The same for a pair that isn't known."""
+    checked = check_name(name)
+    pair = checked, check_value(checked, value)
+    if (
+        name.__class__ is value.__class__ is str
+        and checked != "set-cookie"
+        and len(name) + len(cast(Any, value)) <= _PAIR_LENGTH_MAX
+    ):
+        _checked_pairs.keep(cast(Any, (name, value)), pair)
     return pair
 
 
@@ -135,9 +170,7 @@ def decode_pair(name: bytes, value: bytes) -> tuple[str, str]:
         text = given[0].decode("latin-1").lower()
         pair = check_pair(text, given[1].decode("latin-1"))
         if len(name) + len(value) <= _PAIR_LENGTH_MAX and text != "set-cookie":
-            if len(_decoded_pairs) >= _PAIRS_MAX:
-                _decoded_pairs.clear()
-            _decoded_pairs[given] = pair
+            _decoded_pairs.keep(given, pair)
     return pair
 
 
@@ -152,12 +185,16 @@ def _decode_name(name: bytes) -> str:
 
 def encode_pair(pair: tuple[str, str]) -> tuple[bytes, bytes]:
     """Encode one pair as latin-1; it is checked once more, since a response's list of pairs may be written to."""
-    name, value = check_pair(*pair)
-    encoded = name.encode("latin-1"), value.encode("latin-1")
+    name, value = pair
+    encoded_name = _encoded_names.get(name)
+    if encoded_name is None:
+        name = check_name(name)
+        encoded_name = name.encode("latin-1")
+        if len(_encoded_names) < _CHECKED_NAMES_MAX and len(name) <= _CHECKED_NAME_LENGTH_MAX:
+            _encoded_names[name] = encoded_name
+    encoded = encoded_name, check_value(name, value).encode("latin-1")
     if len(name) + len(value) <= _PAIR_LENGTH_MAX and name not in _NEVER_KEPT:
-        if len(_encoded_pairs) >= _PAIRS_MAX:
-            _encoded_pairs.clear()
-        _encoded_pairs[pair] = encoded
+        _encoded_pairs.keep(pair, encoded)
     return encoded
 
 
@@ -200,7 +237,8 @@ class MultiMapping(Mapping[str, str]):
         return value
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str | bytes) and self._first(name) is not None
+        # PERF: `str | bytes` is made anew at each call, which costs as much as the look-up.
+        return isinstance(name, (str, bytes)) and self._first(name) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(name for name, _ in self.pairs()))
@@ -262,7 +300,9 @@ class Headers(Pairs):
     __slots__ = ()
 
     def __init__(self, source: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
-        super().__init__([(name.lower(), value) for name, value in pairs_of(source)])
+        given = source if source.__class__ is list else pairs_of(source)
+        self._pairs = tuple([(name.lower(), value) for name, value in given])
+        self._firsts = self._lists = None
 
     @classmethod
     def from_bytes(cls, pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
@@ -273,7 +313,24 @@ class Headers(Pairs):
         headers._firsts = headers._lists = None
         return headers
 
+    @classmethod
+    def from_lower(cls, pairs: list[tuple[str, str]]) -> Headers:
+        """Take pairs whose names are in lower case, as Granian's are. PERF: a sixth of the cost of looking at each."""
+        headers = cls.__new__(cls)
+        headers._pairs = tuple(pairs)
+        headers._firsts = headers._lists = None
+        return headers
+
     def getlist(self, name: Text) -> list[str]:
+        firsts = self._firsts
+        if firsts is None:
+            firsts = self._firsts = dict(reversed(self._pairs))
+        # PERF: in most messages no name comes twice, and then the first value is all there is: half of a walk.
+        if len(firsts) == len(self._pairs):
+            value = firsts.get(name)
+            if value is None and (name.__class__ is not str or not name.islower()):
+                value = firsts.get(_key(name))
+            return [] if value is None else [value]
         key = _key(name)
         if len(self._pairs) <= _FEW:
             return [value for known, value in self._pairs if known == key]
@@ -284,7 +341,7 @@ class Headers(Pairs):
         if firsts is None:
             firsts = self._firsts = dict(reversed(self._pairs))
         value = firsts.get(name)  # PERF: most callers write names in lower case (bench/parts.py)
-        return firsts.get(_key(name)) if value is None else value
+        return firsts.get(_key(name)) if value is None and (name.__class__ is not str or not name.islower()) else value
 
 
 class MutableHeaders(MultiMapping, MutableMapping[str, str]):
@@ -323,7 +380,7 @@ class MutableHeaders(MultiMapping, MutableMapping[str, str]):
         """Append a value and keep those that the name has."""
         # PERF: most pairs have been checked before; to find that here spares a frame, 40 ns of 145 (bench/parts.py).
         try:
-            pair = _known_checked((name, value)) or check_pair(name, value)
+            pair = _known_checked((name, value)) or _check_new(name, value)
         except TypeError:  # what can't be hashed is no text: told there
             pair = check_pair(name, value)
         self._pairs.append(pair)
@@ -383,17 +440,39 @@ class MutableHeaders(MultiMapping, MutableMapping[str, str]):
 
     def add_vary(self, *names: str) -> None:
         """Merge field names into `Vary`: each once, without case, spelled as first seen; `*` replaces them all."""
-        for name in names:
-            check_name(name)
-        present = [field.strip() for value in self.getlist("vary") for field in value.split(",")]
-        fields: dict[str, str] = {}
-        for field in filter(None, [*present, *names]):
-            fields.setdefault(field.lower(), field)
-        if fields:
-            self.set("vary", "*" if "*" in fields else ", ".join(fields.values()))
+        add_vary(self._pairs, *names)
 
     def _drop(self, name: str, start: int) -> None:
         self._pairs[start:] = [pair for pair in self._pairs[start:] if pair[0] != name]
+
+
+def add_vary(pairs: list[tuple[str, str]], *names: str) -> None:
+    """The same for the pairs themselves, as `Response.raw_headers` are. PERF: most responses need no `headers` then."""
+    values = [pair for pair in pairs if pair[0] == "vary"]
+    merged = _merged(tuple(values), names)
+    if merged is None:
+        return
+    if not values:
+        pairs.append(merged)
+    elif len(values) == 1:
+        pairs[pairs.index(values[0])] = merged
+    else:
+        MutableHeaders(pairs).set(*merged)
+
+
+@lru_cache(maxsize=256)
+def _merged(there: tuple[tuple[str, str], ...], names: tuple[str, ...]) -> tuple[str, str] | None:
+    """One `Vary` of the field names in those there are, and these; None if that names no field.
+
+    PERF: an application has few of them (bench/parts.py).
+    """
+    for name in names:
+        check_name(name)
+    fields: dict[str, str] = {}
+    for field in [*(field.strip() for _, value in there for field in value.split(",")), *names]:
+        if field:
+            fields.setdefault(field.lower(), field)
+    return check_pair("vary", "*" if "*" in fields else ", ".join(fields.values())) if fields else None
 
 
 def _key(name: Text) -> str:

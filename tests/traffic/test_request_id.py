@@ -3,14 +3,16 @@
 import asyncio
 import io
 import logging
+import os
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from uuid import RFC_4122, UUID
 
 import pytest
 
 from nacre import ConfigurationError, Nacre
-from nacre.response import RedirectResponse, StreamingResponse
+from nacre.response import RedirectResponse, Response, StreamingResponse
 from nacre.traffic import REQUEST_ID, RequestId, RequestIdFilter, current_request_id, new_request_id
 
 
@@ -146,6 +148,53 @@ def test_identifiers_sort_by_time_and_differ():
     assert [one[:13] for one in made] == sorted(one[:13] for one in made)
     assert all(str(UUID(one)) == one and UUID(one).variant == RFC_4122 for one in made)
     assert abs(int(made[0].replace("-", "")[:12], 16) / 1000 - time.time()) < 60
+
+
+def test_identifiers_of_many_threads_differ():
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda _: [new_request_id() for _ in range(500)], range(16)))
+    assert len({one for some in made for one in some}) == 8000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_draws_identifiers_of_its_own():
+    def random_parts(count):
+        return "".join(new_request_id()[15:] for _ in range(count)).encode()
+
+    random_parts(1)  # more than one is drawn
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, random_parts(64))
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    size = len(new_request_id()[15:])
+    ours, theirs = random_parts(64), os.read(reader, 64 * size)
+    os.close(reader)
+    os.close(writer)
+    parts = {text[start : start + size] for text in (ours, theirs) for start in range(0, 64 * size, size)}
+    assert len(parts) == 128
+
+
+VISIBLE = [("a b", "a b"), ("a;b", "a;b"), ("", ""), ("x" * 300, "x" * 300)]
+
+
+@pytest.mark.parametrize(("made", "sent"), VISIBLE)
+async def test_what_a_maker_gives_is_sent_in_place_of_what_the_response_has(client_for, made, sent):
+    app = application(RequestId(make=lambda: made))
+    app.get("/own")(lambda request: Response("", headers={"x-request-id": "own"}))
+    async with client_for(app) as client:
+        for path in ("/", "/own"):
+            assert (await client.get(path)).headers.getlist("x-request-id") == [sent]
+
+
+async def test_an_identifier_that_cannot_be_sent_ends_no_line(client_for, caplog):
+    async with client_for(application(RequestId(make=lambda: "a\r\nb: c"))) as client:
+        response = await client.get("/")
+    assert "b" not in response.headers
+    assert response.headers.get("x-request-id") is None
 
 
 async def test_only_true_makes_a_client_trusted(client_for):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nacre.headers import TOKEN, Headers, MutableHeaders, Pairs, check_name, check_value
+from nacre.headers import TOKEN, Headers, MutableHeaders, Pairs, check_name, check_value, encode_pairs
 
 names = st.text(TOKEN, min_size=1, max_size=20)
 values = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=40)
@@ -372,3 +372,16 @@ def test_64_kib_take_linear_time(work: Callable[[int], object]) -> None:
     started = time.process_time()
     work(16_384)
     assert time.process_time() - started < 1
+
+
+def test_values_that_come_once_leave_room_for_the_others() -> None:
+    """An identifier in every response is checked and encoded each time, and what is the same each time is kept."""
+    always = [("x-always", "the same")]
+    kept = []
+    for number in range(4000):
+        headers = MutableHeaders()
+        headers.add("x-request-id", f"{number:032x}")
+        assert encode_pairs(headers.raw) == [(b"x-request-id", b"%032x" % number)]
+        if number >= 1000:
+            kept.append(encode_pairs(always)[0])
+    assert all(field is kept[0] for field in kept)

@@ -51,7 +51,7 @@ class BearerAuth(Scheme):
         token = self.authorization(request)
         if token is None:
             return None
-        if not _TOKEN.fullmatch(token) or len(token) > _MAX:
+        if len(token) > _MAX or not _TOKEN.fullmatch(token):
             raise self.malformed("the bearer token is malformed")
         return (token,)
 

@@ -21,6 +21,8 @@ class UserFunction:
         self._function = function
         self._inline = inline
         self.is_async = is_async(function)
+        self.at_once: Callable[..., Any] | None = function if inline and not self.is_async else None
+        """The function itself, if it may be called anywhere."""
 
     async def __call__(self, request: Request, *arguments: Any) -> Any:
         """Call the function with these arguments; the request, which isn't one of them, lends the thread."""

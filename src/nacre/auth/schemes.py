@@ -8,7 +8,9 @@ import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from hashlib import sha256
+from functools import lru_cache
+from hashlib import blake2b
+from types import GeneratorType
 from typing import Any, ClassVar
 
 from nacre.auth.calling import UserFunction
@@ -66,6 +68,7 @@ class Scheme(ABC):
         self.realm = realm
         self._takes_request = takes_request(verify, takes)
         self._verify = UserFunction(verify, inline=inline)
+        self._kind = self.kind.lower()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, realm={self.realm!r})"
@@ -79,6 +82,11 @@ class Scheme(ABC):
     def needs_loop(self) -> bool:
         """Whether `verify` must be awaited on an event loop."""
         return self._verify.is_async
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether `verify_inline` does what `verify` does: plain code that never blocks."""
+        return type(self).verify is Scheme.verify and self._verify.at_once is not None
 
     @abstractmethod
     def credentials(self, request: Request) -> Credentials | None:
@@ -95,21 +103,35 @@ class Scheme(ABC):
     async def verify(self, request: Request, credentials: Credentials) -> Identity | None:
         """Who the credentials are of; None if they aren't right. Raises InvalidCredentials to say why."""
         arguments = (request, *credentials) if self._takes_request else credentials
-        return self.identified(await self._verify(request, *arguments))
+        # PERF: a coroutine less, 0.2 µs.
+        verify = self._verify.at_once
+        found = verify(*arguments) if verify is not None else await self._verify(request, *arguments)
+        return self.identified(found)
+
+    def verify_inline(self, request: Request, credentials: Credentials) -> Identity | None:
+        """The same without a coroutine, where `is_inline` says so."""
+        verify = self._verify.at_once
+        assert verify is not None  # nosec B101 - for type checkers
+        return self.identified(verify(request, *credentials) if self._takes_request else verify(*credentials))
 
     def identified(self, found: Any) -> Identity | None:
         """What `verify` returned, as an identity: one of nobody is none. Raises TypeError for what is no user."""
-        user = found.user if isinstance(found, Identity) else found
+        if found is None:
+            return None
+        given = isinstance(found, Identity)
+        user = found.user if given else found
         if user is None:
             return None
         # SECURITY: both are mistakes that would let anybody in: `return check(…)`, and a plain function that
         # returns a coroutine, which is not None.
-        if isinstance(user, bool) or inspect.isawaitable(user):
+        # PERF: `isawaitable` asks abstract classes, which costs ten times as much as to see that it may be none.
+        may_be_awaited = hasattr(user, "__await__") or isinstance(user, GeneratorType)
+        if isinstance(user, bool) or (may_be_awaited and inspect.isawaitable(user)):
             if inspect.iscoroutine(user):
                 user.close()
             kind = type(user).__name__
             raise TypeError(f"`verify` of {self!r} returned a {kind}; return the user, or None for wrong credentials")
-        if not isinstance(found, Identity):
+        if not given:
             return Identity(user, scheme=self.name)
         # One of the user's may be kept for many requests, so what this request adds goes into another one.
         return Identity(user, scopes=found.scopes, roles=found.roles, scheme=self.name)
@@ -120,6 +142,8 @@ class Scheme(ABC):
 
     def challenge(self, **parameters: str) -> str:
         """The value of `WWW-Authenticate` that asks for this scheme, with further parameters."""
+        if not parameters:
+            return _plain_challenge(self.kind, self.realm)
         return challenge(self.kind, {"realm": self.realm, **{key: value for key, value in parameters.items() if value}})
 
     def malformed(self, detail: str) -> BadRequest:
@@ -132,13 +156,17 @@ class Scheme(ABC):
 
         Raises BadRequest for two such fields: what one of them says, another program in front may not have seen.
         """
-        value = request.headers.get("authorization")
-        if value is None:  # PERF: `getlist` costs 0.7 µs more, and most requests hold none
+        values = request.headers.getlist("authorization")
+        if not values:
             return None
-        if len(request.headers.getlist("authorization")) > 1:
+        if len(values) > 1:
             raise self.malformed("the request has more than one Authorization field")
-        kind, _, rest = value.partition(" ")
-        return rest.strip(" ") if kind.lower() == self.kind.lower() else None
+        kind, _, rest = values[0].partition(" ")
+        return rest.strip(" ") if kind.lower() == self._kind else None
+
+
+_UNQUOTED = re.compile(r"[ !#-\[\]-~]*")
+"""What stands between quotes as it is."""
 
 
 def challenge(kind: str, parameters: Mapping[str, str]) -> str:
@@ -146,7 +174,15 @@ def challenge(kind: str, parameters: Mapping[str, str]) -> str:
     return f"{kind} {', '.join(f'{name}={_quoted(value)}' for name, value in parameters.items())}"
 
 
+@lru_cache(maxsize=64)
+def _plain_challenge(kind: str, realm: str) -> str:
+    """PERF: the same for all requests that bring no credentials."""
+    return challenge(kind, {"realm": realm})
+
+
 def _quoted(value: str) -> str:
+    if _UNQUOTED.fullmatch(value):
+        return f'"{value}"'
     printable = re.sub(r"[^\x20-\x7e]", "?", value)
     return '"' + re.sub(r'(["\\])', r"\\\1", printable) + '"'
 
@@ -177,7 +213,7 @@ class Known:
             raise ConfigurationError(Problem(f"{what} map to users, and None is nobody, nor is True", where))
         # SECURITY: a dict compares texts letter by letter. What it finds by is a digest under a key that nobody
         # knows, so a client can't tell by the time how much of its guess was right (CVE-2016-7036, CVE-2021-33880).
-        self._key = secrets.token_bytes(32)
+        self._keyed = blake2b(digest_size=32, key=secrets.token_bytes(32))
         self._users = {self._digest(key): user for key, user in users.items()}
 
     def __call__(self, given: str) -> Any:
@@ -190,7 +226,10 @@ class Known:
         return found
 
     def _digest(self, text: str) -> bytes:
-        return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), sha256)
+        # PERF: keyed by itself, it takes a third of the time of HMAC, and a copy that has its key already less.
+        hashing = self._keyed.copy()
+        hashing.update(text.encode("utf-8", "surrogatepass"))
+        return hashing.digest()
 
 
 def _name_problems(kind: Any, name: Any, realm: Any) -> Iterator[Problem]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 from nacre.codecs import encode_json
 from nacre.errors import HTTPError, ValidationError, reason_phrase
+from nacre.media import best_match
 from nacre.pages.markup import escape, html_response, visible
 from nacre.request import Request
 from nacre.response import PlainTextResponse, Response
 
 Form = Literal["plain", "json", "html"]
 
-_FORMS: dict[str | None, Form] = {
+_KEPT_MAX = 256
+"""Characters of an `Accept` up to which it is kept with the form that it asks for."""
+_FORMS: dict[str, Form] = {
     "text/plain": "plain",
     "application/json": "json",
     "application/problem+json": "json",
@@ -22,8 +26,18 @@ _FORMS: dict[str | None, Form] = {
 
 def preferred_form(request: Request, default: Form = "plain") -> Form:
     """The form a client likes best; the default for `*/*`, for no preference, and if it accepts none of them."""
-    names = [name for name in _FORMS if name is not None]
-    return _FORMS.get(request.accepts(*sorted(names, key=lambda name: _FORMS[name] != default)), default)
+    accept = request.headers.get("accept")
+    return _kept_form(accept, default) if accept is None or len(accept) <= _KEPT_MAX else _form_for(accept, default)
+
+
+def _form_for(accept: str | None, default: Form) -> Form:
+    names = sorted(_FORMS, key=lambda name: _FORMS[name] != default)
+    best = best_match(accept, names)
+    return default if best is None else _FORMS[best]
+
+
+# PERF: clients of a kind send the same field, and to weigh the forms takes as long as the rest of the page.
+_kept_form = lru_cache(maxsize=256)(_form_for)
 
 
 def error_page(request: Request, error: HTTPError) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 
 from nacre.response import HTMLResponse
@@ -26,6 +25,8 @@ def shorten(text: str, limit: int) -> str:
 
 def escape(text: object) -> str:
     """Text for any place between tags or in quotes."""
+    import html  # with its table of entities
+
     return html.escape(visible(str(text)))
 
 

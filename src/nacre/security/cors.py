@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar
+from functools import lru_cache
+from typing import ClassVar, NamedTuple
 
 from nacre.chain.hooks import Hooks
 from nacre.chain.place import Place
 from nacre.errors import ConfigurationError, Forbidden, Location, Problem
-from nacre.headers import TOKEN
+from nacre.headers import TOKEN, MutableHeaders, add_vary, check_pair
 from nacre.request import Request
 from nacre.response import Response
 from nacre.risks import Risk
 from nacre.security.names import texts_of
-from nacre.security.origins import Origins, is_own_origin
+from nacre.security.origins import ORIGIN_MAX, Origins, is_own_origin
 
 _ALLOW_ORIGIN = "access-control-allow-origin"
+_VARY = ("vary", "Origin")
 _ASKED_MAX = 4096
 """Characters of `Access-Control-Request-Headers` that are looked at: pages ask for a dozen names."""
+_KEPT_MAX = 256
+"""Characters of what a preflight asks for up to which its answer is kept."""
 _PROBES = ("https://nacre-probe.example", "http://nacre-probe.example", "https://a.b.nacre-probe.example:1")
 _OPEN_DOT = re.compile(r"(?:^|[^\\])(?:\\\\)*\.(?![*+?{])")
 
@@ -76,9 +80,14 @@ class CORS(Hooks):
         self._exposing_pairs = self._granted_pairs + (
             [("access-control-expose-headers", ", ".join(exposed))] if exposed else []
         )
+        # PERF: the pages of an application have few origins and ask for few things; both are bounded in number, the
+        # second in length too.
+        self._allowing = lru_cache(maxsize=512)(self._allow)
+        self._granting = lru_cache(maxsize=256)(self._grant)
         self._max_age = max_age
         self._private_network = private_network
         self._anyone = self.origins.everyone and not credentials
+        self._varies = bool(self.origins) and not self._anyone
         self._vary = ("Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers") + (
             ("Access-Control-Request-Private-Network",) if private_network else ()
         )
@@ -133,18 +142,32 @@ class CORS(Hooks):
 
     def _finalize(self, request: Request, response: Response) -> None:
         pairs = response.raw_headers
-        present = {name for name, _ in pairs}
-        if self.origins and not self._anyone:
-            if "vary" in present:
-                response.headers.add_vary("Origin")
+        has_vary = has_answer = False
+        for name, _ in pairs:
+            if name == "vary":
+                has_vary = True
+            elif name == _ALLOW_ORIGIN:
+                has_answer = True
+        if self._varies:
+            if has_vary:
+                add_vary(pairs, "Origin")
             else:
-                pairs.append(("vary", "Origin"))
-        if _ALLOW_ORIGIN in present:
+                pairs.append(_VARY)
+        if has_answer:
             return  # the handler's own, which a second one would make invalid
-        origin = self._granted(request)
-        if origin is not None:
-            response.headers.add(_ALLOW_ORIGIN, origin)
-            pairs += self._granted_pairs if request.method == "OPTIONS" else self._exposing_pairs
+        if self._anyone:
+            pairs += self._allowing("*", request.method == "OPTIONS")
+            return
+        origins = request.headers.getlist("origin")
+        if len(origins) == 1 and len(origins[0]) <= ORIGIN_MAX:
+            pairs += self._allowing(origins[0], request.method == "OPTIONS")
+
+    def _allow(self, origin: str, is_preflight: bool) -> list[tuple[str, str]]:
+        """The header fields that let the pages of an origin read an answer; none for one that isn't allowed."""
+        if not self._anyone and not self.origins.allows(origin):
+            return []
+        others = self._granted_pairs if is_preflight else self._exposing_pairs
+        return [check_pair(_ALLOW_ORIGIN, origin), *others]
 
     def _granted(self, request: Request) -> str | None:
         """What `Access-Control-Allow-Origin` is to say."""
@@ -156,41 +179,44 @@ class CORS(Hooks):
     def _answer(self, request: Request) -> Response:
         """Answer a preflight: what the page asks for, as far as it may."""
         response = Response(status=204)
-        response.headers.add_vary(*self._vary)
-        is_listed = self._granted(request) is not None
-        whole = self._grant(request, response) if is_listed else _is_own(request)
+        add_vary(response.raw_headers, *self._vary)
+        if self._granted(request) is None:
+            whole = _is_own(request)
+        else:
+            asked = _Asked.of(request)
+            pairs, whole = self._granting(asked) if asked.is_short else self._grant(asked)
+            response.raw_headers += pairs
         if self.strict and not whole:
             raise Forbidden("the preflight asks for what pages of this origin may not do")
         return response
 
-    def _grant(self, request: Request, response: Response) -> bool:
-        """Add what is granted of what is asked for; False if that isn't all of it."""
-        headers, whole = response.headers, True
+    def _grant(self, asked: _Asked) -> tuple[list[tuple[str, str]], bool]:
+        """What is granted of what is asked for, and whether that is all of it."""
+        headers, whole = MutableHeaders(), True
         # SECURITY: only the method that is asked for. Browsers keep the answer, and the methods of one path may have
         # different policies: listing all would let the others through without a preflight of their own.
-        method = request.headers["access-control-request-method"]
-        if self._takes(method, request):
-            headers.add("access-control-allow-methods", method)
+        if self._takes(asked.method, asked.answered):
+            headers.add("access-control-allow-methods", asked.method)
         else:
             whole = False
-        asked = _names(request.headers.getlist("access-control-request-headers"))
-        taken = asked if self._headers is None else [name for name in asked if name in self._headers]
+        names = _names(asked.headers)
+        taken = names if self._headers is None else [name for name in names if name in self._headers]
         if taken:
             headers.add("access-control-allow-headers", ", ".join(taken))
         # SECURITY: off unless it is asked for (CVE-2024-6221).
-        if request.headers.get("access-control-request-private-network") == "true":
+        if asked.private_network:
             if self._private_network:
                 headers.add("access-control-allow-private-network", "true")
             whole = whole and self._private_network
         if self._max_age is not None:
             headers.add("access-control-max-age", str(self._max_age))
-        return whole and len(taken) == len(asked)
+        return headers.raw, whole and len(taken) == len(names)
 
-    def _takes(self, method: str, request: Request) -> bool:
+    def _takes(self, method: str, answered: tuple[str, ...]) -> bool:
         if self._methods is not None:
             return method in self._methods
-        if request.allowed_methods:
-            return method in request.allowed_methods
+        if answered:
+            return method in answered
         return len(method) <= 32 and bool(method) and not method.rstrip(TOKEN)
 
     # At startup.
@@ -213,6 +239,31 @@ class CORS(Hooks):
             if method != method.upper():
                 what = f"CORS: methods are compared with case, and {method[:20]!a} isn't in capitals"
                 yield Problem(what, where, f"write {method.upper()[:20]!a}")
+
+
+class _Asked(NamedTuple):
+    """What a preflight asks for."""
+
+    method: str
+    headers: str
+    private_network: bool
+    answered: tuple[str, ...]
+    """The methods that the path answers."""
+
+    @classmethod
+    def of(cls, request: Request) -> _Asked:
+        headers = request.headers
+        return cls(
+            headers["access-control-request-method"],
+            ",".join(headers.getlist("access-control-request-headers")),
+            headers.get("access-control-request-private-network") == "true",
+            tuple(request.allowed_methods),
+        )
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the answer may be kept."""
+        return len(self.method) + len(self.headers) <= _KEPT_MAX
 
 
 def _is_own(request: Request) -> bool:
@@ -242,12 +293,11 @@ def _check_tokens(names: Iterable[str], option: str, where: Location) -> list[Pr
     ]
 
 
-def _names(values: Sequence[str]) -> list[str]:
+def _names(text: str) -> list[str]:
     """The header names that a preflight asks for, in lower case; those that are none are left out.
 
     PERF: one pass over a bounded text (GHSA-8j4g-w8fx-2239).
     """
-    text = ",".join(values)
     if len(text) > _ASKED_MAX:
         return []
     names = (part.strip(" \t").lower() for part in text.split(","))

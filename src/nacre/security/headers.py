@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from nacre.chain.hooks import Hooks
+from nacre.chain.hooks import Hooks, default_fields
 from nacre.chain.place import Place
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.request import Request
@@ -100,7 +100,10 @@ class SecurityHeaders(Hooks):
         self._policies = [pair for pair in policies if pair[1].has_nonce]
         self._pairs = pairs + [(name, policy.text(None)) for name, policy in policies if not policy.has_nonce]
         self._csp = dict(policies).get("content-security-policy")
-        super().__init__(before=self._before if self._policies else None, finalize=self._finalize, inline=True)
+        if self._policies:
+            super().__init__(before=self._before, finalize=self._finalize, inline=True)
+        else:
+            super().__init__(finalize=default_fields(self._pairs), inline=True)
 
     def __repr__(self) -> str:
         names = [name for name, _ in (*self._pairs, *self._policies)]
@@ -134,8 +137,7 @@ class SecurityHeaders(Hooks):
         for pair in self._pairs:
             if pair[0] not in present:
                 response.raw_headers.append(pair)
-        if self._policies:
-            self._add_policies(request, response, present)
+        self._add_policies(request, response, present)
 
     def _add_policies(self, request: Request, response: Response, present: set[str]) -> None:
         if response.status == 304:

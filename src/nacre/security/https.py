@@ -18,6 +18,7 @@ from nacre.urls import URL, parse_host
 _DAY = 86_400
 _YEAR = 365 * _DAY
 _SECURE = ("https", "wss")
+_FIELD = "strict-transport-security"
 
 
 class HTTPSRedirect(Hooks):
@@ -109,10 +110,10 @@ class HSTS(Hooks):
             raise ConfigurationError(problems)
         self.max_age = max_age
         parts = [f"max-age={max_age}", *["includeSubDomains"] * include_subdomains, *["preload"] * preload]
-        self._value = "; ".join(parts)
+        self._pair = _FIELD, "; ".join(parts)
 
     def __repr__(self) -> str:
-        return f"HSTS({self._value!r})"
+        return f"HSTS({self._pair[1]!r})"
 
     def find_risks(self) -> Iterator[Risk]:
         """A time that is over before most visitors come again."""
@@ -122,5 +123,9 @@ class HSTS(Hooks):
 
     def _finalize(self, request: Request, response: Response) -> None:
         # RFC 6797 §7.2: not over plain HTTP, where it could be anyone's.
-        if request.scheme in _SECURE:
-            response.headers.setdefault("strict-transport-security", self._value)
+        if request.scheme not in _SECURE:
+            return
+        for name, _ in response.raw_headers:
+            if name == _FIELD:
+                return
+        response.raw_headers.append(self._pair)

@@ -12,7 +12,8 @@ from nacre.request import Request
 from nacre.security.names import LOOPBACK, ascii_host, parents, texts_of
 from nacre.urls import normal_origin, parse_host, parse_origin
 
-_LENGTH_MAX = 320  # a scheme, a host of 255 characters and a port; a pattern of the user's sees no more than that
+ORIGIN_MAX = 320
+"""A scheme, a host of 255 characters and a port: longer ones are allowed nowhere, and seen by no pattern."""
 
 Rule = tuple[str, str, int | None]
 """Scheme, host and port of the origins below a host."""
@@ -61,7 +62,7 @@ class Origins:
             return True
         if origin == "null":
             return self.null
-        return len(origin) <= _LENGTH_MAX and self._fits(origin)
+        return len(origin) <= ORIGIN_MAX and self._fits(origin)
 
     def _is_fitting(self, origin: str) -> bool:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import hmac
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from typing import ClassVar
 
 from nacre.callables import Call
@@ -29,6 +29,7 @@ CSRF_HEADER = "x-csrf-token"
 
 _SIZE = 32  # bytes of the secret
 _TEXT_SIZE = 86  # characters of a token: base64 of mask and masked secret, without padding
+_FROM_URLS = str.maketrans("-_", "+/")
 
 
 def csrf_token(request: Request) -> str:
@@ -132,8 +133,9 @@ def _unmasked(token: str) -> bytes | None:
     if len(token) != _TEXT_SIZE or not token.isascii():
         return None
     try:
-        data = urlsafe_b64decode(token + "==")
-    except (binascii.Error, ValueError):
+        # PERF: what `urlsafe_b64decode` does, in a third of the time.
+        data = binascii.a2b_base64(token.translate(_FROM_URLS) + "==")
+    except ValueError:  # binascii.Error is one
         return None
     return _xor(data[:_SIZE], data[_SIZE:]) if len(data) == 2 * _SIZE else None
 

@@ -86,6 +86,6 @@ class Told:
 
 def _change_scope(request: Request, changed: dict[str, object]) -> None:
     """Keep the ASGI scope in step; where there is none yet it is made of the request."""
-    if request.carrier.protocol == "asgi" or "scope" in vars(request):
+    if request.carrier.protocol == "asgi" or request.known_scope is not None:
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.pairs()]
         request.scope = {**request.scope, **changed, "headers": encoded}

@@ -23,22 +23,34 @@ def user_id(user: Any) -> str | int | None:
 
 
 def _named_id(user: Any) -> tuple[str, str | int | None]:
-    if (known := _plain(user)) is not None:
+    is_plain, is_mapping = _kind_of(user.__class__)
+    if is_plain and (known := _plain(user)) is not None:
         return "", known
     for name in _NAMES:
-        if (known := _plain(_attribute(user, name))) is not None:
+        known = _plain(user.get(name) if is_mapping else getattr(user, name, None))
+        if known is not None:
             return name, known
     return "", None
 
 
-def _attribute(user: Any, name: str) -> Any:
-    return user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
+@lru_cache(maxsize=256)
+def _kind_of(kind: type) -> tuple[bool, bool]:
+    """Whether users of a class are text or a number themselves, and whether they are mappings.
+
+    PERF: an application has few classes of users, and abstract classes are slow to ask.
+    """
+    return issubclass(kind, (str, int, UUID)), issubclass(kind, Mapping)
 
 
 def _plain(value: Any) -> str | int | None:
+    kind = value.__class__
+    if kind is str:
+        return value or None
+    if kind is int:
+        return value  # type: ignore[no-any-return]
     if isinstance(value, UUID):
         return str(value)
-    return value if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
+    return value if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "" else None
 
 
 def user_key(request: Request) -> str | None:
@@ -53,8 +65,12 @@ def user_key(request: Request) -> str | None:
     name, known = _named_id(user)
     if known is None:
         return None
-    kind, issuer = type(user), "" if name == "" else str(_attribute(user, "iss") or "")
+    kind, issuer = type(user), "" if name == "" else str(_issuer(user) or "")
     return f"user {kind.__module__}.{kind.__qualname__} {name} {len(issuer)}:{issuer} {type(known).__name__} {known}"
+
+
+def _issuer(user: Any) -> Any:
+    return user.get("iss") if _kind_of(user.__class__)[1] else getattr(user, "iss", None)
 
 
 def address_of(request: Request) -> str:

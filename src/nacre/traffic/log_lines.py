@@ -57,7 +57,8 @@ def one_line(text: str) -> str:
 
 def as_json(values: Mapping[str, Any]) -> str:
     """Fields as one JSON object."""
-    return _fitting(values, _json)
+    line = _json(values)
+    return line if len(line) <= LINE_MAX else _fitting(values, _json)
 
 
 def _json(fields: Mapping[str, Any]) -> str:

@@ -5,39 +5,43 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+from msgspec import Struct
+
 from nacre.pieces import close_stream
 from nacre.request import Request
 from nacre.response import Response
 from nacre.streams import is_async_stream
 
 
-class Visit:
-    """One request on its way; called at its end."""
+class Visit(Struct, eq=False):
+    """One request on its way; called at its end.
 
-    __slots__ = ("_end", "began", "ended", "failed", "request", "seconds", "sent", "status", "user")
+    `quiet` says of a callback after the response that it runs no code of the application that has the request. Who
+    watches for late changes of a session need not, if all callbacks say so.
+    """
 
-    inline = True
+    request: Request
+    began: float
+    end: Callable[[Visit], object]
+    quiet: bool
+    seconds: float = 0.0
+    status: int = 0
+    sent: int = 0
+    ended: bool = False
+    failed: bool = False
+    user: Any = None
 
-    def __init__(self, request: Request, began: float, end: Callable[[Visit], object]) -> None:
-        self._end = end
-        self.request = request
-        self.began = began
-        self.seconds = 0.0
-        self.status = 0
-        self.sent = 0
-        self.ended = False
-        self.failed = False
-        self.user: Any = None
+    inline = True  # without an annotation it is no field
 
     def answered(self, response: Response) -> None:
         """Take the response that is about to be sent, and count the bytes of its stream."""
-        self.status = response.status
+        self.status = status = response.status
         self.ended = False
         stream = response.stream
-        if self.request.websocket is not None and response.status == 101:
+        if status == 101 and self.request.websocket is not None:
             return
         if stream is None:
-            self.sent = 0 if self.request.method == "HEAD" or response.status in (204, 304) else len(response.body)
+            self.sent = 0 if self.request.method == "HEAD" or status in (204, 304) else len(response.body)
             self.ended = True
         elif self.request.method == "HEAD":
             self.ended = True
@@ -64,7 +68,7 @@ class Visit:
         return None if websocket is None or self.status != 101 else websocket.close_code
 
     def __call__(self) -> None:
-        self._end(self)
+        self.end(self)
 
 
 class _Counted:
