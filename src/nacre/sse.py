@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from math import inf
 from typing import Any
 
 from nacre.errors import ClientDisconnect
 from nacre.eventstream import ServerSentEvent, encode_comment, encode_event
-from nacre.pieces import close_stream, encoded
+from nacre.pieces import close_stream
 from nacre.request import Request
 from nacre.response import HeaderInput, Response
-from nacre.streams import iterate, throw_in, to_the_end
+from nacre.streams import BREATH, SelfWriting, Write, iterate, throw_in, to_the_end
 
 _CONTENT_TYPE = "text/event-stream"
 """Without a charset: the format is UTF-8 and nothing else (WHATWG HTML §9.2.5), and some clients compare the whole."""
@@ -29,6 +31,10 @@ _OPENING = 0.1
 """Seconds after which a stream whose source is silent from the start is opened by a comment.
 
 WSGI servers keep status and headers back until there is a body (PEP 3333), and some proxies do so everywhere."""
+
+
+Put = Callable[[bytes], Awaitable[None]]
+"""What sends one event, for the code that makes it."""
 
 
 class EventStream(Response):
@@ -74,7 +80,7 @@ class EventStream(Response):
 class EventSender:
     """Sends events to one client, for code that is called back rather than iterated."""
 
-    def __init__(self, put: Callable[[bytes], Awaitable[None]]) -> None:
+    def __init__(self, put: Put) -> None:
         self._put = put
 
     async def send(
@@ -122,8 +128,11 @@ def _checked_source(source: Any) -> Any:
     return source
 
 
-class _Frames:
-    """The bytes of an event stream: the source's events, and comments while it has none."""
+class _Frames(SelfWriting):
+    """The bytes of an event stream: the source's events, and comments while it has none.
+
+    They are pushed by the task that the source runs in, or iterated where somebody stands in between.
+    """
 
     def __init__(self, response: Response, source: Any, ping: float | None, opening: bytes) -> None:
         self._response = response
@@ -132,6 +141,18 @@ class _Frames:
         self._opening = opening
         self._patience = ping if ping is None else min(ping, _OPENING)
         self._handover: _Handover | None = None
+        self._is_pushed = False
+
+    async def push(self, write: Write) -> None:
+        """Write everything; raises what the source raises, and ClientDisconnect if `write` does.
+
+        PERF: the source's task writes by itself, so an event takes one turn of the event loop where `_Handover` takes
+        three: 38,000 instructions instead of 149,000, of which a generator and a queue take 30,000.
+        """
+        if self._opening:
+            await write(self._opening)
+        self._is_pushed = True
+        await _Outlet(write, self._ping).run(self._run)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -157,25 +178,130 @@ class _Frames:
     async def aclose(self) -> None:
         if self._handover is not None:
             await self._handover.close()
-        else:
+        elif not self._is_pushed:
             await close_stream(self._source)
 
-    async def _run(self, put: Callable[[bytes], Awaitable[None]]) -> None:
+    async def _run(self, put: Put) -> None:
         """Send all that the source gives; the body of the task that advances it."""
         source, owner = self._source, self._response.owner
         if not hasattr(source, "__aiter__") and not hasattr(source, "__iter__"):
             await source(EventSender(put))
             return
-        # Without the request: its thread may be waiting for this very stream (WSGI).
-        pieces = iterate(encoded(source, encode_event), None, owner.app.workers if isinstance(owner, Request) else None)
+        items: AsyncIterator[Any]
+        encode: Callable[[Any], bytes]
+        if hasattr(source, "__aiter__"):
+            items, encode = aiter(source), encode_event
+        else:
+            # Without the request: its thread may be waiting for this very stream (WSGI).
+            workers = owner.app.workers if isinstance(owner, Request) else None
+            items, encode = iterate(source, None, workers, encode_event), _as_it_is
         try:
-            async for piece in pieces:
-                await put(piece)
+            async for item in items:
+                if piece := encode(item):
+                    await put(piece)
         except asyncio.CancelledError as cancelled:
-            await throw_in(pieces, cancelled)
+            await throw_in(items, cancelled)
             raise
         finally:
-            await pieces.aclose()
+            try:
+                await close_stream(items)
+            finally:
+                if encode is not _as_it_is and items is not source:
+                    await close_stream(source)
+
+
+def _as_it_is(piece: bytes) -> bytes:
+    return piece
+
+
+class _Outlet:
+    """Where the task of a source writes its events, while another one keeps the connection alive and waits for the end.
+
+    Whoever writes has the connection to itself until it is done.
+    """
+
+    def __init__(self, write: Write, ping: float | None) -> None:
+        self._write = write
+        self._ping = ping
+        self._now = asyncio.get_running_loop().time
+        # PERF: by hand, since taking and giving back an `asyncio.Lock` would cost a tenth of an event.
+        self._is_busy = False
+        self._queue: deque[asyncio.Future[None]] = deque()
+        self._written = 0
+        self._task: asyncio.Task[None] | None = None
+        self._left: ClientDisconnect | None = None
+        self._over = False
+        # PERF: when the next comment is due is a number; a timer for each event would cost as much as the event.
+        self._due = inf if ping is None else self._now() + min(ping, _OPENING)
+
+    async def run(self, make: Callable[[Put], Coroutine[Any, Any, None]]) -> None:
+        """Run a source in a task of its own. Raises what it raises, and ClientDisconnect when the client has left."""
+        task = self._task = asyncio.create_task(make(self._put), name="nacre-events")
+        try:
+            while not task.done():
+                await asyncio.wait([task], timeout=None if self._ping is None else max(0, self._due - self._now()))
+                await self._break_silence()
+        except BaseException:
+            self._over = True
+            await _stop(task)
+            raise
+        self._over = True
+        if self._left is not None:
+            await _stop(task)
+            raise self._left
+        task.result()
+
+    async def _put(self, piece: bytes) -> None:
+        if self._is_busy:
+            await self._wait_turn()
+        self._is_busy = True
+        try:
+            if not self._over:
+                await self._write(piece)
+                self._written += 1
+                if self._ping is not None:
+                    self._due = self._now() + self._ping
+        except ClientDisconnect as left:
+            self._left, self._over = left, True
+            if self._task is not None:
+                self._task.cancel("the client left")
+        finally:
+            if self._queue:
+                self._pass_on()
+            else:
+                self._is_busy = False
+        if self._over:
+            await asyncio.sleep(0)  # where the source's task is told
+            raise ClientDisconnect("the event stream is over")
+        if not self._written % BREATH:
+            await asyncio.sleep(0)
+
+    async def _break_silence(self) -> None:
+        """Send a comment if one is due by now; at the end of the source, wait for other tasks that still send."""
+        if self._is_busy:
+            await self._wait_turn()
+            self._pass_on()
+        assert self._task is not None
+        if not self._task.done() and self._now() >= self._due:
+            await self._put(_PING)
+
+    async def _wait_turn(self) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        while self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._is_busy = False
 
 
 class _Handover:
@@ -185,7 +311,7 @@ class _Handover:
     one task from beginning to end, so its context variables, timeouts and cancel scopes are in one piece too.
     """
 
-    def __init__(self, make: Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]]) -> None:
+    def __init__(self, make: Callable[[Put], Awaitable[None]]) -> None:
         self._make = make
         self._task: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
@@ -217,14 +343,8 @@ class _Handover:
         if self._over:
             return
         self._end()
-        task = self._task
-        if task is None:
-            return
-        task.cancel()
-        await to_the_end(_ended(task))
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, ClientDisconnect):
-            raise error
+        if self._task is not None:
+            await _stop(self._task)
 
     def _end(self) -> None:
         self._over = True
@@ -245,6 +365,15 @@ class _Handover:
         await self._asked.wait()
         if self._over:
             raise ClientDisconnect("the event stream is over")
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    """Cancel the task and wait for its end. Raises what it raised then."""
+    task.cancel()
+    await to_the_end(_ended(task))
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, ClientDisconnect):
+        raise error
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

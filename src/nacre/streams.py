@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from nacre.errors import ClientDisconnect
@@ -13,6 +13,16 @@ from nacre.pieces import close_stream
 from nacre.request import Request
 from nacre.response import Response
 from nacre.threads import Threads
+
+BREATH = 16
+"""After how many pieces the event loop gets a turn in any case.
+
+Neither a generator that never waits nor a server's `send` need ever suspend, and without that nothing tells that the
+client has left (uvicorn's `send` then returns at once), and no other request goes on.
+"""
+
+Write = Callable[[bytes], Awaitable[object]]
+"""What writes one piece; returns when there is room for the next. Raises ClientDisconnect when the client has left."""
 
 _END = object()
 
@@ -172,13 +182,71 @@ def is_async_stream(stream: object) -> bool:
     return needs_loop
 
 
-async def iterate(stream: Any, request: Request | None, threads: Threads | None) -> AsyncGenerator[bytes, None]:
+def iterate(
+    stream: Any, request: Request | None, threads: Threads | None, encode: Callable[[Any], bytes] | None = None
+) -> AsyncGenerator[bytes, None]:
     """The pieces of any stream as bytes; empty ones are left out.
 
     A plain iterable is advanced in a worker thread, or right here without `threads`. A cancellation thrown in at a
     `yield` (`throw_in`) is handed on to an async generator; the stream is closed at the end, whichever way that comes.
-    If it is cancelled, that is the failure of its request. Raises TypeError for a piece that is neither text nor bytes.
+    If it is cancelled, that is the failure of its request. Pieces are made into bytes by `encode`; without it, raises
+    TypeError for one that is neither text nor bytes.
     """
+    pieces = _iterate(stream, request, threads, encode)
+    return Pushing(stream, request, pieces) if isinstance(stream, SelfWriting) else pieces
+
+
+class SelfWriting:
+    """A stream that can write its pieces by itself, and be iterated too. A class, for a user's may have a `push`."""
+
+    async def push(self, write: Write) -> None:
+        """Write everything; raises ClientDisconnect if `write` does."""
+        raise NotImplementedError
+
+
+class Pushing(AsyncGenerator[bytes, None]):
+    """The pieces of a stream that can write them by itself: to be pushed, or iterated like any other."""
+
+    def __init__(self, stream: Any, request: Request | None, pieces: AsyncGenerator[bytes, None]) -> None:
+        self._stream = stream
+        self._request = request
+        self._pieces = pieces
+        self._is_pushed = False
+
+    async def push(self, write: Write) -> None:
+        """Have everything written; raises what the stream raises, and ClientDisconnect if `write` does."""
+        self._is_pushed = True
+        try:
+            await self._stream.push(write)
+        except (asyncio.CancelledError, ClientDisconnect) as error:
+            cancelled = isinstance(error, asyncio.CancelledError)
+            _note_cancellation(self._request, error if cancelled else asyncio.CancelledError("the client left"))
+            raise
+
+    async def asend(self, value: None) -> bytes:
+        return await self._pieces.asend(value)
+
+    async def athrow(self, *error: Any) -> Any:
+        if self._is_pushed:
+            await self.aclose()
+        else:
+            await self._pieces.athrow(*error)
+
+    async def aclose(self) -> None:
+        if self._is_pushed:
+            await self._stream.aclose()
+        else:
+            await self._pieces.aclose()
+
+
+def _note_cancellation(request: Request | None, cancelled: BaseException) -> None:
+    if request is not None and request.after_callbacks is not None:
+        request.failure = cancelled
+
+
+async def _iterate(
+    stream: Any, request: Request | None, threads: Threads | None, encode: Callable[[Any], bytes] | None
+) -> AsyncGenerator[bytes, None]:
     plain = not hasattr(stream, "__aiter__")
     if plain:
         source = _direct(stream) if threads is None else _in_worker(stream, request, threads)
@@ -186,7 +254,10 @@ async def iterate(stream: Any, request: Request | None, threads: Threads | None)
         source = aiter(stream)
     try:
         async for piece in source:
-            data = piece if piece.__class__ is bytes else _as_bytes(piece)
+            if encode is not None:
+                data = encode(piece)
+            else:
+                data = piece if piece.__class__ is bytes else _as_bytes(piece)
             if data:
                 try:
                     yield data
@@ -194,8 +265,7 @@ async def iterate(stream: Any, request: Request | None, threads: Threads | None)
                     await _cancel(source, cancelled)
                     raise
     except asyncio.CancelledError as cancelled:
-        if request is not None and request.after_callbacks is not None:
-            request.failure = cancelled
+        _note_cancellation(request, cancelled)
         raise
     finally:
         try:
@@ -205,12 +275,14 @@ async def iterate(stream: Any, request: Request | None, threads: Threads | None)
                 await close_stream(stream)
 
 
-async def throw_in(pieces: AsyncGenerator[bytes, None], cancelled: asyncio.CancelledError) -> None:
-    """Let what `iterate` gave see a cancellation that came between two of its pieces, and end there."""
-    try:
-        await pieces.athrow(cancelled)
-    except (asyncio.CancelledError, StopAsyncIteration, ClientDisconnect):
-        pass
+async def throw_in(pieces: Any, cancelled: asyncio.CancelledError) -> None:
+    """Let an async generator see a cancellation that came between two of its pieces, and end there."""
+    athrow = getattr(pieces, "athrow", None)
+    if athrow is not None:
+        try:
+            await athrow(cancelled)
+        except (asyncio.CancelledError, StopAsyncIteration, ClientDisconnect):
+            pass
 
 
 def _as_bytes(piece: Any) -> bytes:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
 from nacre.errors import ClientDisconnect
-from nacre.streams import throw_in
-
-_BREATH = 16
-"""After how many pieces the event loop gets a turn in any case."""
+from nacre.streams import BREATH, Pushing, Write, throw_in
 
 
 async def pour(
     pieces: AsyncGenerator[bytes, None],
-    write: Callable[[bytes], Awaitable[object]],
+    write: Write,
     disconnected: Coroutine[Any, Any, None],
 ) -> bool:
     """Write all pieces; False if the client left before the end.
@@ -38,14 +35,10 @@ async def pour(
     watch = asyncio.create_task(disconnected)
     watch.add_done_callback(leave)
     try:
-        count = 0
-        async for piece in pieces:
-            await write(piece)
-            # Neither a generator that never waits nor a server's `send` need ever suspend, and without that nothing
-            # tells that the client has left (uvicorn's `send` then returns at once), and no other request goes on.
-            count += 1
-            if not count % _BREATH:
-                await asyncio.sleep(0)
+        if isinstance(pieces, Pushing):
+            await pieces.push(write)
+        else:
+            await _write_all(pieces, write)
         return True
     except asyncio.CancelledError as cancelled:
         over = True
@@ -65,6 +58,15 @@ async def pour(
             await pieces.aclose()
         finally:
             await _end(watch)
+
+
+async def _write_all(pieces: AsyncGenerator[bytes, None], write: Write) -> None:
+    count = 0
+    async for piece in pieces:
+        await write(piece)
+        count += 1
+        if not count % BREATH:
+            await asyncio.sleep(0)
 
 
 async def _end(watch: asyncio.Task[None]) -> None:
