@@ -2,7 +2,7 @@
 
 from nacre.app import Nacre
 from nacre.binding import Body, Cookie, File, Form, Header, Path, Provide, Query, Validation
-from nacre.chain.hooks import Hooks
+from nacre.chain.hooks import DefaultHeaders, Hooks
 from nacre.chain.middleware import ASGIMiddleware, DjangoMiddleware, Middleware, WSGIMiddleware, middleware
 from nacre.declare import DeclaredRoute, delete, get, head, options, patch, post, put, route
 from nacre.errors import ConfigurationError, HTTPError, ValidationError, abort
@@ -31,6 +31,7 @@ __all__ = [
     "ConfigurationError",
     "Cookie",
     "DeclaredRoute",
+    "DefaultHeaders",
     "DjangoMiddleware",
     "File",
     "Form",

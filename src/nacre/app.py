@@ -12,17 +12,16 @@ import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
-from typing import Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from nacre.binding import MISSING, Validation
 from nacre.binding.providers import Override, override_of, ready_provider
 from nacre.binding.singletons import Singletons
 from nacre.chain.layer import Tools
 from nacre.chain.middleware import Layers
-from nacre.chain.pipeline import Dispatch, Pipeline
+from nacre.chain.pipeline import Dispatch, Pipeline, admitting
 from nacre.chain.trace import layer_of
 from nacre.compiler import Chain, Compiled, Compiler, Fallback
-from nacre.describe import AppDescription, Explanation, describe_app, describe_failure, explain_request
 from nacre.errors import (
     BadRequest,
     ClientDisconnect,
@@ -40,8 +39,9 @@ from nacre.headers import Headers
 from nacre.lifespan import Lifespan, LifespanHook, LifespanTask, foreign_lifespan, lived, serve_lifespan
 from nacre.logline import printable
 from nacre.overrides import check_override
-from nacre.pages import debug_page, error_page, may_see_details, unknown_path_page
-from nacre.request import Request
+from nacre.pages.answer import error_page
+from nacre.pages.audience import may_see_details
+from nacre.request import NO_PARAMS, Carrier, Request
 from nacre.response import Response
 from nacre.results import Results
 from nacre.risks import Risk
@@ -58,6 +58,9 @@ from nacre.transports.wsgi import LoopThread, serve_wsgi
 from nacre.types import ASGIApp, Scope, WSGIApp
 from nacre.urls import parse_host
 from nacre.websocket import WEBSOCKET
+
+if TYPE_CHECKING:
+    from nacre.describe import AppDescription, Explanation
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -118,6 +121,8 @@ class Nacre(Group):
         """Whether it is compiled, and the providers that live as long as it does are made."""
         self._plain_http: ASGIApp | None = None
         """What serves HTTP over ASGI, once that is ready and known to have no layers at the head."""
+        self._plain_wsgi: WSGIApp | None = None
+        """The same over WSGI, once the lifespan has begun as well, or there is none."""
         self._lock = threading.Lock()
         self._starting = threading.Lock()
         self.debug = debug
@@ -162,13 +167,13 @@ class Nacre(Group):
 
     def _prepare_transports(self) -> None:
         self._raw = RawStack(self._serve_scope, self)
-        self._asgi_http = serve_asgi(self._dispatch, self.tools.threads, self.report)
-        self._asgi_behind_head = serve_asgi(self._dispatch_behind_head, self.tools.threads, self.report)
+        self._asgi_http = serve_asgi(self._admit, self.tools.threads, self.report)
+        self._asgi_behind_head = serve_asgi(admitting(self._dispatch_behind_head), self.tools.threads, self.report)
         self._asgi_websockets = serve_asgi_websockets(self._dispatch, self.tools.threads)
         self._asgi_websockets_behind_head = serve_asgi_websockets(self._dispatch_behind_head, self.tools.threads)
-        self._rsgi_http = serve_rsgi(self._dispatch, self.tools.threads, self.report)
+        self._rsgi_http = serve_rsgi(self._admit, self.tools.threads, self.report)
         self._rsgi_websockets = serve_rsgi_websockets(self._dispatch, self.tools.threads)
-        self._wsgi_http = serve_wsgi(self._dispatch, self.tools.threads, self.report, self._beside)
+        self._wsgi_http = serve_wsgi(self._admit, self.tools.threads, self.report, self._beside)
 
     # Compilation.
 
@@ -186,6 +191,7 @@ class Nacre(Group):
     def _settle(self) -> None:
         self._is_ready = self._compiled is not None and self.singletons.are_made
         self._plain_http = self._asgi_http if self._is_ready and self._raw.app is None else None
+        self._plain_wsgi = None  # until a request has found all in order
 
     def _ready(self) -> Compiled:
         compiled = self._compiled
@@ -208,6 +214,8 @@ class Nacre(Group):
 
     def describe(self) -> AppDescription:
         """A frozen picture of routes and chains, for tools."""
+        from nacre.describe import describe_app
+
         return describe_app(self._ready(), self.name, debug=self.debug)
 
     def explain(self, method: str, path: str, host: str | None = None) -> Explanation:
@@ -215,6 +223,8 @@ class Nacre(Group):
 
         `path` is percent-decoded, as `request.path`. Without `host` it is as if the request named none.
         """
+        from nacre.describe import explain_request
+
         compiled = self._ready()
         request = Request(_NO_CARRIER, None, None, method.upper(), path)
         request.headers = Headers()
@@ -302,11 +312,13 @@ class Nacre(Group):
     def on_startup(self, hook: F) -> F:
         """Call `hook()` or `hook(app)`, plain or async, once per worker before the first request."""
         self.startup_hooks.append(hook)
+        self._plain_wsgi = None
         return hook
 
     def on_shutdown(self, hook: F) -> F:
         """Call `hook()` or `hook(app)`, plain or async, once per worker after the last request; last one first."""
         self.shutdown_hooks.append(hook)
+        self._plain_wsgi = None
         return hook
 
     def mounted_apps(self) -> list[Any]:
@@ -317,10 +329,16 @@ class Nacre(Group):
 
     def __call__(self, first: Any, second: Any, third: Any = None, /) -> Any:
         """Serve ASGI when called with three arguments, WSGI when called with two."""
+        # PERF: most requests go to the transport, without a call in between.
+        if third is None:
+            wsgi = self._plain_wsgi
+            if wsgi is None or "HTTP_UPGRADE" in first:
+                return self._serve_wsgi(first, second)
+            return wsgi(first, second)
         http = self._plain_http
-        if http is not None and third is not None and first["type"] == "http":
-            return http(first, second, third)  # PERF: as `_serve_asgi` does, without the call
-        return self._serve_wsgi(first, second) if third is None else self._serve_asgi(first, second, third)
+        if http is not None and first["type"] == "http":
+            return http(first, second, third)
+        return self._serve_asgi(first, second, third)
 
     # Servers tell an ASGI 3 application by this mark, since the method itself must serve WSGI too. __init__ has 3.11's.
     if sys.version_info >= (3, 12):
@@ -341,7 +359,7 @@ class Nacre(Group):
         else:
             failure = await self._failure_to_make() if scope["type"] != "lifespan" else None
             if failure is not None and scope["type"] == "http":
-                await serve_asgi(failure, self.tools.threads, self.report)(scope, receive, send)
+                await serve_asgi(admitting(failure), self.tools.threads, self.report)(scope, receive, send)
             elif failure is not None:
                 await serve_asgi_websockets(failure, self.tools.threads)(scope, receive, send)
             else:
@@ -387,14 +405,16 @@ class Nacre(Group):
         except Exception as error:
             if error is not self.singletons.failure:
                 raise
-            failed = partial(self._dispatch_failed, error)
+            failed = admitting(partial(self._dispatch_failed, error))
             return serve_wsgi(failed, self.tools.threads, self.report, self._beside)(environ, start_response)
         if "HTTP_UPGRADE" in environ and (websockets := self._wsgi_websockets(environ)) is not None:
             return websockets(environ, start_response)
         if self._raw.app is not None:
-            return serve_wsgi(self._raw.dispatch, self.tools.threads, self.report, self._beside)(
-                environ, start_response
-            )
+            admit = admitting(self._raw.dispatch)
+            return serve_wsgi(admit, self.tools.threads, self.report, self._beside)(environ, start_response)
+        with self._starting:
+            if self._is_ready and (self._wsgi_lifespan is not None or not self._has_lifespan()):
+                self._plain_wsgi = self._wsgi_http
         return self._wsgi_http(environ, start_response)
 
     def _wsgi_websockets(self, environ: Any) -> WSGIApp | None:
@@ -441,7 +461,7 @@ class Nacre(Group):
             self._wsgi_sessions.close()
         with self._starting:
             self._beside.drain()
-            lifespan, self._wsgi_lifespan = self._wsgi_lifespan, None
+            lifespan, self._wsgi_lifespan, self._plain_wsgi = self._wsgi_lifespan, None, None
             if lifespan is not None:
                 self._beside.run(lifespan.stop())
             if self._tasks:
@@ -459,14 +479,14 @@ class Nacre(Group):
                 return serve_rsgi_websockets(self._raw.dispatch, self.tools.threads)(scope, protocol)
             return self._rsgi_websockets(scope, protocol)
         if self._raw.app is not None:
-            return serve_rsgi(self._raw.dispatch, self.tools.threads, self.report)(scope, protocol)
+            return serve_rsgi(admitting(self._raw.dispatch), self.tools.threads, self.report)(scope, protocol)
         return self._rsgi_http(scope, protocol)
 
     async def _rsgi_first(self, scope: Any, protocol: Any) -> None:
         self._ready()
         failure = await self._failure_to_make()
         if failure is not None and scope.proto == "http":
-            await serve_rsgi(failure, self.tools.threads, self.report)(scope, protocol)
+            await serve_rsgi(admitting(failure), self.tools.threads, self.report)(scope, protocol)
         elif failure is not None:
             await serve_rsgi_websockets(failure, self.tools.threads)(scope, protocol)
         else:
@@ -495,27 +515,39 @@ class Nacre(Group):
         """Match a request and leave on it what was matched; the pipeline is what the transport runs."""
         compiled = self._compiled or self._ready()
         request.app = self
-        path = request.path
-        if request.refusal is not None or (host is not None and host not in _known_hosts and not _is_host(host)):
-            return self._choose(compiled, request, host).pipeline
+        return self._choose(compiled, request, host).pipeline
+
+    def _admit(
+        self,
+        carrier: Carrier,
+        raw: Any,
+        channel: Any,
+        method: str,
+        path: str,
+        host: str | bytes | None,
+        refusal: HTTPError | None,
+    ) -> tuple[Request, Pipeline]:
+        """Match a request, and make it with what was matched."""
+        compiled = self._compiled or self._ready()
         # PERF: the usual routes are found here; `_choose` finds them as well, and everything else.
-        found = compiled.router.static.get(path)
-        chain = None if found is None else found.get(request.method)
-        if chain is None:
-            if not path.isascii() or "\0" in path or "%" in path:
-                return self._choose(compiled, request, host).pipeline
-            try:
-                hit = compiled.router.find_variable(request.method, path)
-            except Exception:  # of a converter that the application registered: told where it is met again
-                hit = None
-            if hit is None:
-                return self._choose(compiled, request, host).pipeline
-            chain, params = hit[0].payload, hit[1]
-            if params:
-                request.path_params = params
-        request.route = chain.route
-        request.max_body = chain.max_body
-        return chain.pipeline
+        if refusal is None and (host in _known_hosts or host is None or _is_host(host)):
+            router = compiled.router
+            found = router.static.get(path)
+            chain = None if found is None else found.get(method)
+            params = NO_PARAMS
+            if chain is None and path.isascii() and "%" not in path and "\0" not in path:
+                try:
+                    hit = router.find_variable(method, path)
+                except Exception:  # of a converter that the application registered: told where it is met again
+                    hit = None
+                if hit is not None:
+                    chain, params = hit[0].payload, hit[1] or NO_PARAMS
+            if chain is not None:
+                route, limit = chain.route, chain.max_body
+                return Request(carrier, raw, channel, method, path, self, route, params, limit), chain.pipeline
+        request = Request(carrier, raw, channel, method, path, self, refusal=refusal)
+        text = host.decode("latin-1") if isinstance(host, bytes) else host
+        return request, self._choose(compiled, request, text).pipeline
 
     def _dispatch_failed(self, error: Exception, request: Request, host: str | None) -> Pipeline:
         """Answer a request that comes before all of the application could be made; the next one tries again."""
@@ -595,6 +627,8 @@ class Nacre(Group):
         """The response of an HTTP error that no handler takes: plain text, JSON or HTML, as the client accepts."""
         is_unknown = isinstance(error, NotFound) and request.route is None
         if self.debug and is_unknown and self._may_see_details(request, self._chain_of(request)):
+            from nacre.pages.unknown import unknown_path_page
+
             page = unknown_path_page(request, error, self._serving().describe().routes)
             if page is not None:
                 return page
@@ -640,6 +674,9 @@ class Nacre(Group):
                 "no debug page for this Host: ask under localhost, or list the host in TrustedHosts([…])"
             )
             return None
+        from nacre.describe import describe_failure
+        from nacre.pages.debug import debug_page
+
         failure = describe_failure(self._serving()._ready(), chain, error) if chain is not None else None
         return debug_page(request, error, failure)
 
@@ -771,14 +808,14 @@ def _if_alive(method: Callable[[], object]) -> Callable[[], object]:
     return call
 
 
-_known_hosts: set[str] = set()
+_known_hosts: set[str | bytes | None] = set()
 """Values of `Host` that were found sound. PERF: no frame of ours for those of nearly all requests (bench/parts.py)."""
 _KNOWN_HOSTS_MAX = 512
 
 
-def _is_host(value: str) -> bool:
+def _is_host(value: str | bytes) -> bool:
     try:
-        parse_host(value)
+        parse_host(value.decode("latin-1") if isinstance(value, bytes) else value)
     except ValueError:
         return False
     if len(_known_hosts) >= _KNOWN_HOSTS_MAX:

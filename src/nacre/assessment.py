@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from nacre.chain.hooks import Hooks
 from nacre.chain.layer import Layer
@@ -23,8 +24,7 @@ _ORDER: dict[Severity, int] = {"high": 0, "medium": 1, "low": 2}
 _EXAMPLES = 3
 
 
-@dataclass(frozen=True)
-class _Wanted:
+class _Wanted(Struct, frozen=True):
     """A layer that every site wants: what is wrong without it, what to do, and how bad it is.
 
     Published middlewares of the same kind count too, known by `name` in theirs: `TrustedHostMiddleware`.

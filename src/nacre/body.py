@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import types
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import aclosing
+from types import CoroutineType, coroutine
 from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
 
 from nacre.errors import BodyConsumed, ClientDisconnect, ContentTooLarge, RequestTimeout
 
@@ -45,7 +47,7 @@ class _Cap:
         return ContentTooLarge(f"the body is larger than {self.limit} bytes, which {self.name} allows here")
 
 
-class Body:
+class Body(Struct, eq=False):
     """One request's body, whichever layer reads it first.
 
     `read` and the replaying `chunks` keep what arrives, up to `limit` bytes (None: no limit), so that everyone after
@@ -56,46 +58,26 @@ class Body:
     Who reads waits for the client no longer than `timeout` seconds (None: as long as it takes), and what is kept must
     come at 500 bytes a second on the whole: a second of waiting is made up for by as many. Else what `late` makes is
     raised, here and for all later readers. Nothing is timed while what is read has arrived already.
+
+    PERF: a `Struct`, since its fields are filled in C (see `Request`).
     """
 
-    __slots__ = (
-        "_cap",
-        "_data",
-        "_failure",
-        "_kept",
-        "_late",
-        "_patience",
-        "_receiving",
-        "_size",
-        "_source",
-        "_streaming",
-        "_timeout",
-        "_too_long_to_keep",
-        "declared",
-        "limit",
-    )
-
-    def __init__(
-        self,
-        source: BodySource,
-        declared: int | None = None,
-        limit: int | None = None,
-        timeout: float | None = None,
-        late: Callable[[], Exception] = RequestTimeout,
-    ) -> None:
-        self._source = source
-        self._late = late
-        self._timeout = self._patience = timeout
-        self._data: bytes | None = None
-        self._kept: list[bytes] = []
-        self._size = 0
-        self._streaming = False
-        self._receiving: list[asyncio.Future[None]] | None = None
-        self._failure: Callable[[], Exception] | None = None
-        self._too_long_to_keep: int | None = None
-        self._cap: _Cap | None = None
-        self.declared = declared
-        self.limit = limit
+    source: BodySource
+    declared: int | None = None
+    limit: int | None = None
+    timeout: float | None = None
+    late: Callable[[], Exception] = RequestTimeout
+    _behind: float = 0.0
+    """The seconds that the client has used up of `timeout`, below 0."""
+    _data: bytes | None = None
+    _kept: list[bytes] = []
+    _size: int = 0
+    _streaming: bool = False
+    _receiving: list[asyncio.Future[None]] | None = None
+    """Those who wait for the one that receives; None while nobody does."""
+    _failure: Callable[[], Exception] | None = None
+    _too_long_to_keep: int | None = None
+    _cap: _Cap | None = None
 
     async def read(self) -> bytes:
         """All of the body; the same object at every call.
@@ -106,8 +88,11 @@ class Body:
             self._refuse_if_streamed()
             self._refuse_if_declared_too_large()
             while self._data is None:
-                await self._receive(self.limit)
-                self._refuse_if_streamed()
+                received = self._receive(self.limit)
+                if type(received) is CoroutineType:
+                    await received
+                if self._data is None:
+                    self._refuse_if_streamed()
         return self._data
 
     def cap(self, limit: int, name: str) -> None:
@@ -138,7 +123,7 @@ class Body:
         untouched = self._data is None and not self._kept and not self._streaming and self._receiving is None
         if untouched and self.declared is not None and self.declared <= keep:
             self._refuse_if_declared_too_large()
-            await self._receive(self.limit)
+            await self._received(self.limit)
             self._refuse_if_streamed()
         return self._data
 
@@ -161,11 +146,11 @@ class Body:
                 yield chunk
                 continue
             self._refuse_if_streamed()
-            received = await self._receive(bound)
+            received = await self._received(bound)
             # It was one too many, and what is left is for this reader alone.
             while received and self._streaming:
                 yield received
-                received = await self._receive(bound)
+                received = await self._received(bound)
                 if not received:
                     return
         if rest := self._data[size:]:
@@ -194,7 +179,7 @@ class Body:
         Raises BodyConsumed if a stream was begun already, ClientDisconnect.
         """
         while self._receiving is not None:
-            await self._receive(self.limit)
+            await self._received(self.limit)
         if self._data is not None:
             if self._data:
                 yield self._data
@@ -205,82 +190,108 @@ class Body:
         for chunk in kept:
             yield chunk
         while chunk := await self._next():
-            self._patience = self._timeout  # slow streams may be meant
+            self._behind = 0.0  # slow streams may be meant
             if self._cap is not None:
                 self._count(self._cap, chunk)
             yield chunk
 
-    async def _receive(self, bound: int | None) -> bytes | None:
+    def _receive(self, bound: int | None) -> bytes | Coroutine[Any, Any, bytes | None]:
         """Receive the next chunk and keep it while all are within `bound`; b"" at the end.
 
-        None after waiting for another reader that did so.
+        What isn't there yet is to be awaited; that gives None after waiting for another reader that did so.
+
+        PERF: most bodies are there at once, in one piece: no coroutine but the source's is needed then, and no timer.
         """
         if self._failure is not None:
             raise self._failure()
         if self._receiving is not None:
-            turn = asyncio.get_running_loop().create_future()
-            self._receiving.append(turn)
-            await turn
-            return None
+            return self._turn(self._receiving)
+        reading = self.source.read()
+        try:
+            awaited = reading.send(None)
+        except StopIteration as stop:
+            return self._take(stop.value, bound)
+        except ClientDisconnect as error:
+            self._break_off(error)
+            raise
+        return self._wait(reading, awaited, bound)
+
+    async def _received(self, bound: int | None) -> bytes | None:
+        received = self._receive(bound)
+        if type(received) is CoroutineType:
+            return await received  # type: ignore[no-any-return]
+        return received  # type: ignore[return-value]
+
+    async def _turn(self, waiting: list[asyncio.Future[None]]) -> None:
+        """Wait until the one that receives has done so."""
+        turn = asyncio.get_running_loop().create_future()
+        waiting.append(turn)
+        await turn
+
+    async def _wait(self, reading: Coroutine[Any, Any, bytes], awaited: Any, bound: int | None) -> bytes:
+        """Receive by what has begun to wait, while others wait for it."""
         self._receiving = []
         try:
-            # PERF: as `_next` does, without the call.
-            reading = self._source.read()
-            if self._patience is None:
-                chunk = await reading
-            else:
-                try:
-                    awaited = reading.send(None)
-                except StopIteration as stop:
-                    chunk = stop.value
-                else:
-                    chunk = await self._wait(reading, awaited, self._patience)
+            chunk = await self._in_time(reading, awaited)
         except ClientDisconnect as error:
-            text = str(error)
-            self._failure = lambda: ClientDisconnect(text)
+            self._break_off(error)
             raise
         finally:
             waiting, self._receiving = self._receiving, None
             for turn in waiting:
                 if not turn.done():
                     turn.set_result(None)
-        if chunk:
-            if self._cap is not None:
-                self._count(self._cap, chunk)
-            self._keep(chunk, bound)
-            # PERF: most bodies come in one piece, and to ask once more costs two coroutines (bench/parts.py).
-            if not self._streaming and getattr(self._source, "ended", False):
+        return self._take(chunk, bound)
+
+    def _take(self, chunk: bytes, bound: int | None) -> bytes:
+        """Keep a chunk that was received, or note that it was the end."""
+        if not chunk:
+            if not self._streaming:
                 self._complete()
-        elif not self._streaming:
+            return chunk
+        if self._cap is not None:
+            self._count(self._cap, chunk)
+        # PERF: to ask once more at the end costs a coroutine or two (bench/parts.py).
+        ended = getattr(self.source, "ended", False)
+        if ended and not self._size and not self._streaming and (bound is None or len(chunk) <= bound):
+            self._data = chunk
+            return chunk
+        self._keep(chunk, bound)
+        if ended and not self._streaming:
             self._complete()
         return chunk
 
+    def _break_off(self, error: ClientDisconnect) -> None:
+        """Note for all later readers that the client has gone."""
+        text = str(error)
+        self._failure = lambda: ClientDisconnect(text)
+
     async def _next(self) -> bytes:
         """The next bytes of the source, in time."""
-        reading = self._source.read()
-        if self._patience is None:
-            return await reading
+        reading = self.source.read()
         try:
             awaited = reading.send(None)
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
-        return await self._wait(reading, awaited, self._patience)
+        return await self._in_time(reading, awaited)
 
-    async def _wait(self, reading: Coroutine[Any, Any, bytes], awaited: Any, seconds: float) -> bytes:
+    async def _in_time(self, reading: Coroutine[Any, Any, bytes], awaited: Any) -> bytes:
         """What a coroutine that has begun to wait reads."""
+        if self.timeout is None:
+            return await go_on(reading, awaited)
+        seconds = self.timeout + self._behind
         loop = asyncio.get_running_loop()
         began = loop.time()
         limit = asyncio.timeout(seconds)
         try:
             async with limit:
-                chunk = await _go_on(reading, awaited)
+                chunk = await go_on(reading, awaited)
         except TimeoutError:
             if not limit.expired():
                 raise
-            self._failure = self._late
-            raise self._late() from None
-        assert self._timeout is not None
-        self._patience = min(self._timeout, seconds - (loop.time() - began) + len(chunk) / _SLOWEST)
+            self._failure = self.late
+            raise self.late() from None
+        self._behind = min(0.0, self._behind - (loop.time() - began) + len(chunk) / _SLOWEST)
         return chunk
 
     def _keep(self, chunk: bytes, bound: int | None) -> None:
@@ -319,8 +330,17 @@ class Body:
         return ContentTooLarge(f"the body is larger than {self.limit} bytes, which `max_body` allows here")
 
 
-@types.coroutine
-def _go_on(begun: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
+def begin(awaitable: Awaitable[T]) -> Coroutine[Any, Any, T]:
+    """What can be begun by `send(None)`, which ends with StopIteration if nothing has to be waited for."""
+    return awaitable if type(awaitable) is CoroutineType else _awaited(awaitable)
+
+
+async def _awaited(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+@coroutine
+def go_on(begun: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
     """Await a coroutine that has been begun, and waits for `awaited`."""
     while True:
         try:

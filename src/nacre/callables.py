@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from nacre.request import Request
-from nacre.threads import Threads
+from nacre.threads import Threads, run_at_once
 
 Step = tuple[Callable[..., Any], bool]
 """A function, and whether its result is to be awaited."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A function of the user's that takes fixed arguments, beginning with the request, in the forms a chain needs.
 
     `on_loop` is awaitable and never blocks the loop; `in_thread` is awaitable and never suspends, or None when the
@@ -35,7 +35,14 @@ class Call:
         """
         if self.plain is not None and (blocking or self.inline):
             return self.plain, False
-        return (self.in_thread if blocking and self.in_thread is not None else self.on_loop), True
+        if blocking and self.in_thread is not None:
+            return at_once(self.in_thread), False
+        return self.on_loop, True
+
+
+def at_once(function: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+    """A function that never suspends, as plain code calls it."""
+    return lambda *arguments: run_at_once(function(*arguments))
 
 
 def prepare_call(

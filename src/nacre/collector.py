@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from nacre.callables import Call, describe, is_async, prepare_call
 from nacre.chain.boundary import ErrorKey, Handlers, by_arity
@@ -36,8 +38,7 @@ class Owner(Protocol):
     def report(self, request: Request, error: Exception) -> Response | None: ...
 
 
-@dataclass(frozen=True, eq=False)
-class Scope:
+class Scope(Struct, frozen=True, eq=False):
     """One level a route lies in: the application, a group, a mounted application, or the route itself."""
 
     label: str
@@ -45,7 +46,7 @@ class Scope:
     layers: tuple[Layer, ...]
     owner: Any
     group: Group | None = None
-    handlers: Handlers = field(default_factory=dict)
+    handlers: Handlers = {}
     mount: str | None = None
     """The prefix after which this scope's paths begin anew, for a mounted application; as seen in the one around it."""
     name: str | None = None
@@ -55,12 +56,11 @@ class Scope:
     form_limits: FormLimits | None = None
     order: int = 0
     """When its group was put into the one around it."""
-    error_handlers: Mapping[ErrorKey, HookDeclaration] = field(default_factory=dict)
+    error_handlers: Mapping[ErrorKey, HookDeclaration] = {}
     """What `handlers` was made of."""
 
 
-@dataclass(frozen=True, eq=False)
-class Collected:
+class Collected(Struct, frozen=True, eq=False):
     """A route with all that lies around it."""
 
     declaration: RouteDeclaration

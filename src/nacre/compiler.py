@@ -6,9 +6,11 @@ Everything wrong with a configuration is found here and raised together, as one 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from nacre.binding import Bound, Injection, Site, bind
 from nacre.binding.inputs import BODY_SOURCES
@@ -17,6 +19,7 @@ from nacre.callables import Call, describe, prepare_call
 from nacre.chain.boundary import ErrorBoundary, ErrorPage, Handlers, asks_by_mark, bind_error_handler
 from nacre.chain.django import DjangoLayer
 from nacre.chain.endpoint import Endpoint
+from nacre.chain.hooks import fold
 from nacre.chain.layer import Layer, asks_for_more, compose, place_asgi
 from nacre.chain.pipeline import Pipeline, answer_refused, bound, guard, wrap_django
 from nacre.chain.place import Place
@@ -47,8 +50,7 @@ from nacre.websocket import WEBSOCKET
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
-class Chain:
+class Chain(Struct, frozen=True, eq=False):
     """What one route and method passes through, and what it would have passed but skips."""
 
     route: Route | None
@@ -76,8 +78,7 @@ class Chain:
             yield from one.plan.singles.values()
 
 
-@dataclass(frozen=True, eq=False)
-class Compiled:
+class Compiled(Struct, frozen=True, eq=False, dict=True):
     """Everything a running application reads; replaced as a whole when something changes."""
 
     router: Router[Chain]
@@ -101,8 +102,7 @@ class Compiled:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Fallback:
+class Fallback(Struct, frozen=True, eq=False):
     """The chains for a prefix where no route answers."""
 
     unknown: Chain
@@ -367,7 +367,7 @@ class Compiler:
         stage = self._stage(picked, make, site, matched=route is not None)
         owner = scopes[-1].owner
         boundary = self._boundary(scopes[:1], site, last=self._boundary(scopes, site))
-        finalizers = [layer.finalize for _, layer in reversed(layers) if layer.finalize is not None]
+        finalizers = fold([layer.finalize for _, layer in reversed(layers) if layer.finalize is not None])
         groups = [scope.group for scope in scopes if scope.group is not None]
         limits = [scope.max_body for scope in scopes]
         pipeline = (

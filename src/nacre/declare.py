@@ -8,8 +8,9 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar
+
+from msgspec import Struct
 
 from nacre.callables import describe, is_async
 from nacre.errors import Location
@@ -18,8 +19,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class RouteRecord:
+class RouteRecord(Struct, frozen=True):
     """What one decorator said: the arguments of `Group.route`, and where they stand."""
 
     path: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -16,7 +17,7 @@ from typing import Any, Literal
 from nacre.binding import MISSING, Constraints, Input, Source, Validation
 from nacre.binding.parser import GroupField, GroupParser
 from nacre.callables import Call, describe
-from nacre.chain.layer import Layer
+from nacre.chain.layer import Layer, written_rows
 from nacre.chain.trace import find_origin
 from nacre.collector import Scope
 from nacre.compiler import Chain, Compiled, Fallback, qualified_name
@@ -27,6 +28,7 @@ from nacre.request import Request
 from nacre.results import return_annotation
 from nacre.route import Route
 from nacre.routing import PathPattern, RouteEntry, join
+from nacre.shaping.fields import fields_of
 from nacre.urls import quote_segment
 
 Outcome = Literal["route", "not_found", "wrong_method", "options", "redirect", "refused"]
@@ -111,9 +113,17 @@ class InputDescription:
 
 @dataclass(frozen=True, slots=True)
 class BinderDescription:
-    """The written function that gives a handler, layer or hook (`by`) what it asks for."""
+    """Code that was written for a chain: the binder that gives a handler, layer or hook (`by`) what it asks for."""
 
     by: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowDescription:
+    """The one function that neighbouring hooks were written as; `names` are those of their layers, outermost first."""
+
+    names: str
     source: str
 
 
@@ -153,6 +163,7 @@ class ChainDescription:
     validation: Validation = field(default_factory=Validation)
     dialect: str | None = None
     """The one that the handler is written in."""
+    rows: tuple[RowDescription, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +340,14 @@ def describe_chain(compiled: Compiled, chain: Chain) -> ChainDescription:
         tuple(BinderDescription(by, bound.source) for by, bound in chain.bounds if bound.source is not None),
         next((bound.plan.validation for _, bound in chain.bounds), Validation()),
         chain.owner.dialect,
+        tuple(_rows(chain)),
     )
+
+
+def _rows(chain: Chain) -> Iterator[RowDescription]:
+    for _, layers in itertools.groupby(chain.layers, lambda pair: pair[0]):
+        for names, source in written_rows([layer for _, layer in layers]):
+            yield RowDescription(names, source)
 
 
 def _result(route: Route) -> ResultDescription:
@@ -419,8 +437,8 @@ def plain(value: Any, depth: int = 12) -> Any:
         return value if math.isfinite(value) else repr(value)
     if depth == 0:
         return "…"
-    if dataclasses.is_dataclass(value) and type(value).__module__ in _SHOWN:
-        return {one.name: plain(getattr(value, one.name), depth - 1) for one in dataclasses.fields(value)}
+    if type(value).__module__ in _SHOWN and (fields := fields_of(type(value))) is not None:
+        return {one.name: plain(getattr(value, one.name), depth - 1) for one in fields}
     if isinstance(value, Mapping):
         return {str(plain(key, 1)): plain(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -6,8 +6,9 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from nacre.errors import ConfigurationError, Location, Problem, reason_phrase
 
@@ -25,8 +26,7 @@ name "", which says that requests without credentials are let in as well.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Documentation:
+class Documentation(Struct, frozen=True):
     """How one route appears in the OpenAPI document; `hidden` keeps it out.
 
     `responses` and `security` are what the handler itself adds to that of the layers around it. A `security` without
@@ -38,11 +38,11 @@ class Documentation:
     operation_id: str | None = None
     deprecated: bool = False
     hidden: bool = False
-    responses: Responses = field(default_factory=dict[int, Answer])
+    responses: Responses = {}
     security: Security | None = None
 
 
-DOCUMENTATION_OPTIONS = tuple(Documentation.__dataclass_fields__)
+DOCUMENTATION_OPTIONS = Documentation.__struct_fields__
 """The options of a route that go into its `Documentation`."""
 
 

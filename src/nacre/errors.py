@@ -25,18 +25,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn, NotRequired, Self, TypedDict
+
+from msgspec import Struct
 
 from nacre.headers import pairs_of
 
 _PACKAGE = str(Path(__file__).parent)
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Struct, frozen=True):
     """A place in the user's code: the file as Python names it, and a line counted from 1."""
 
     file: str
@@ -76,8 +76,7 @@ class Location:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing wrong with a configuration: what it is, where it was written, what to change."""
 
     what: str

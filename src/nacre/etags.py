@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from nacre.headers import Headers
 from nacre.media import parse_http_date
@@ -23,8 +24,7 @@ _SAFE = ("GET", "HEAD")
 _WITHOUT_SELECTION = ("CONNECT", "OPTIONS", "TRACE")
 
 
-@dataclass(frozen=True, slots=True)
-class ETag:
+class ETag(Struct, frozen=True):
     """An entity tag: what stands between its quotes, and whether it is a weak one (RFC 9110 §8.8.3).
 
     Raises ValueError for characters that may not stand in one: quotes, spaces, control characters, and those outside

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from nacre.errors import BadRequest, ContentTooLarge
 from nacre.headers import Headers
@@ -17,8 +18,7 @@ CODECS = {"utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "ascii", "ascii": "asci
 """The charsets that text is read in, by the names that clients give them, and Python's names."""
 
 
-@dataclass(frozen=True, slots=True)
-class FormLimits:
+class FormLimits(Struct, frozen=True):
     """What a form may hold. `request.form()` is bounded by `max_body` too, as any body is; `request.parts()` isn't."""
 
     fields: int = 1000
@@ -84,8 +84,7 @@ FORM_LIMITS = FormLimits()
 """What a form may hold unless something else is said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """The head of one part of a form; `filename` is as it was sent, and None for a text field."""
 
     name: str

@@ -69,6 +69,21 @@ def read_range(file: BinaryIO, wanted: ByteRange) -> Iterator[bytes]:
         yield piece
 
 
+def left_to_server(request: Request, response: Response) -> tuple[str, ByteRange] | None:
+    """The path and range of the file that the server may read and send by itself, if a response is just that.
+
+    A server takes the call and tells nothing more, neither of the last byte nor of a client that left: so this is only
+    for responses whose end nobody waits for. Between our look at the file and its own another one may take its place;
+    what identifies the version (ETag) is then the earlier one's.
+    """
+    body = response.stream
+    if not isinstance(body, FileBody) or body.path is None or (span := body.span) is None:
+        return None
+    if request.after_callbacks is not None or response.sent_callbacks is not None or response.background is not None:
+        return None
+    return (body.path, span) if request.streams == [response] else None
+
+
 class PendingBody:
     """A stream that stands for a body until the request says which: a range of it, a variant, or none at all.
 

@@ -6,8 +6,9 @@ import difflib
 import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self, TypeVar, overload
+
+from msgspec import Struct, field
 
 from nacre.binding import MARKERS, Validation
 from nacre.binding.providers import Provide, Provider, Scope, registered_provider
@@ -107,16 +108,14 @@ class MiddlewareList(MutableSequence[Any]):
             raise
 
 
-@dataclass(eq=False)
-class Entry:
+class Entry(Struct, eq=False):
     """One item of a middleware list, and where it was put there."""
 
     item: Any
     where: Location
 
 
-@dataclass(eq=False)
-class RouteDeclaration:
+class RouteDeclaration(Struct, eq=False):
     """One route as written, before prefixes."""
 
     path: str
@@ -126,16 +125,16 @@ class RouteDeclaration:
     name: str | None = None
     tags: tuple[str, ...] = ()
     middlewares: MiddlewareList = field(default_factory=MiddlewareList)
-    error_handlers: Mapping[ErrorKey, Callable[..., Any]] = field(default_factory=dict[ErrorKey, Callable[..., Any]])
+    error_handlers: Mapping[ErrorKey, Callable[..., Any]] = {}
     host: str | None = None
-    defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    defaults: Mapping[str, Any] = {}
     slashes: Slashes | None = None
     inline: bool | None = None
     max_body: int | None = None
     form_limits: FormLimits | None = None
     documentation: Documentation = field(default_factory=Documentation)
-    response: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    response: Mapping[str, Any] = {}
+    options: Mapping[str, Any] = {}
     order: int = 0
     websocket: WebSocketOptions | None = None
     """Set for a handler of WebSockets."""
@@ -143,8 +142,7 @@ class RouteDeclaration:
     """What makes a response of what it returns, in place of the application's rules."""
 
 
-@dataclass(eq=False)
-class Inclusion:
+class Inclusion(Struct, eq=False):
     """A group put into another one."""
 
     group: Group
@@ -157,8 +155,7 @@ class Inclusion:
     order: int = 0
 
 
-@dataclass(eq=False)
-class MountDeclaration:
+class MountDeclaration(Struct, eq=False):
     """A whole application put under a prefix."""
 
     prefix: str
@@ -169,8 +166,7 @@ class MountDeclaration:
     order: int = 0
 
 
-@dataclass(eq=False)
-class HookDeclaration:
+class HookDeclaration(Struct, eq=False):
     """One `before_request`, `after_request` or `after_error` hook."""
 
     function: Callable[..., Any]

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 from math import floor
+
+from msgspec import Struct
 
 from nacre.headers import TOKEN
 
 Params = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MediaType:
+class MediaType(Struct, frozen=True):
     """A parsed media type; type, subtype and parameter names are in lower case, parameter values as they came."""
 
     type: str
@@ -44,7 +43,7 @@ class MediaType:
 
 # SECURITY: every repetition is possessive and starts on characters that its neighbours can't match, so a match never
 # goes back and takes time linear in the input.
-_QUOTED = r'"([^"\\\x00-\x08\x0a-\x1f\x7f]*+(?:\\[\t\x20-\x7e\x80-\U0010ffff][^"\\\x00-\x08\x0a-\x1f\x7f]*+)*+)"'
+_QUOTED = r'"([^"\\\x00-\x08\x0a-\x1f\x7f]*+(?:\\[^\x00-\x08\x0a-\x1f\x7f][^"\\\x00-\x08\x0a-\x1f\x7f]*+)*+)"'
 # An unquoted value is a token by the RFC; mail libraries send boundaries with `/`, `:`, `=` and `?` unquoted.
 _PARAMETER = re.compile(rf"[ \t]*+([!#$%&'*+.^_`|~0-9A-Za-z-]++)=(?:{_QUOTED}|([^\x00-\x20\x7f\",;]*+))[ \t]*+(?:;|\Z)")
 _EMPTY_PARAMETER = re.compile(r"[ \t]*+(?:;|\Z)")
@@ -94,8 +93,7 @@ def _is_token(text: str) -> bool:
     return bool(text) and not text.rstrip(TOKEN)
 
 
-@dataclass(frozen=True, slots=True)
-class _Range:
+class _Range(Struct, frozen=True):
     """One member of an `Accept` field: `name` is `a/b`, `a/*`, `*/*`, or a token such as `gzip`."""
 
     name: str
@@ -225,6 +223,8 @@ def http_date(timestamp: float | datetime) -> str:
 
 @lru_cache(maxsize=16)
 def _imf_fixdate(second: int) -> str:
+    from email.utils import formatdate
+
     return formatdate(second, usegmt=True)
 
 
@@ -233,6 +233,8 @@ def parse_http_date(value: str) -> datetime | None:
     # The longest form has 33 characters. `int` reads digits of all scripts, so only ASCII goes on.
     if len(value) > 64 or not value.isascii():
         return None
+    from email.utils import parsedate_to_datetime
+
     try:
         moment = parsedate_to_datetime(value)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

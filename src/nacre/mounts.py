@@ -11,27 +11,40 @@ from nacre.chain.layer import Tools
 from nacre.chain.stage import Stage
 from nacre.chain.wsgi import wsgi_endpoint
 from nacre.errors import NotFound
-from nacre.request import Handler, Request
+from nacre.request import Request
 from nacre.response import Response
 
 
 def enter_mount(stage: Stage, prefix: str, app: Any) -> Stage:
     """Let those inside a mounted application see its own paths, and those outside the whole ones."""
 
-    def build(inner: Handler) -> Handler:
-        async def mounted(request: Request) -> Response:
-            outside = request.path, request.root_path, request.app
-            request.path = request.path[len(prefix) :] or "/"
-            request.root_path += prefix
-            request.app = app
-            try:
-                return await inner(request)
-            finally:
-                request.path, request.root_path, request.app = outside
+    handle, inline = stage.handle, stage.inline
 
-        return mounted
+    def enter(request: Request) -> tuple[str, str, Any]:
+        outside = request.path, request.root_path, request.app
+        request.path = request.path[len(prefix) :] or "/"
+        request.root_path += prefix
+        request.app = app
+        return outside
 
-    return Stage(build(stage.handle), stage.inline and build(stage.inline))
+    async def mounted(request: Request) -> Response:
+        outside = enter(request)
+        try:
+            return await handle(request)
+        finally:
+            request.path, request.root_path, request.app = outside
+
+    if inline is None:
+        return Stage(mounted, None)
+
+    def mounted_in_thread(request: Request) -> Response:
+        outside = enter(request)
+        try:
+            return inline(request)
+        finally:
+            request.path, request.root_path, request.app = outside
+
+    return Stage(mounted, mounted_in_thread)
 
 
 def foreign_call(app: Any, prefix: str, label: str, tools: Tools) -> Call:

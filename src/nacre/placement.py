@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from nacre.errors import Location, Problem
 from nacre.routing import ANY_METHOD
@@ -28,8 +30,7 @@ class Placed(Selective, Protocol):
     def label(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Struct, frozen=True):
     """What a word may name of one route and method: its whole path pattern, the method, its name and tags."""
 
     path: str

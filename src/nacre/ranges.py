@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+
+from msgspec import Struct
 
 from nacre.etags import ETag
 from nacre.headers import Headers
@@ -23,8 +23,7 @@ SECURITY: CVE-2025-62727, and the multiplied responses of CVE-2011-3192.
 _SPEC = re.compile(r"([0-9]{0,19})-([0-9]{0,19})")
 
 
-@dataclass(frozen=True, slots=True)
-class ByteRange:
+class ByteRange(Struct, frozen=True):
     """The bytes from `start` up to `stop`, which is not one of them."""
 
     start: int
@@ -108,8 +107,7 @@ def _holds(values: list[str], etag: ETag | None, modified: datetime | None) -> b
     return date is not None and modified is not None and date == modified.replace(microsecond=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Multipart:
+class Multipart(Struct, frozen=True):
     """A `multipart/byteranges` body (§14.6): its content type, its length, and its pieces.
 
     Pieces are bytes to send, and ranges whose bytes are to be sent.
@@ -122,6 +120,8 @@ class Multipart:
     @classmethod
     def of(cls, ranges: Sequence[ByteRange], length: int, content_type: str | None) -> Multipart:
         """Frame parts of a representation of `length` bytes, whose own type `content_type` each part names."""
+        import secrets
+
         # 96 random bits: nobody can prepare a file that holds the boundary.
         boundary = secrets.token_hex(12)
         pieces = tuple(_framed(ranges, length, content_type, boundary))

@@ -11,9 +11,11 @@ import os
 import stat
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from nacre.errors import HTTPError, NotFound
 from nacre.etags import ETag, evaluate
@@ -59,8 +61,7 @@ _ABSENT = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Representation:
+class Representation(Struct, frozen=True):
     """A file that is open: the bytes of it that are the content, and how they can be told from another version's."""
 
     file: BinaryIO

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from nacre.errors import Location
 
@@ -12,8 +13,7 @@ Severity = Literal["high", "medium", "low"]
 """`high` can be used as it is, `medium` leaves out a protection that every site wants, `low` is advice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Risk:
+class Risk(Struct, frozen=True):
     """One thing that is unsafe where an application is deployed: what it is, what to change, where it was written."""
 
     what: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct, field
 
 from nacre.documentation import Documentation
 from nacre.errors import Location
@@ -35,8 +36,7 @@ class RouteMatch:
 _NONE, _PARTIAL, _FULL = RouteMatch("NONE"), RouteMatch("PARTIAL"), RouteMatch("FULL")
 
 
-@dataclass(frozen=True, eq=False)
-class Route:
+class Route(Struct, frozen=True, eq=False, dict=True):
     """One route as it was declared, with the prefixes of its groups and mounts in front.
 
     `endpoint` is the function or method the user wrote; `options` holds every keyword of the declaration that Nacre
@@ -48,11 +48,11 @@ class Route:
     endpoint: Callable[..., Any]
     name: str | None = None
     tags: tuple[str, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = {}
     host: str | None = None
     where: Location | None = None
     documentation: Documentation = field(default_factory=Documentation)
-    response: Mapping[str, Any] = field(default_factory=dict)
+    response: Mapping[str, Any] = {}
     """The options for what it returns; see `nacre.shaping.ResponseKeywords`."""
 
     form_limits: FormLimits | None = None

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, ContextVar, Token, copy_context
+from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -331,7 +332,8 @@ def wait(awaitable: Awaitable[T]) -> T:
     if runs_event_loop():
         _discard(awaitable)
         raise RuntimeError("wait() was called on the event loop, where it would block every request; use `await`")
-    return run_at_once(_as_coroutine(awaitable))
+    coroutine: Awaitable[T] = awaitable if isinstance(awaitable, CoroutineType) else _as_coroutine(awaitable)
+    return run_at_once(coroutine)
 
 
 def loop_of_visit() -> asyncio.AbstractEventLoop | None:
@@ -372,11 +374,8 @@ def _discard(awaitable: object) -> None:
 
 def runs_event_loop() -> bool:
     """Whether this thread runs an event loop, so that code in it may await what waits."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+    # PERF: `get_running_loop` raises where there is none, 0.5 µs for plain code that calls `wait`.
+    return asyncio._get_running_loop() is not None
 
 
 def adopt(context: Context, tokens: Tokens) -> None:

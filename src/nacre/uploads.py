@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import errno
 import os
-import tempfile
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -95,6 +94,8 @@ class Spool:
             if self._closed:
                 raise asyncio.CancelledError("the request was cancelled")
             if self._file is None:
+                import tempfile
+
                 # SECURITY: private (0600), and without a name from the start where the system can do that (O_TMPFILE).
                 self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by `close`
             data, self._pending = self._pending, bytearray()
@@ -301,6 +302,8 @@ class Saving:
         self._real = os.path.realpath(self._directory)
         if not self._overwrite and os.path.lexists(self._path):
             raise UploadExists(_EXISTS)
+        import tempfile
+
         with self._lock:
             self._refuse_if_closed()
             # SECURITY: created by this call alone (O_EXCL), and with mode 0600 from the start, whatever the umask is.

@@ -23,11 +23,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Any, cast
 from urllib.parse import quote, unquote_to_bytes, urlencode
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from nacre.headers import Pairs, pairs_of
 
@@ -230,8 +232,7 @@ def check_redirect(value: str, schemes: Collection[str]) -> str:
     return "/" + location.lstrip("/") if location.startswith("//") else location
 
 
-@dataclass(frozen=True, slots=True)
-class URL:
+class URL(Struct, frozen=True):
     """A URL as its parts; `str` is for showing and sending, and nothing parses it again.
 
     `host` is as `parse_host` returns it (IPv6 in brackets), `path` as `decode_path` does, empty or starting with `/`,

@@ -760,3 +760,47 @@ async def test_granian_is_left_no_file_that_it_can_not_send_or_whose_end_is_wait
     async with TestClient(app, "rsgi") as client:
         assert len((await client.get("/", headers=headers)).body) >= 199_999
     assert handed_over == []
+
+
+class _Granian:
+    """The sending side of a server that reads files itself."""
+
+    __module__ = "granian.asgi"
+
+    def __init__(self):
+        self.messages = []
+
+    async def send(self, message):
+        self.messages.append(message)
+
+
+@pytest.mark.parametrize("awaited", [False, True], ids=["nobody waits for its end", "somebody waits for its end"])
+async def test_a_server_that_can_reads_a_whole_file_itself(tmp_path, awaited):
+    (tmp_path / "a.bin").write_bytes(b"x" * 100_000)
+    ended = []
+    app = Nacre()
+
+    @app.get("/a.bin")
+    async def a(request):
+        if awaited:
+            request.after_response(lambda: ended.append(True))
+        return FileResponse(tmp_path / "a.bin")
+
+    scope = {
+        **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http"},
+        **{"path": "/a.bin", "raw_path": b"/a.bin", "query_string": b"", "headers": [(b"host", b"a.example")]},
+        **{"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2), "extensions": {"http.response.pathsend": {}}},
+    }
+
+    async def receive():
+        return await asyncio.get_running_loop().create_future()
+
+    server = _Granian()
+    await app(scope, receive, server.send)
+    start, *body = server.messages
+    assert dict(start["headers"])[b"content-length"] == b"100000"
+    if awaited:
+        assert b"".join(piece["body"] for piece in body) == b"x" * 100_000
+        assert ended == [True]
+    else:
+        assert body == [{"type": "http.response.pathsend", "path": str(tmp_path / "a.bin")}]

@@ -329,8 +329,10 @@ RUN = {
     "binding/providers.py": "eval",  # annotations of the program, as `typing.get_type_hints` does
     "binding/signature.py": "eval",
     "binding/writer.py": "exec",  # the function that the planner wrote; every name in it is a number or the program's
+    "chain/hooks.py": "exec",  # calls of the program's hooks, by number
     "routing/capture.py": "exec",
     "templates/minijinja.py": "exec",  # a compiled template is a class
+    "traffic/log_fields.py": "exec",  # the fields of a log, which are known words
 }
 
 

@@ -15,13 +15,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import GenericAlias
 from typing import Any, Final
 
 import msgspec
-from msgspec import inspect
+from msgspec import Struct, inspect
 
 from nacre.binding.limits import fault
 from nacre.binding.parser import FAILURES, Unsupported
@@ -129,8 +128,7 @@ def _is_risky(info: inspect.Type) -> bool:
             return False
 
 
-@dataclass(frozen=True, slots=True)
-class _Steps:
+class _Steps(Struct, frozen=True):
     """Steps that are made already, by class: a class may have itself in its fields."""
 
     known: dict[int, _Step]

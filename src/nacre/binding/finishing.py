@@ -9,12 +9,11 @@ from __future__ import annotations
 import dataclasses
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from typing import Any, get_origin
 
-from msgspec import inspect
+from msgspec import Struct, inspect
 
 from nacre.binding.limits import is_bounded
 from nacre.binding.trees import holds, is_decimal, parts_of
@@ -51,8 +50,7 @@ def _itself(value: Any) -> Any:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class _Finishing:
+class _Finishing(Struct, frozen=True):
     """Steps that are made already, by class: a class may have itself in its fields."""
 
     known: dict[int, Step]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct
 
 from nacre.binding.bodies import body_check, form_reader
 from nacre.binding.injection import Injection
@@ -21,8 +22,7 @@ from nacre.request import Request
 from nacre.threads import Threads
 
 
-@dataclass(frozen=True, eq=False)
-class Bound:
+class Bound(Struct, frozen=True, eq=False, dict=True):
     """A function bound at one site: what it is given, and how it is called."""
 
     plan: Plan
@@ -36,12 +36,14 @@ class Bound:
             asynchronous = self.kind == "async" or self.loop.is_async
             either = self.kind in ("either", "stream") and not asynchronous
             return prepare_call(self.function, threads, inline=not plain, asynchronous=asynchronous, either=either)
-        in_thread = None
+        in_thread = directly = None
         if self.kind in ("plain", "lazy") and not self._has_async_provider:
-            in_thread = _as_coroutine(self.blocking.call)
+            directly = self.blocking.call
+            in_thread = _as_coroutine(directly)
         if plain:
-            return Call(_in_worker(self.blocking.call, self._reader, threads, opens=self.plan.opens), in_thread)
-        return Call(self.loop.call, in_thread)
+            on_loop = _in_worker(self.blocking.call, self._reader, threads, opens=self.plan.opens)
+            return Call(on_loop, in_thread, directly)
+        return Call(self.loop.call, in_thread, directly)
 
     @cached_property
     def loop(self) -> Written:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from nacre.binding.marks import MISSING, Mark, Source
 from nacre.binding.parser import FAILURES, GroupField, GroupParser, Parser
@@ -16,26 +17,37 @@ BODY_SOURCES: tuple[Source, ...] = ("body", "form", "file")
 """Sources for which the request's body is read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(Struct, frozen=True, eq=False):
     """One parameter that is filled from the request.
 
     `key` is its name on the wire. `many` takes all values of a repeated field, `group` all fields of the source.
-    `default` and `default_factory` are used if the request lacks it; without either it is required.
+    `default` and `default_factory` are used if the request lacks it; without either it is required. Two are equal when
+    they take the same of the request, whatever parameters they fill.
     """
 
-    name: str = field(compare=False)
+    name: str
     source: Source
     key: str
     type: Any
-    parser: Parser = field(compare=False)
+    parser: Parser
     mark: Mark
     many: bool = False
     group: bool = False
     default: Any = MISSING
     default_factory: Callable[[], Any] | None = None
     content_types: tuple[str, ...] = ()
-    by: str = field(default="", compare=False)
+    by: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Input) and self._taken == other._taken
+
+    def __hash__(self) -> int:
+        return hash(self._taken)
+
+    @property
+    def _taken(self) -> tuple[Any, ...]:
+        made = self.default, self.default_factory
+        return self.source, self.key, self.type, self.mark, self.many, self.group, *made, self.content_types
 
     @property
     def required(self) -> bool:
@@ -89,8 +101,7 @@ def leave_out() -> Any:
     return ABSENT
 
 
-@dataclass(frozen=True, slots=True)
-class Raws:
+class Raws(Struct, frozen=True):
     """The raw values of one request for inputs; `body` and `form` are what was read of it before."""
 
     request: Request

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
 Kind = Literal["text", "texts", "model", "data", "raw", "unsupported"]
 
@@ -41,8 +42,7 @@ _ALIAS: Any = getattr(typing, "TypeAliasType", None)
 _QUALIFIERS = frozenset({typing.Required, typing.NotRequired, Final, getattr(typing, "ReadOnly", Final)})
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Bare:
+class Bare(Struct, frozen=True):
     """A type without what is wrapped around it, and the metadata of every `Annotated` that was."""
 
     type: Any

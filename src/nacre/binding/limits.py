@@ -6,12 +6,12 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence, Sized
-from dataclasses import dataclass, fields
 from decimal import Context, Decimal
 from enum import Enum
 from typing import Any, Final, Literal, get_origin
 
 import msgspec
+from msgspec import Struct
 
 from nacre.binding.kinds import COLLECTIONS, MAPPINGS, Bare, members_of, unwrap
 from nacre.binding.marks import Constraints
@@ -30,8 +30,7 @@ _MAX_NUMBER = 1000  # characters of a limit that a message shows
 Family = Literal["number", "text", "items", "bytes"]
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """One thing that must hold of values of some types; values of other types pass."""
 
     types: type | tuple[type, ...]
@@ -42,8 +41,7 @@ class Limit:
         return not isinstance(value, self.types) or isinstance(value, bool) or self.test(value)
 
 
-@dataclass(frozen=True, slots=True)
-class OutOfMemory:
+class OutOfMemory(Struct, frozen=True):
     """Stands for so many bytes that needn't be in memory to be counted."""
 
     size: int
@@ -108,7 +106,7 @@ def constraints_of(bare: Bare) -> list[Constraints]:
     return [one for one in found if one]
 
 
-_NAMES = tuple(one.name for one in fields(Constraints) if one.name != "strict")
+_NAMES = tuple(name for name in Constraints.__struct_fields__ if name != "strict")
 _UNCHECKED = frozenset({"Unit", "DocInfo"})
 
 

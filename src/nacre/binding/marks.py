@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, TypedDict, Unpack
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from nacre.errors import ConfigurationError, Location, Problem
 
@@ -23,8 +25,7 @@ MISSING: Final[Any] = _Missing()
 """No value was given: None is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Constraints:
+class Constraints(Struct, frozen=True):
     """What a value must be besides its type. Lengths count characters or items; a pattern may match anywhere."""
 
     gt: float | None = None
@@ -45,9 +46,8 @@ class Constraints:
 _NO_CONSTRAINTS = Constraints()
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A parameter's marker, as the default value of the parameter or in its `Annotated`."""
+class Mark(Struct, frozen=True, eq=False):
+    """A parameter's marker, as the default value of the parameter or in its `Annotated`; equal wherever it stands."""
 
     source: Source
     default: Any = MISSING
@@ -58,7 +58,13 @@ class Mark:
     examples: tuple[Any, ...] = ()
     deprecated: bool = False
     content_types: tuple[str, ...] = ()
-    where: Location | None = field(default=None, compare=False)
+    where: Location | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mark) and astuple(self)[:-1] == astuple(other)[:-1]
+
+    def __hash__(self) -> int:
+        return hash(astuple(self)[:-1])
 
     @property
     def has_default(self) -> bool:
@@ -139,7 +145,7 @@ def File(default: Any = MISSING, **options: Unpack[MarkOptions]) -> Any:  # noqa
     return _mark("file", default, options)
 
 
-_CONSTRAINTS = tuple(one.name for one in fields(Constraints))
+_CONSTRAINTS = Constraints.__struct_fields__
 
 
 def _mark(source: Source, default: Any, options: MarkOptions, content_types: tuple[str, ...] = ()) -> Mark:

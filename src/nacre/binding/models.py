@@ -117,7 +117,8 @@ def value_parser(type_: Any, constraints: Constraints) -> Parser:
 def _outer_limits(type_: Any, constraints: Constraints) -> Sequence[Limit]:
     """The limits of a marker, and those in the metadata of the annotation that msgspec doesn't look at."""
     bare = unwrap(type_)
-    others = dataclasses.replace(bare, metadata=tuple(one for one in bare.metadata if type(one) is not msgspec.Meta))
+    metadata = tuple(one for one in bare.metadata if type(one) is not msgspec.Meta)
+    others = msgspec.structs.replace(bare, metadata=metadata)
     return limits_of(families_of(bare.type), [*constraints_of(others), constraints], shown(bare.type))
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from nacre.errors import ErrorItem
 
@@ -25,8 +25,7 @@ class Unsupported(TypeError):
     """An annotation that no parser is known for; the message says which, and what is taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parser:
+class Parser(Struct, frozen=True):
     """A compiled way from a raw value to a typed one.
 
     `parse` is the fast way: it returns the value or raises one of `FAILURES`. `explain` is called with a raw value that
@@ -42,8 +41,7 @@ class Parser:
     judge: Callable[[Any], list[ErrorItem]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GroupField:
+class GroupField(Struct, frozen=True):
     """One field of a model that takes a whole source: `key` is its name on the wire, `many` that it may be repeated.
 
     `is_file` says that it is a file, or several, which only forms have.
@@ -58,8 +56,7 @@ class GroupField:
     is_file: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GroupParser(Parser):
+class GroupParser(Parser, frozen=True):
     """The parser of a model whose fields are all of one source (the whole query, all headers …).
 
     The raw value is a dict from `GroupField.key` to a str, or to a list of str if the field is `many`; fields that the

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct
 
 from nacre.binding.inputs import Input
 from nacre.binding.marks import MISSING
@@ -23,16 +24,15 @@ def _slot(function: Callable[..., Any], needs: Slots) -> Any:
     return (function, needs) if needs else function
 
 
-@dataclass(frozen=True)
-class Site:
+class Site(Struct, frozen=True):
     """The place where a function is bound: what a route gives it, and what its scopes say.
 
     `variables` are the path's, with the type their converter makes (None: not known). `providers` are those registered
     by type, the innermost scope's where several have one. Of `overrides` the last one that covers a provider counts.
     """
 
-    variables: Mapping[str, type | None] = field(default_factory=dict)
-    providers: Mapping[Any, Provider] = field(default_factory=dict)
+    variables: Mapping[str, type | None] = {}
+    providers: Mapping[Any, Provider] = {}
     overrides: tuple[Override, ...] = ()
     validation: Validation = DEFAULT
     method: str = "*"
@@ -52,8 +52,7 @@ class Site:
         return provider if override is None else override.instead_of(provider)
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """Where one argument comes from: exactly one of the attributes is set.
 
     `expression` is Python over `request`, or the name of an argument that the caller gives.
@@ -71,8 +70,7 @@ class Value:
     """The `Response` whose status and header fields are given to the answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Struct, frozen=True):
     """One argument of a call; `by_name` says that it is passed by keyword."""
 
     name: str
@@ -80,8 +78,7 @@ class Argument:
     by_name: bool
 
 
-@dataclass(frozen=True, eq=False)
-class Call:
+class Call(Struct, frozen=True, eq=False):
     """One function with its arguments: the handler itself, or a provider."""
 
     function: Callable[..., Any]
@@ -92,8 +89,7 @@ class Call:
     """Of a provider of the request: what its value is kept under in `request.provided`."""
 
 
-@dataclass(frozen=True, eq=False)
-class Plan:
+class Plan(Struct, frozen=True, eq=False, dict=True):
     """All that is done to call one function: `steps` are its providers, each after those it needs."""
 
     call: Call
@@ -102,7 +98,7 @@ class Plan:
     where: Location | None
     validation: Validation
     steps: tuple[tuple[Provider, Call], ...] = ()
-    singles: Mapping[Provider, Singleton] = field(default_factory=dict)
+    singles: Mapping[Provider, Singleton] = {}
     """Where the values of those providers are that live as long as the application."""
 
     @property

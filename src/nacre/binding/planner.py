@@ -13,11 +13,12 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from nacre.binding.bodies import accepted_types, is_form, is_mixed, text_body
 from nacre.binding.inputs import BODY_SOURCES, Input, leave_out

@@ -21,8 +21,10 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar, overload
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from nacre.callables import describe, is_async
 from nacre.errors import ConfigurationError, Location, Problem
@@ -34,20 +36,30 @@ Scope = Literal["request", "app"]
 ProviderKind = Literal["async", "plain", "generator", "async generator"]
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(Struct, frozen=True, eq=False):
     """A provider as it was declared; as a default value or in `Annotated` it is the marker itself.
 
     `kind` says how `function` is called, `provides` is the type that it gives (what its generator yields), None if it
-    isn't annotated. `inline` says that plain code never blocks and may run on the event loop.
+    isn't annotated. `inline` says that plain code never blocks and may run on the event loop. Two of one function that
+    are called in the same way are equal.
     """
 
     function: Callable[..., Any]
     kind: ProviderKind
     scope: Scope = "request"
     inline: bool = False
-    provides: Any = field(default=None, compare=False)
-    where: Location | None = field(default=None, compare=False)
+    provides: Any = None
+    where: Location | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Provider) and self._called == other._called
+
+    def __hash__(self) -> int:
+        return hash(self._called)
+
+    @property
+    def _called(self) -> tuple[Any, ...]:
+        return self.function, self.kind, self.scope, self.inline
 
     @property
     def label(self) -> str:
@@ -84,8 +96,7 @@ def ready_provider(value: Any, provides: Any = None) -> Provider:
     return Provider(Ready(value), "plain", "app", True, provides)
 
 
-@dataclass(frozen=True, eq=False)
-class Override:
+class Override(Struct, frozen=True, eq=False):
     """A provider that stands in for others, those of one function or those that provide one type.
 
     It lives as long as the one that it stands in for, unless `has_scope` says that its own scope was chosen.
@@ -94,7 +105,7 @@ class Override:
     target: Any
     provider: Provider
     has_scope: bool
-    covered: set[Provider] = field(default_factory=set["Provider"])
+    covered: set[Provider] = set()
     """Those in whose place it was asked."""
 
     def covers(self, provider: Provider) -> bool:

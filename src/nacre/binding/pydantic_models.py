@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from types import GenericAlias
@@ -16,6 +15,7 @@ from typing import Annotated, Any, get_args, get_origin
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 from pydantic import AliasChoices, FailFast, Field, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError
 from pydantic.fields import FieldInfo
@@ -176,7 +176,7 @@ def _adapter(type_: Any, constraints: Constraints) -> TypeAdapter[Any]:
 
 
 def _given(constraints: Constraints) -> dict[str, Any]:
-    limits = {name: getattr(constraints, name) for name in Constraints.__slots__ if name != "strict"}
+    limits = {name: getattr(constraints, name) for name in Constraints.__struct_fields__ if name != "strict"}
     return {name: value for name, value in limits.items() if value is not None}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, Flag
@@ -14,6 +13,8 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from nacre.binding.kinds import SCALARS, Bare
 from nacre.binding.limits import (
@@ -40,8 +41,7 @@ def shown(type_: Any) -> str:
     return f"`{type_!r}`".replace("typing.", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """How a text becomes a value of one type; `wrong` is said of any other text, which isn't `words`."""
 
     parse: Callable[[str], Any]

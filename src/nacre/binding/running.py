@@ -36,9 +36,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import Future
 from contextvars import Context, copy_context
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from nacre.binding.providers import Provider
 from nacre.errors import Location
@@ -65,8 +66,7 @@ PROVIDED = (
 """The lines before those of `emit`, if any of the providers is one of the request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Emitted:
+class Emitted(Struct, frozen=True):
     """The lines of one provider; `waits` says that those for the loop need an `async def` around them."""
 
     lines: list[str]

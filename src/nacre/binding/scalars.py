@@ -19,8 +19,10 @@ underscores, and numbers are finite and of bounded length.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from nacre.binding.collisions import COLLISION, collide
 from nacre.binding.kinds import COLLECTIONS, is_pydantic, kind_of, members_of, unwrap
@@ -54,8 +56,7 @@ def text_parser(type_: Any, constraints: Constraints) -> Parser:
 # From readings to parsers.
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """A member of a union."""
 
     reading: Reading
@@ -73,8 +74,8 @@ def _member(member: Any, outer: Iterable[Constraints], constraints: Constraints)
 
 
 def _single_constraints(constraints: Constraints) -> list[Constraints]:
-    names = [name for name in Constraints.__slots__ if name != "strict" and getattr(constraints, name) is not None]
-    return [Constraints(**{name: getattr(constraints, name)}) for name in names]
+    given = {name: getattr(constraints, name) for name in Constraints.__struct_fields__ if name != "strict"}
+    return [Constraints(**{name: value}) for name, value in given.items() if value is not None]
 
 
 def _fits(families: set[Any], constraints: Constraints) -> bool:

@@ -7,8 +7,10 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Annotated, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from nacre.binding.marks import MISSING, Body, Cookie, File, Form, Header, Mark, Path, Query
 from nacre.binding.providers import Provide, Provider
@@ -27,8 +29,7 @@ MARKING = (Path, Query, Header, Cookie, Body, Form, File, Provide)
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One parameter of a user's function.
 
     `type` is its annotation without markers, `MISSING` if there is none. `default` is MISSING without one; a marker in

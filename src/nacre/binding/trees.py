@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
+from msgspec.structs import replace
 
 from nacre.binding.faults import ListNode, MappingNode, Node, ObjectNode, RowNode, UnionNode
 from nacre.binding.kinds import field_types, unwrap

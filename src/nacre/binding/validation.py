@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from nacre.errors import ErrorItem, ValidationError
 
 
-@dataclass(frozen=True, slots=True)
-class Validation:
+class Validation(Struct, frozen=True):
     """The answer of a failed validation, for an application or a group: `Nacre(validation=Validation(status=400))`.
 
     `status` is its status; `shape(errors)` returns what is sent as JSON, `{"errors": [...]}` by default. To answer in

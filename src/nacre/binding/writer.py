@@ -9,16 +9,16 @@ PERF: a loop over a list of steps costs about twice as much (bench/parts.py, row
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import linecache
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache, partial
 from types import CodeType
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from nacre.binding.bodies import TextParser, body_check, form_reader, refuse_untyped, to_utf8
 from nacre.binding.injection import Injection
@@ -52,8 +52,7 @@ Kind = Literal["async", "plain", "lazy", "stream", "either"]
 a plain wrapper around something async."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A compiled binder and its source. `is_async` says that calling it gives a coroutine of its own."""
 
     call: Callable[..., Any]
@@ -143,7 +142,9 @@ class _Writer:
             self.names["refuse_untyped"] = partial(refuse_untyped, one.content_types)
             self._emit(
                 "typed = check_body(request)",
-                f"body = {self._await('request.body_reader.read()')}",
+                "body = request.body_at_once()",
+                "if body is None:",
+                f"    body = {self._await('request.body_reader.read()')}",
                 "if body and not typed:",
                 "    refuse_untyped()",
             )
@@ -304,6 +305,8 @@ _FIELDS = {
 @lru_cache(maxsize=4096)
 def _compiled(source: str) -> CodeType:
     """The code of a binder's source; functions of one shape share it. Debuggers and tracebacks show its lines."""
+    import hashlib
+
     name = f"{BINDER} {hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()[:12]}>"
     linecache.cache[name] = len(source), None, source.splitlines(keepends=True), name
     return compile(source, name, "exec")

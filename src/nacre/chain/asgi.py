@@ -14,9 +14,9 @@ from nacre.chain.asgi_upgrade import hand_on, receive_from, upgrade_by, websocke
 from nacre.chain.drive import Drive
 from nacre.chain.stage import Stage, adopt, release
 from nacre.errors import ClientDisconnect, ResponseStarted
-from nacre.headers import Headers, decode_pair, encode_pairs
+from nacre.headers import Headers, decode_pair, encode_pair, known_field, known_pair
 from nacre.request import Handler, Request
-from nacre.response import Response
+from nacre.response import Response, ready_response
 from nacre.state import State
 from nacre.streams import close_unsent, iterate
 from nacre.threads import Threads
@@ -24,6 +24,9 @@ from nacre.types import ASGIApp, Message, Receive, Scope, Send
 
 TAKEN_OVER = ("user", "auth", "session")
 """What middlewares put into a scope and programs read from the request."""
+
+_KNOWN = frozenset({"http", "websocket"})
+_ANY = ("content-type", "application/octet-stream")
 
 
 class Exchange:
@@ -35,7 +38,7 @@ class Exchange:
         handler: Handler,
         scope: Scope,
         receive: Receive,
-        following: Mapping[ASGILayer, ASGILayer],
+        following: Mapping[ASGILayer, ASGIApp],
     ) -> None:
         self.request = request
         self.handler = handler
@@ -44,6 +47,8 @@ class Exchange:
         self.headers = tuple(scope["headers"])
         self.state = scope["state"]
         self.response: Response | None = None
+        self.length: tuple[bytes, bytes] | None = None
+        """The `Content-Length` that the layer was told, which is none of the response's own."""
 
     def __copy__(self) -> Exchange:
         return self
@@ -70,7 +75,7 @@ class ASGILayer:
         """
         handler, first = inner.handle, row[0]
         app, label = first.app, first._label
-        following = dict(itertools.pairwise(row))
+        following = {layer: further_in.app for layer, further_in in itertools.pairwise(row)}
         keys = [layer._key for layer in row]
 
         async def asgi(request: Request) -> Response:
@@ -88,44 +93,49 @@ class ASGILayer:
         return Stage(asgi, None)
 
     async def _inner(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] not in _KNOWN:
             raise RuntimeError(f"{self._label} passed on a {scope['type']} scope, which never reached it here")
         exchange: Exchange = scope[self._key]
         following = exchange.following.get(self)
         if following is not None:
-            return await following.app(scope, receive, send)
+            return await following(scope, receive, send)
         request = exchange.request
         _take_over(request, scope, receive, exchange)
-        response = await exchange.handler(request)
-        exchange.response = response
-        release(request, response)  # from here the layer's coroutine owns the stream and closes it
+        response = exchange.response = await exchange.handler(request)
+        if request.streams is not None:
+            release(request, response)  # from here the layer's coroutine owns the stream and closes it
         if request.websocket is not None:
             await hand_on(response, request, scope, receive, send)
-            return
-        await send_messages(response, send, request, self._threads)
+        elif response.stream is not None:
+            await send_messages(response, send, request, self._threads)
+        else:
+            headers, exchange.length = _fields_of(response)
+            await send({"type": "http.response.start", "status": response.status, "headers": headers})
+            await send({"type": "http.response.body", "body": response.body, "more_body": False})
 
 
 def scope_of(request: Request) -> Scope:
     """The request's ASGI scope with all that published middlewares look for in it."""
-    scope: Scope = dict(request.scope)
+    known, root_path, route = request.known_scope, request.root_path, request.route
+    scope: Scope = request.carrier.scope(request) if known is None else dict(known)
     if request.websocket is not None:
         scope = websocket_scope(request, scope)
     request.scope = scope
     scope["app"] = request.app
     scope["path_params"] = dict(request.path_params)
-    scope["root_path"] = request.root_path
-    scope["path"] = request.root_path + request.path
+    scope["root_path"] = root_path
+    scope["path"] = root_path + request.path
     scope["headers"] = list(scope["headers"])
+    scope["extensions"] = {}  # pathsend, trailers and the like are the server's; here messages are just the core ones
+    # From 2.4 on `send` raises OSError when the client has left, which spares applications a task that listens for it.
+    scope["asgi"] = {"version": "3.0", "spec_version": "2.4"}
     if request._session is not None:
         scope["session"] = request.session
     if request._user is not None:
         scope["user"] = request._user
-    scope["extensions"] = {}  # pathsend, trailers and the like are the server's; here messages are just the core ones
-    # From 2.4 on `send` raises OSError when the client has left, which spares applications a task that listens for it.
-    scope["asgi"] = {"version": "3.0", "spec_version": "2.4"}
-    if request.route is not None:
-        scope["route"] = request.route
-        scope["endpoint"] = request.route.endpoint
+    if route is not None:
+        scope["route"] = route
+        scope["endpoint"] = route.endpoint
     return scope
 
 
@@ -167,7 +177,8 @@ def replay(request: Request, *, keep: bool = True) -> Receive:
 
     With `keep` those further in can read it again, within the route's limit.
     """
-    reader = request.body_reader  # not a later one: a layer's own `receive`, read by those inside it, comes back here
+    # Not a later reader: a layer's own `receive`, read by those inside it, comes back here.
+    replaced = len(request.replaced_readers)
     pieces: AsyncIterator[bytes] | None = None
     complete = False
 
@@ -178,6 +189,7 @@ def replay(request: Request, *, keep: bool = True) -> Receive:
             request.client_left = True
             return {"type": "http.disconnect"}
         if pieces is None:
+            reader = (*request.replaced_readers, request.body_reader)[replaced]
             pieces = reader.chunks() if keep else reader.stream()
         try:
             piece = await anext(pieces, None)
@@ -197,23 +209,43 @@ async def respond(
     """Run an ASGI application until it has begun its response, and return that; a complete one at once."""
     drive = Drive(app, scope, receive)
     try:
-        response = await _begin(drive, request, label, exchange)
-        if response.stream is None:
-            await _leave(drive, request, label)
+        if drive.begin():
+            response = _whole(drive, exchange)
+        else:
+            response = await _begun(drive, request, label, exchange)
+            if response.stream is None:
+                await _leave(drive, request, label)
     except BaseException:
         await drive.cancel()
         raise
-    return adopt(request, response)
+    if response.stream is not None:
+        return adopt(request, response)
+    response.owner = request
+    return response
 
 
-async def _begin(drive: Drive, request: Request, label: str, exchange: Exchange | None) -> Response:
+def _whole(drive: Drive, exchange: Exchange | None) -> Response:
+    """The response of an application that has sent it and returned."""
+    start, body = drive.start, drive.body
+    assert start is not None
+    assert body is not None
+    inner = None if exchange is None else exchange.response
+    response = ready_response(bytes(body.get("body", b"")), _ANY)
+    response.status = start["status"]
+    response.raw_headers = _decoded(start.get("headers", ()), None if exchange is None else exchange.length)
+    if inner is not None:
+        response.background, response.sent_callbacks = inner.background, inner.sent_callbacks
+    return response
+
+
+async def _begun(drive: Drive, request: Request, label: str, exchange: Exchange | None) -> Response:
     start = await drive.advance()
     if start is None:
         raise RuntimeError(f"{label} returned without sending a response")
     if start["type"] != "http.response.start":
         raise RuntimeError(f"{label} sent {start['type']} before http.response.start")
     response = Response(status=start["status"])
-    response.raw_headers = _decoded(start.get("headers", ()))
+    response.raw_headers = _decoded(start.get("headers", ()), None)
     inner = None if exchange is None else exchange.response
     first = await drive.advance(wait=not _is_late(response, exchange))
     if first is None and drive.finished:
@@ -289,9 +321,7 @@ class _DriveStream:
 
 async def send_messages(response: Response, send: Send, request: Request | None, threads: Threads) -> None:
     """Send a response as ASGI messages."""
-    headers = encode_pairs(response.raw_headers)
-    if response.body and not any(name == b"content-length" for name, _ in headers):
-        headers.append((b"content-length", b"%d" % len(response.body)))  # middlewares that compress look at it
+    headers, _ = _fields_of(response)
     try:
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
     except BaseException:
@@ -316,5 +346,27 @@ async def send_messages(response: Response, send: Send, request: Request | None,
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _decoded(headers: Any) -> list[tuple[str, str]]:
-    return [decode_pair(name, value) for name, value in headers]
+def _fields_of(response: Response) -> tuple[list[tuple[bytes, bytes]], tuple[bytes, bytes] | None]:
+    """The header fields of a response, encoded, and the length among them if that was added here."""
+    fields = []
+    has_length = False
+    for pair in response.raw_headers:
+        field = known_pair(pair)
+        if field is None:
+            field = encode_pair(pair)
+            has_length = has_length or field[0] == b"content-length"
+        fields.append(field)
+    if has_length or not response.body:
+        return fields, None
+    length = b"content-length", b"%d" % len(response.body)  # middlewares that compress look at it
+    fields.append(length)
+    return fields, length
+
+
+def _decoded(headers: Any, told: tuple[bytes, bytes] | None) -> list[tuple[str, str]]:
+    """The header fields of a message, without the length that we have told the application."""
+    fields = [field for field in headers if field is not told]
+    try:
+        return [known_field(field) or decode_pair(*field) for field in fields]
+    except TypeError:  # lists and byte arrays can't be looked up
+        return [decode_pair(name, value) for name, value in fields]

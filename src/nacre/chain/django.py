@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
+from types import MethodType
 from typing import Any, Protocol
 
 from nacre.callables import Call, is_async, prepare_call
 from nacre.chain.onion import Finish
 from nacre.chain.stage import Stage
-from nacre.request import Request
+from nacre.request import Handler, Request
 from nacre.response import Response
 from nacre.streams import complete
 from nacre.threads import Threads, run_at_once, wait
@@ -34,13 +35,11 @@ class DjangoLayer:
         target: Any,
         finish: Finish,
         threads: Threads,
-        key: str,
     ) -> None:
         self._finish = finish
         self._threads = threads
-        self._key = key
         self._async = _wants_async(target)
-        self.instance = build(self._get_response_async if self._async else self._get_response)
+        self.instance = build(_get_response_async if self._async else _get_response)
         self.process_view = self._hook("process_view")
         self.process_exception = self._hook("process_exception")
 
@@ -50,81 +49,136 @@ class DjangoLayer:
 
     def wrap(self, inner: Stage, recover: Recover) -> Stage:
         """Put this layer around one route's inner chain."""
-        key, finish, instance = self._key, self._finish, self.instance
-        following = _Following(inner, recover)
+        following = _Following(inner, recover, self._finish)
+        return self._around_async(following) if self._async else self._around_plain(inner, following)
 
-        if self._async:
+    def _around_async(self, following: _Following) -> Stage:
+        finish, instance, threads = self._finish, self.instance, self._threads
 
-            async def on_loop(request: Request) -> Response:
-                setattr(request, key, following)
-                result = await instance(request)
-                if isinstance(result, Response) and result.owner is request:
-                    return result
-                response = finish(request, result)
-                if response.stream is not None:
-                    await complete(response, request, self._threads)
-                return response
-
-            return Stage(on_loop, None)
-
-        async def in_worker(request: Request) -> Response:
-            await self._threads.admit(request)
-            setattr(request, key, following)
-            response = finish(request, await self._threads.run(request, lambda: instance(request)))
-            if response.stream is not None:
-                await complete(response, request, self._threads)
-            return response
-
-        async def in_thread(request: Request) -> Response:
-            setattr(request, key, following)
-            result = instance(request)
+        async def on_loop(request: Request) -> Response:
+            _enter(request, following)
+            result = await instance(request)
             if isinstance(result, Response) and result.owner is request:
                 return result
             response = finish(request, result)
             if response.stream is not None:
-                await complete(response, request, None)
+                await complete(response, request, threads)
             return response
 
-        return Stage(in_worker, in_thread if inner.inline is not None else None)
+        return Stage(on_loop, None)
 
-    # The instance is shared by all routes, so what `get_response` runs is kept on the request.
+    def _around_plain(self, inner: Stage, following: _Following) -> Stage:
+        finish, instance, threads = self._finish, self.instance, self._threads
 
-    def _get_response(self, request: Request) -> Response:
-        following: _Following = getattr(request, self._key)
-        inline = following.inline
-        if inline is None:
-            return wait(following.run(request))
-        try:
-            return run_at_once(inline(request))
-        except Exception as error:
-            return run_at_once(following.answer(request, error, inline=True))
+        async def in_worker(request: Request) -> Response:
+            await threads.admit(request)
+            _enter(request, following)
+            response = finish(request, await threads.run(request, lambda: instance(request)))
+            if response.stream is not None:
+                await complete(response, request, threads)
+            return response
 
-    async def _get_response_async(self, request: Request) -> Response:
-        following: _Following = getattr(request, self._key)
-        try:
-            return await following.handle(request)
-        except Exception as error:
-            return await following.answer(request, error, inline=False)
+        if inner.inline is None:
+            return Stage(in_worker, None)
+        call = _as_called(instance)
+
+        def in_thread(request: Request) -> Response:
+            _enter(request, following)
+            result = call(request)
+            if isinstance(result, Response) and result.owner is request:
+                return result
+            return _finished(finish, request, result)
+
+        return _PlainStage(in_worker, in_thread, call, finish, following)
+
+
+class _PlainStage(Stage, frozen=True):
+    """The stage of a plain layer, with what the layer outside of it needs to call it without this stage's function."""
+
+    call: Callable[[Request], Any]
+    finish: Finish
+    following: _Following
 
 
 class _Following:
-    """What stands inside a layer on one route: its handlers, and who answers what they raise."""
+    """What stands inside a layer on one route, and who answers what that raises.
 
-    __slots__ = ("_recover", "handle", "inline")
+    PERF: where it is another plain layer, `call` is that layer itself, `finish` looks at what it returns and `inside`
+    is what stands inside of it: a function of ours less per layer (bench/parts.py).
+    """
 
-    def __init__(self, inner: Stage, recover: Recover) -> None:
-        self.handle = inner.handle
-        self.inline = inner.inline
+    __slots__ = ("_handle", "_recover", "call", "finish", "inside")
+
+    def __init__(self, inner: Stage, recover: Recover, finish: Finish) -> None:
+        self._handle: Handler = inner.handle
         self._recover = recover
+        self.call: Callable[[Request], Any] | None = inner.inline
+        self.finish = finish
+        self.inside: _Following | None = None
+        if isinstance(inner, _PlainStage):
+            self.call, self.finish, self.inside = inner.call, inner.finish, inner.following
 
     async def run(self, request: Request) -> Response:
         try:
-            return await self.handle(request)
+            return await self._handle(request)
         except Exception as error:
             return await self._recover(request, error, inline=False)
 
-    async def answer(self, request: Request, error: Exception, *, inline: bool) -> Response:
-        return await self._recover(request, error, inline=inline)
+    def answer(self, request: Request, error: Exception) -> Response:
+        return run_at_once(self._recover(request, error, inline=True))
+
+
+def _finished(finish: Finish, request: Request, result: Any) -> Response:
+    response = finish(request, result)
+    if response.stream is not None:
+        run_at_once(complete(response, request, None))
+    return response
+
+
+# An instance is shared by all routes, so what its `get_response` runs is found on the request: in a list of one, since
+# to set a field of the request takes longer.
+
+
+def _enter(request: Request, following: _Following) -> None:
+    if request.following is None:
+        request.following = [following]
+    else:
+        request.following[0] = following
+
+
+def _get_response(request: Request) -> Response:
+    place: list[Any] = request.following
+    following: _Following = place[0]
+    call = following.call
+    try:
+        if call is None:
+            return wait(following.run(request))
+        place[0] = following.inside
+        result = call(request)
+        if isinstance(result, Response) and result.owner is request:
+            return result
+        return _finished(following.finish, request, result)
+    except Exception as error:
+        if call is None:
+            raise
+        return following.answer(request, error)
+    finally:
+        place[0] = following
+
+
+async def _get_response_async(request: Request) -> Response:
+    place: list[Any] = request.following
+    following: _Following = place[0]
+    try:
+        return await following.run(request)
+    finally:
+        place[0] = following
+
+
+def _as_called(instance: Any) -> Callable[[Request], Any]:
+    """What a call of a layer calls in the end. PERF: CPython 3.11 enters a method more quickly than a `__call__`."""
+    call = inspect.getattr_static(type(instance), "__call__", None)
+    return MethodType(call, instance) if inspect.isfunction(call) else instance
 
 
 def _wants_async(target: Any) -> bool:

@@ -12,6 +12,7 @@ with the drive, cuts short what the drive is waiting for, and waits until the me
 from __future__ import annotations
 
 import asyncio
+import sys
 import types
 from collections import deque
 from collections.abc import Callable, Generator
@@ -21,6 +22,14 @@ from nacre.errors import ClientDisconnect
 from nacre.types import ASGIApp, Message, Receive, Scope
 
 _NOTHING = object()
+
+
+def _always_same() -> object:
+    return _NOTHING
+
+
+# COMPAT: until 3.12 no task begins within another one's step. PERF: and until then `current_task` isn't written in C.
+_current_task: Callable[[], object] = asyncio.current_task if sys.version_info >= (3, 12) else _always_same
 
 
 class _Wait:
@@ -74,26 +83,56 @@ class _Wait:
 class Drive:
     """One run of an ASGI application for one request, advanced from message to message."""
 
+    start: Message | None = None
+    body: Message | None = None
+    """The two messages of a whole response, as far as `begin` has found them."""
+
+    _message: Message | None = None
+    _taken: asyncio.Future[None] | None = None
+    _wait: _Wait | None = None
+    _beginning = False
+    _closed = False
+    finished = False
+
     def __init__(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
         self._coroutine: Any = app(scope, receive, self._send)
-        self._stepping: asyncio.Task[Any] | None = None
-        self._message: Message | None = None
-        self._inbox: deque[tuple[Message, asyncio.Future[None]]] = deque()
-        self._taken: asyncio.Future[None] | None = None
+        self._stepping: Any = None
+        self._inbox: deque[tuple[Message, asyncio.Future[None]]] | None = None
         self._pending: Any = _NOTHING
-        self._wait: _Wait | None = None
-        self._closed = False
-        self.finished = False
+
+    def begin(self) -> bool:
+        """Run the application until it waits, streams or returns; whether it has answered whole and returned.
+
+        PERF: nearly all do that in this one step, without being suspended at either message (bench/parts.py). What
+        they have sent otherwise comes by `advance`, message by message.
+        """
+        self._beginning = True
+        self._pending = self._step(None)
+        self._beginning = False
+        if self._pending is self:
+            self._pending = _NOTHING
+        return self.finished and self.body is not None
 
     async def _send(self, message: Message) -> None:
         if self._closed:
             raise ClientDisconnect("the response was closed")
+        if self._beginning:
+            kind = message["type"]
+            if self.start is None:
+                if kind == "http.response.start":
+                    self.start = message
+                    return
+            elif self.body is None and kind == "http.response.body" and not message.get("more_body", False):
+                self.body = message
+                return
         # The step may itself run another task's first step (an eager task), which can't be suspended by the mark.
-        if self._stepping is not None and self._stepping is asyncio.current_task():
+        if self._stepping is not None and self._stepping is _current_task():
             self._message = message
             await self._suspend()
             return
         taken = asyncio.get_running_loop().create_future()
+        if self._inbox is None:
+            self._inbox = deque()
         self._inbox.append((message, taken))
         if self._wait is not None:
             self._wait.cut_short()
@@ -111,14 +150,20 @@ class Drive:
         Exceptions of the application pass through as they are.
         """
         self._release()
+        if error is None:
+            early = self._take_early()
+            if early is not None:
+                return early
+            if self.finished:
+                return None
         while True:
             if self._pending is _NOTHING or error is not None:
                 awaited, error = self._step(error), None
                 if self.finished:
                     return None
                 if awaited is self:
-                    taken: Message | None = self._take_message()
-                    return taken
+                    sent: Message | None = self._take_early()
+                    return sent
                 self._pending = awaited
             if self._inbox:
                 message, self._taken = self._inbox.popleft()
@@ -136,7 +181,7 @@ class Drive:
 
     def _step(self, error: BaseException | None) -> Any:
         self._pending = _NOTHING
-        self._stepping = asyncio.current_task()
+        self._stepping = _current_task()
         try:
             return self._coroutine.send(None) if error is None else self._coroutine.throw(error)
         except StopIteration:
@@ -154,6 +199,8 @@ class Drive:
 
     def _refuse_waiting(self) -> None:
         """Let other tasks that wait with a message go on."""
+        if self._inbox is None:
+            return
         for _, taken in self._inbox:
             if not taken.done():
                 taken.set_exception(ClientDisconnect("the response was closed"))
@@ -177,9 +224,14 @@ class Drive:
                 return
             # Cancelled after it was cut short: the task counts on being told by what it waits for, so wait for that.
 
-    def _take_message(self) -> Message | None:
-        message, self._message = self._message, None
-        return message
+    def _take_early(self) -> Message | None:
+        """A message that was sent within a step; None if there is none left."""
+        for name in ("start", "body", "_message"):
+            message: Message | None = getattr(self, name)
+            if message is not None:
+                setattr(self, name, None)
+                return message
+        return None
 
     def _release(self) -> None:
         taken, self._taken = self._taken, None

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+from msgspec import Struct
 
 from nacre.callables import Call
 from nacre.chain.boundary import ErrorBoundary
 from nacre.chain.pipeline import close_all_but
-from nacre.chain.stage import Stage, adopt
+from nacre.chain.stage import BlockingNext, Stage, adopt
 from nacre.errors import NextCalledTwice
 from nacre.request import Handler, Request
 from nacre.response import Response
 from nacre.results import Converter
 from nacre.streams import prime
-from nacre.threads import Threads
+from nacre.threads import Threads, run_at_once
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """A handler with all that surrounds it inside the layers, as the compiler collected it.
 
     `views` are `process_view` hooks, called with `(request, endpoint, path_params)`; `befores` and `afters` are the
@@ -48,20 +48,22 @@ class Endpoint:
     def compile(self) -> Stage:
         """Build the innermost stage."""
         calls = [self.call, *self.views, *self.befores, *self.afters]
-        handle = self._build(inline=False)
+        handle = self._on_loop()
         if any(call.in_thread is None for call in calls) or not self.boundary.is_plain:
             return Stage(handle, None)
-        return Stage(handle, self._build(inline=True))
+        return Stage(handle, self._in_thread())
 
-    def _build(self, *, inline: bool) -> Handler:
-        (call, awaited), boundary = self.call.step(blocking=inline), self.boundary
-        produce = self._with_hooks(inline) if self.views or self.befores or self.afters else None
+    def _on_loop(self) -> Handler:
+        (call, awaited), boundary = self.call.step(blocking=False), self.boundary
+        produce = self._with_hooks(inline=False) if self.views or self.befores or self.afters else None
         convert, settle, outermost = self.convert, self._settle, self.outermost
+        is_inside = outermost is None
 
         async def endpoint(request: Request) -> Response:
-            if request.handled:
-                raise NextCalledTwice(_CALLED_TWICE)
-            request.handled = True
+            if is_inside:
+                if request.handled:
+                    raise NextCalledTwice(_CALLED_TWICE)
+                request.handled = True
             try:
                 if produce is not None:
                     response = await produce(request)
@@ -78,23 +80,65 @@ class Endpoint:
                     else:
                         response.owner = request
                     if response.stream is not None:
-                        response = await settle(request, response, inline)
+                        response = await settle(request, response, inline=False)
                 if request.after_hooks is not None:
-                    response = await self._after_request(request, response, inline)
+                    response = await self._after_request(request, response, inline=False)
             except Exception as error:
                 if boundary.handles(error):
-                    response = await boundary.respond(request, error, inline=inline)
+                    response = await boundary.respond(request, error)
                 elif outermost is not None:
-                    response = await outermost.respond(request, error, inline=inline)
+                    response = await outermost.respond(request, error)
                 else:
                     raise
             if outermost is not None and request.streams is not None:
-                await close_all_but(request, response, None if inline else self.threads)
+                await close_all_but(request, response, self.threads)
             return response
 
         return endpoint
 
-    def _with_hooks(self, inline: bool) -> Handler:
+    def _in_thread(self) -> BlockingNext:
+        """The same as plain calls. What only some requests need is what the loop has, run at once."""
+        (call, _), boundary = self.call.step(blocking=True), self.boundary
+        produce = self._with_hooks(inline=True) if self.views or self.befores or self.afters else None
+        convert, outermost = self.convert, self.outermost
+        is_inside = outermost is None
+
+        def endpoint(request: Request) -> Response:
+            if is_inside:
+                if request.handled:
+                    raise NextCalledTwice(_CALLED_TWICE)
+                request.handled = True
+            try:
+                if produce is not None:
+                    response = run_at_once(produce(request))
+                else:
+                    value = call(request)
+                    try:
+                        response = convert(value)
+                    except (TypeError, ValueError) as error:
+                        raise self._unconvertible(value, error) from error
+                    if response is value:
+                        response = response.claim(request)  # may give another one, with a stream again
+                    else:
+                        response.owner = request
+                    if response.stream is not None:
+                        response = run_at_once(self._settle(request, response, inline=True))
+                if request.after_hooks is not None:
+                    response = run_at_once(self._after_request(request, response, inline=True))
+            except Exception as error:
+                if boundary.handles(error):
+                    response = run_at_once(boundary.respond(request, error, inline=True))
+                elif outermost is not None:
+                    response = run_at_once(outermost.respond(request, error, inline=True))
+                else:
+                    raise
+            if outermost is not None and request.streams is not None:
+                run_at_once(close_all_but(request, response, None))
+            return response
+
+        return endpoint
+
+    def _with_hooks(self, *, inline: bool) -> Handler:
         call, call_awaited = self.call.step(blocking=inline)
         views = tuple(hook.step(blocking=inline) for hook in self.views)
         befores = tuple(hook.step(blocking=inline) for hook in self.befores)
@@ -120,24 +164,24 @@ class Endpoint:
             return self._converted(self.convert, await value if call_awaited else value)
 
         async def produce(request: Request) -> Response:
-            response = await self._settle(request, await answer(request), inline)
+            response = await self._settle(request, await answer(request), inline=inline)
             for hook, awaited in afters:
                 value = hook(request, response)
                 if awaited:
                     value = await value
                 if value is not None:
-                    response = await self._settle(request, convert_hook(value), inline)
+                    response = await self._settle(request, convert_hook(value), inline=inline)
             return response
 
         return produce
 
-    async def _after_request(self, request: Request, response: Response, inline: bool) -> Response:
+    async def _after_request(self, request: Request, response: Response, *, inline: bool) -> Response:
         for function in request.after_hooks or ():
             hook = self.prepare_hook(function)
             call = hook.in_thread if inline and hook.in_thread is not None else hook.on_loop
             value = await call(request, response)
             if value is not None:
-                response = await self._settle(request, self._converted(self.convert_hook, value), inline)
+                response = await self._settle(request, self._converted(self.convert_hook, value), inline=inline)
         return response
 
     def _converted(self, convert: Converter, value: Any) -> Response:
@@ -149,7 +193,7 @@ class Endpoint:
     def _unconvertible(self, value: Any, error: Exception) -> TypeError:
         return TypeError(f"{self.label} returned a {type(value).__name__} that makes no response: {error}")
 
-    async def _settle(self, request: Request, response: Response, inline: bool) -> Response:
+    async def _settle(self, request: Request, response: Response, *, inline: bool) -> Response:
         response = adopt(request, response)
         if response.stream is not None and response.eager:
             await prime(response, request, None if inline else self.threads)

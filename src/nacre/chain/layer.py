@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
 from types import CodeType
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from nacre.binding import Bound, Injection, Parameter, Site, bind, read_parameters
 from nacre.callables import Call, prepare_call
 from nacre.chain.asgi import ASGILayer
 from nacre.chain.django import DjangoLayer
-from nacre.chain.hooks import Hook, HookLayer, Hooks, fuse
+from nacre.chain.hooks import Hook, HookLayer, Hooks, fuse, source_of
 from nacre.chain.middleware import Middleware, Style
 from nacre.chain.onion import Finish, adapt_bound_onion, adapt_onion
 from nacre.chain.place import Place
@@ -22,7 +23,7 @@ from nacre.chain.shapes import load_target, recognise
 from nacre.chain.stage import Stage, adopt
 from nacre.chain.trace import codes_of
 from nacre.chain.wsgi import WSGILayer
-from nacre.documentation import Answer, Responses, Security, check_responses, check_security
+from nacre.documentation import Responses, Security, check_responses, check_security
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.request import Request
 from nacre.response import Response
@@ -33,8 +34,7 @@ from nacre.threads import Threads
 _numbers = itertools.count(1)
 
 
-@dataclass(frozen=True)
-class Tools:
+class Tools(Struct, frozen=True):
     """What adapters need of the application they work for."""
 
     app: object
@@ -42,8 +42,7 @@ class Tools:
     threads: Threads
 
 
-@dataclass(eq=False)
-class Layer:
+class Layer(Struct, eq=False):
     """One layer of a chain, adapted once and shared by all routes it covers.
 
     Exactly one of `wrap` (a stage around a stage), `hooks`, `django` and `asgi` says how it is compiled; `finalize` may
@@ -59,9 +58,9 @@ class Layer:
     requires: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
-    responses: Responses = field(default_factory=dict[int, Answer])
+    responses: Responses = {}
     """What the layer itself may answer: a description for each status."""
-    security: Security = field(default_factory=dict[str, Mapping[str, Any] | None])
+    security: Security = {}
     """The security schemes it asks for by their names; a scheme that is declared elsewhere is None."""
     wrap: Callable[[Stage], Stage] | None = None
     hooks: HookLayer | None = None
@@ -313,8 +312,7 @@ def _adapt_django(layer: Layer, declared: Middleware, target: Any, tools: Tools)
         first = (get_response, tools.app) if wants_app else (get_response,)
         return _build(layer, declared, target, *first)
 
-    key = sys.intern(f"_next_{next(_numbers)}")
-    layer.django = DjangoLayer(build, target, _finisher(layer, tools, declared.marks), tools.threads, key)
+    layer.django = DjangoLayer(build, target, _finisher(layer, tools, declared.marks), tools.threads)
     _add_finalize(layer, layer.django.instance, tools)
 
 
@@ -408,7 +406,7 @@ def compose(
     for kind, neighbours in itertools.groupby(reversed(layers), _row_kind):
         row = list(neighbours)[::-1]
         if kind == "hooks":
-            hooks = [layer.hooks for layer in row if layer.hooks and (layer.hooks.before or layer.hooks.after)]
+            hooks = [layer.hooks for layer in _in_line(row) if layer.hooks is not None]
             inner = fuse(hooks, inner) if hooks else inner
             bounds = [bound for layer in row for bound in layer.bounds]
             inner = answer_refused(inner, bounds) if bounds else inner
@@ -419,6 +417,20 @@ def compose(
                 inner = wrap_django(layer, inner) if layer.wrap is None else layer.wrap(inner)
                 inner = answer_refused(inner, layer.bounds) if layer.bounds else inner
     return inner
+
+
+def written_rows(layers: Sequence[Layer]) -> Iterator[tuple[str, str]]:
+    """The names of hook-like neighbours among the layers of one scope, and the source written for them."""
+    for kind, neighbours in itertools.groupby(layers, _row_kind):
+        row = _in_line(list(neighbours)) if kind == "hooks" else []
+        if row:
+            names = ", ".join(layer.name for layer in row)
+            yield names, source_of([layer.hooks for layer in row if layer.hooks is not None])
+
+
+def _in_line(row: Sequence[Layer]) -> list[Layer]:
+    """Those of a row that have something to do on the way in or out."""
+    return [layer for layer in row if layer.hooks and (layer.hooks.before or layer.hooks.after)]
 
 
 def _row_kind(layer: Layer) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from nacre.route import Route
 from nacre.websocket import WEBSOCKET
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """One chain, as a layer in it sees it.
 
     `route` is None for the chains that answer where no route does (404, 405, automatic OPTIONS); `method` is `*` or
@@ -19,8 +19,8 @@ class Place:
 
     route: Route | None
     method: str
-    outside: tuple[Any, ...] = field(default=(), repr=False)
-    inside: tuple[Any, ...] = field(default=(), repr=False)
+    outside: tuple[Any, ...] = ()
+    inside: tuple[Any, ...] = ()
 
     @property
     def is_websocket(self) -> bool:

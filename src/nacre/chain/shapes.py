@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-import pkgutil
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -50,6 +49,8 @@ def load_target(target: Any, where: Location | None) -> Any:
 
 def _near_module(name: str) -> str:
     """What to do about a module that isn't there: look at its neighbours in the package, if that is there."""
+    import pkgutil
+
     parent, _, last = name.rpartition(".")
     neighbours = [module.name for module in pkgutil.iter_modules(getattr(sys.modules.get(parent), "__path__", ()))]
     near = difflib.get_close_matches(last, neighbours, n=1)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
 
 from nacre.binding import BINDER
 
@@ -27,8 +28,7 @@ class Traced(Protocol):
 L = TypeVar("L", bound=Traced)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where an exception was raised: in the layer of this index, in its finalizer, or (None) in no layer's code.
 
     `in_error_handler`: while an error was being answered, by an error handler or an `after_error` hook.

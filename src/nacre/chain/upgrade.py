@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from nacre.binding.handler import Bound
 from nacre.binding.inputs import BODY_SOURCES
@@ -41,8 +42,7 @@ from nacre.websocket import (
 _ACCEPT = "websocket.accept"
 
 
-@dataclass(frozen=True)
-class WebSocketOptions:
+class WebSocketOptions(Struct, frozen=True):
     """What a route says of its connections."""
 
     subprotocols: tuple[str, ...] = ()

@@ -207,7 +207,7 @@ class WSGILayer:
             await self._threads.admit(request)
             return self._finish(request, await self._threads.run(request, lambda: run(request)))
 
-        async def in_thread(request: Request) -> Response:
+        def in_thread(request: Request) -> Response:
             return self._finish(request, run(request))
 
         return Stage(in_worker, in_thread if inner.inline is not None else None)

@@ -39,6 +39,8 @@ def echo_explanation(explanation: Explanation, *, source: bool = False) -> None:
     _echo_chain(explanation.chain)
     for binder in explanation.chain.binders if source else ():
         _echo_part(f"binder of {binder.by}", binder.source.splitlines())
+    for row in explanation.chain.rows if source else ():
+        _echo_part(f"the hooks of {row.names}, as one function", row.source.splitlines())
 
 
 def _outcome(explanation: Explanation) -> Iterator[str]:

@@ -156,7 +156,7 @@ def _rows(route: RouteDescription) -> list[tuple[str, ...]]:
 @click.argument("method", required=False)
 @click.argument("url", metavar="[URL]", required=False)
 @click.option("--app", metavar="MODULE:APP", help=_APP_HELP)
-@click.option("--source", is_flag=True, help="Show the code that was written to bind parameters, too.")
+@click.option("--source", is_flag=True, help="Show the code that was written to bind parameters and run hooks, too.")
 @_as_json
 def chain(method: str | None, url: str | None, app: str | None, *, source: bool, as_json: bool) -> None:
     """Show what a request passes through, in order, and why.

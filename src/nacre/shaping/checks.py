@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Never
+
+from msgspec import Struct
 
 from nacre.errors import Location, Problem
 from nacre.shaping.annotations import EMPTY, members_of, says_nothing
@@ -18,8 +19,7 @@ from nacre.shaping.options import ResponseOptions
 _NO_BODY = (204, 205, 304)
 
 
-@dataclass(frozen=True, slots=True)
-class Checks:
+class Checks(Struct, frozen=True):
     """The checks of one function; `kind` is the type of its plain values, `streams` whether they come in pieces."""
 
     options: ResponseOptions

@@ -11,10 +11,10 @@ import decimal
 import typing
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Never
 
 import msgspec
+from msgspec import Struct
 
 from nacre.errors import ResponseValidationError
 from nacre.shaping.annotations import members_of, says_nothing, unaliased
@@ -24,8 +24,7 @@ Convert = Callable[[Any], Any]
 """Raises ResponseValidationError for a value that doesn't fit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conversion:
+class Conversion(Struct, frozen=True):
     """How values are made to fit; `adapter` is pydantic's, if the type is one of pydantic's."""
 
     convert: Convert

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.response import Response
@@ -19,8 +19,7 @@ from nacre.shaping.options import ResponseOptions, read_options
 from nacre.shaping.selection import Selection
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
+class Promise(Struct, frozen=True):
     """What a function says that it answers with a plain value.
 
     `type` is the type of the value (`inspect.Signature.empty` if nothing says it, `Never` if there is none), `status`

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar, is_typeddict
 
 import msgspec
+from msgspec import Struct
 
 from nacre.shaping.annotations import members_of, unaliased
 from nacre.shaping.models import is_pydantic
@@ -19,8 +19,7 @@ _WITHOUT_FIELDS = (None, type(None), str, bytes, int, float, bool)
 _PURE_FACTORIES = (list, dict, set, tuple, frozenset, bytearray)
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One field of a class: its name in Python, the one it is sent under, and what it is by default."""
 
     name: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, fields
 from typing import Any, TypedDict
+
+from msgspec import Struct
 
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.headers import check_value
@@ -57,8 +58,7 @@ class ResponseKeywords(TypedDict, total=False):
     zlib_executor_size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseOptions:
+class ResponseOptions(Struct, frozen=True, kw_only=True):
     """The options of one function, checked; see `ResponseKeywords` for what they mean. None: not given."""
 
     response_validate: bool | None = None
@@ -83,7 +83,7 @@ class ResponseOptions:
         return tuple(name for name in _ABOUT_FIELDS if getattr(self, name) is not getattr(_NONE_GIVEN, name))
 
 
-RESPONSE_OPTIONS = tuple(one.name for one in fields(ResponseOptions))
+RESPONSE_OPTIONS = ResponseOptions.__struct_fields__
 """The names of all options."""
 
 _NONE_GIVEN = ResponseOptions()

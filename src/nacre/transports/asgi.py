@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
-from nacre.chain.pipeline import Dispatch
+from msgspec import Struct
+
+from nacre.body import begin, go_on
+from nacre.chain.pipeline import Admit
 from nacre.errors import BadRequest, ClientDisconnect
+from nacre.filebody import left_to_server
 from nacre.headers import Headers, encode_pair, encode_pairs, known_pair
-from nacre.request import Request, sole_content_type
+from nacre.request import Request
 from nacre.response import Response
 from nacre.streams import iterate
 from nacre.threads import Threads
@@ -21,35 +26,38 @@ from nacre.urls import decode_path, keep_escapes
 _FRAMING = (b"content-length", b"transfer-encoding")
 _PERCENT = ord("%")  # PERF: as in urls.py
 _READ_AHEAD = 64 * 1024
+_PATHSEND = "http.response.pathsend"
 
 
-class ASGIBody:
-    """The receiving side of one request: body pieces, then the news that the client has left."""
+class ASGIBody(Struct, eq=False):
+    """The receiving side of one request: body pieces, then the news that the client has left.
 
+    PERF: a `Struct`, since its fields are filled in C (see `Request`).
+    """
+
+    _receive: Receive
+    _begun: Awaitable[Message] | None = None
+    """What waits for the first message already."""
+    _ahead: list[bytes] = []
+    complete: bool = False
+    _reading: bool = False
+    _broken: bool = False
     _pending: asyncio.Future[Message] | None = None
     _completed: asyncio.Future[None] | None = None
-    _broken = False
-    gone = False
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._ahead: list[bytes] = []
-        self._complete = False
-        self._reading = False
-
-    @property
-    def ended(self) -> bool:
-        """Whether all of the body was read."""
-        return self._complete and not self._ahead and not self._broken
+    gone: bool = False
+    ended: bool = False
+    """Whether all of the body was read."""
 
     async def read(self) -> bytes:
         self._reading = True
-        while not self._ahead and not self._complete:
+        while not self._ahead and not self.complete:
             if self._pending is None:
-                self._accept(await self._receive())
+                receiving, self._begun = self._begun or self._receive(), None
+                self.accept(await receiving)
             else:
                 await asyncio.wait([self._pending])
                 self._take()
+        self.ended = self.complete and len(self._ahead) <= 1 and not self._broken
         if self._ahead:
             return self._ahead.pop(0)
         if self._broken:
@@ -79,7 +87,7 @@ class ASGIBody:
 
     def _is_in_the_way(self) -> bool:
         """Whether somebody reads the body, or there is much of it to be read: news can come only after it."""
-        return not self._complete and (self._reading or sum(map(len, self._ahead)) > _READ_AHEAD)
+        return not self.complete and (self._reading or sum(map(len, self._ahead)) > _READ_AHEAD)
 
     def close(self) -> None:
         """Stop waiting, at the end of the request."""
@@ -96,18 +104,18 @@ class ASGIBody:
         pending = self._pending
         if pending is not None and pending.done():
             self._pending = None
-            self._accept(pending.result())
+            self.accept(pending.result())
 
-    def _accept(self, message: Message) -> None:
+    def accept(self, message: Message) -> None:
         if message["type"] == "http.disconnect":
             self.gone = True
-            self._broken = not self._complete
-            self._complete = True
+            self._broken = not self.complete
+            self.complete = True
         else:
             if data := message.get("body", b""):
                 self._ahead.append(data if data.__class__ is bytes else bytes(data))
-            self._complete = self._complete or not message.get("more_body", False)
-        if self._complete and self._completed is not None and not self._completed.done():
+            self.complete = self.complete or not message.get("more_body", False)
+        if self.complete and self._completed is not None and not self._completed.done():
             self._completed.set_result(None)
 
 
@@ -120,15 +128,17 @@ class ASGICarrier:
         return Headers.from_bytes(raw.get("headers", ()))
 
     def body_fields(self, request: Request) -> tuple[str | None, str | None]:
-        kinds: list[str] = []
-        length = None
+        kind = length = None
         for name, value in request.raw.get("headers", ()):
+            # PERF: the length of a name rules out most of them.
             size = len(name)
-            if size == 12 and name.lower() == b"content-type":
-                kinds.append(value.decode("latin-1"))
-            elif size == 14 and length is None and name.lower() == b"content-length":
+            if size == 12 and (name == b"content-type" or name.lower() == b"content-type"):
+                if kind is not None:
+                    raise BadRequest("the request has two Content-Type headers")
+                kind = value.decode("latin-1")
+            elif size == 14 and length is None and (name == b"content-length" or name.lower() == b"content-length"):
                 length = value.decode("latin-1")
-        return sole_content_type(kinds), length
+        return kind, length
 
     def query_string(self, raw: Scope) -> str:
         return raw.get("query_string", b"").decode("latin-1")  # type: ignore[no-any-return]
@@ -154,6 +164,22 @@ class ASGICarrier:
     def body(self, raw: Scope, channel: Receive) -> ASGIBody:
         return ASGIBody(channel)
 
+    def body_at_once(self, request: Request, length: int) -> bytes | None:
+        receiving = begin(request.channel())
+        try:
+            awaited = receiving.send(None)
+        except StopIteration as stop:
+            message = stop.value
+            data = message.get("body")
+            if data.__class__ is bytes and len(data) <= length and not message.get("more_body", False):
+                return data
+            source = ASGIBody(request.channel)
+            source.accept(message)
+        else:
+            source = ASGIBody(request.channel, go_on(receiving, awaited))
+        request.opened_source = source
+        return None
+
     def state(self, raw: Scope) -> dict[str, Any] | None:
         return raw.get("state")
 
@@ -172,6 +198,8 @@ class ASGICarrier:
 
 def _source(request: Request) -> ASGIBody:
     source: ASGIBody = request.open_source()
+    if request.whole_body is not None:
+        source.complete = True
     return source
 
 
@@ -186,15 +214,14 @@ def _address(value: Any) -> Address | None:
 CARRIER = ASGICarrier()
 
 
-def serve_asgi(dispatch: Dispatch, threads: Threads, report: Any) -> ASGIApp:
+def serve_asgi(admit: Admit, threads: Threads, report: Any) -> ASGIApp:
     """The HTTP part of an ASGI application."""
 
     async def http(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         raw_path = scope.get("raw_path")
         root_path = scope.get("root_path")
-        host = None
-        refusal = None
+        host = refusal = None
         for name, value in scope.get("headers", ()):
             if name == b"host":
                 if host is not None:
@@ -205,15 +232,12 @@ def serve_asgi(dispatch: Dispatch, threads: Threads, report: Any) -> ASGIApp:
                 path = match_path(path, raw_path, root_path or "")
             except ValueError as error:
                 refusal = BadRequest(str(error))
-        request = Request(CARRIER, scope, receive, scope["method"], path)
-        if refusal is not None:
-            request.refusal = refusal
-        elif host is None and scope.get("http_version") == "1.1":
-            request.refusal = BadRequest("the request has no Host header")
-        handle = dispatch(request, None if host is None else host.decode("latin-1")).handle
+        if host is None and refusal is None and scope.get("http_version") == "1.1":
+            refusal = BadRequest("the request has no Host header")
+        request, pipeline = admit(CARRIER, scope, receive, scope["method"], path, host, refusal)
         response = None
         try:
-            response = await handle(request)
+            response = await pipeline.handle(request)
             if response.stream is not None:
                 await _send_stream(request, response, send, threads, report)
             elif request.method == "HEAD" or response.status < 200 or response.status in NO_BODY:
@@ -236,7 +260,8 @@ def serve_asgi(dispatch: Dispatch, threads: Threads, report: Any) -> ASGIApp:
                 ) and has_work(request, response):
                     await complete(request, response, threads)
             finally:
-                request.views = None  # they hold the request
+                if request.views is not None:
+                    request.views = None  # they hold the request
                 if request.opened_source is not None:
                     request.opened_source.close()
 
@@ -262,7 +287,7 @@ def match_path(path: str, raw_path: bytes | None, root_path: str) -> str:
 
 def _start(response: Response, head: bool) -> Message:
     """The first message of a response."""
-    fields = encode_pairs(framed(response, head=head))
+    fields = encode_pairs(framed(response, head))
     return {"type": "http.response.start", "status": response.status, "headers": fields}
 
 
@@ -307,6 +332,13 @@ async def _send_stream(request: Request, response: Response, send: Send, threads
     await send(_start(response, False))
     throttle = None
     if _is_granians(send):
+        # A layer at the head, whose `send` it would be, may not know the extension.
+        file = left_to_server(request, response) if _PATHSEND in (request.raw.get("extensions") or ()) else None
+        if file is not None and file[1].start == 0 and response.status == 200:
+            await response.aclose()
+            request.streams = None
+            await send({"type": _PATHSEND, "path": file[0]})
+            return
         throttle = Throttle(Connection(CARRIER.client(request.raw), CARRIER.server(request.raw)))
 
     async def write(piece: bytes) -> None:

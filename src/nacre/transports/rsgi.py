@@ -13,11 +13,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import lru_cache
 from typing import Any
 
-from nacre.chain.pipeline import Dispatch
+from msgspec import Struct
+
+from nacre.body import begin, go_on
+from nacre.chain.pipeline import Admit
 from nacre.errors import BadRequest, ClientDisconnect
-from nacre.filebody import FileBody
+from nacre.filebody import left_to_server
 from nacre.headers import Headers
 from nacre.request import Request, sole_content_type
 from nacre.response import Response
@@ -39,32 +43,26 @@ _WRITING = 0.1
 """Seconds within which Granian writes what it was given."""
 
 
-class RSGIBody:
-    """The receiving side of one request."""
+class RSGIBody(Struct, eq=False):
+    """The receiving side of one request: `whole` says that it is taken in one piece.
 
-    def __init__(self, raw: Any, protocol: Any) -> None:
-        declared = raw.headers.get("content-length")
-        self._left = _length(declared)
-        self._whole = self._left is not None and self._left <= _WHOLE
-        self._trailers = "trailer" in raw.headers
-        self._protocol = protocol
-        self._pieces: AsyncIterator[bytes] | None = None
-        # Without a length, HTTP/1 has a body only in chunks; HTTP/2 may always have one.
-        self._complete = (
-            declared is None and "transfer-encoding" not in raw.headers and raw.http_version.startswith("1")
-        )
+    PERF: a `Struct`, since its fields are filled in C (see `Request`).
+    """
 
-    @property
-    def ended(self) -> bool:
-        """Whether all of the body was read."""
-        return self._complete
+    _raw: Any
+    _protocol: Any
+    _left: int | None
+    whole: bool
+    ended: bool
+    """Whether all of the body was read."""
+    _pieces: AsyncIterator[bytes] | None = None
 
     async def read(self) -> bytes:
-        if self._complete:
+        if self.ended:
             return b""
         try:
-            if self._whole:
-                self._complete = True
+            if self.whole:
+                self.ended = True
                 return await self._protocol()  # type: ignore[no-any-return]
             return await self._next()
         except (OSError, RuntimeError) as error:
@@ -86,11 +84,11 @@ class RSGIBody:
                     self._left -= len(piece)
                 return bytes(piece)
             empty += 1
-        self._complete = True
+        self.ended = True
         # A body that breaks off is iterated to its end like any other. What shows it is bytes missing of the declared
         # length; without one, a second empty piece, which trailers give too, so they have to be announced (as RFC 9110
         # §6.6.2 wants it anyway).
-        if self._left or (self._left is None and empty > 1 and not self._trailers):
+        if self._left or (self._left is None and empty > 1 and "trailer" not in self._raw.headers):
             raise _left_early()
         return b""
 
@@ -115,7 +113,7 @@ class RSGICarrier:
         pairs = list(raw.headers.items())
         if raw.authority is not None and "host" not in raw.headers:
             pairs.insert(0, ("host", raw.authority))
-        return Headers(pairs)
+        return Headers.from_lower(pairs)
 
     def body_fields(self, request: Request) -> tuple[str | None, str | None]:
         headers = request.raw.headers
@@ -143,7 +141,30 @@ class RSGICarrier:
         return None
 
     def body(self, raw: Any, channel: Any) -> RSGIBody:
-        return RSGIBody(raw, channel)
+        headers = raw.headers
+        declared = headers.get("content-length")
+        if declared is None:
+            # Without a length, HTTP/1 has a body only in chunks; HTTP/2 may always have one.
+            has_none = "transfer-encoding" not in headers and raw.http_version.startswith("1")
+            return RSGIBody(raw, channel, None, False, has_none)
+        left = _length(declared)
+        return RSGIBody(raw, channel, left, left is not None and left <= _WHOLE, False)
+
+    def body_at_once(self, request: Request, length: int) -> bytes | None:
+        if length > _WHOLE:
+            return None
+        try:
+            receiving = begin(request.channel())
+            awaited = receiving.send(None)
+        except StopIteration as stop:
+            data: bytes = stop.value
+            if len(data) > length:  # the limits were held against what it says
+                raise BadRequest("the body is longer than its Content-Length says") from None
+            return data
+        except (OSError, RuntimeError) as error:
+            raise _left_early() from error
+        request.opened_source = RSGIBody(request.raw, lambda: go_on(receiving, awaited), length, True, False)
+        return None
 
     def state(self, raw: Any) -> None:
         return None
@@ -169,7 +190,9 @@ def _first(headers: Any, name: str) -> str | None:
     return value
 
 
+@lru_cache(maxsize=1024)
 def _address(value: str | None) -> Address | None:
+    # PERF: a connection that is kept has one address for all of its requests.
     if not value:
         return None
     host, _, port = value.rpartition(":")
@@ -179,29 +202,29 @@ def _address(value: str | None) -> Address | None:
 CARRIER = RSGICarrier()
 
 
-def serve_rsgi(dispatch: Dispatch, threads: Threads, report: Any) -> RSGIApp:
+def serve_rsgi(admit: Admit, threads: Threads, report: Any) -> RSGIApp:
     """The HTTP part of an RSGI application."""
 
     async def http(scope: Any, protocol: Any) -> None:
         path = scope.path
         if "%" in path:
             path = keep_escapes(path)
-        request = Request(CARRIER, scope, protocol, scope.method, path)
+        refusal = None
         hosts = scope.headers.get_all("host")
         if hosts:
             host = hosts[0]
             if len(hosts) > 1:
-                request.refusal = BadRequest("the request has two Host headers")
+                refusal = BadRequest("the request has two Host headers")
         else:
             host = scope.authority
             if host is None and scope.http_version == "1.1":
-                request.refusal = BadRequest("the request has no Host header")
-        handle = dispatch(request, host).handle
+                refusal = BadRequest("the request has no Host header")
+        request, pipeline = admit(CARRIER, scope, protocol, scope.method, path, host, refusal)
         response = None
         try:
-            response = await handle(request)
+            response = await pipeline.handle(request)
             if response.stream is None:
-                protocol.response_bytes(response.status, framed(response, head=request.method == "HEAD"), response.body)
+                protocol.response_bytes(response.status, framed(response, request.method == "HEAD"), response.body)
             else:
                 await _send_stream(request, response, protocol, threads, report)
         finally:
@@ -214,14 +237,15 @@ def serve_rsgi(dispatch: Dispatch, threads: Threads, report: Any) -> RSGIApp:
                 or response.sent_callbacks is not None
             ) and has_work(request, response):
                 await complete(request, response, threads)
-            request.views = None  # they hold the request
+            if request.views is not None:
+                request.views = None  # they hold the request
 
     return http
 
 
 async def _send_stream(request: Request, response: Response, protocol: Any, threads: Threads, report: Any) -> None:
     head = request.method == "HEAD"
-    headers = framed(response, head=head)
+    headers = framed(response, head)
     if head or response.status in NO_BODY:
         await response.aclose()
         protocol.response_empty(response.status, headers)
@@ -250,19 +274,13 @@ async def _send_stream(request: Request, response: Response, protocol: Any, thre
 async def _hand_over_file(request: Request, response: Response, headers: Any, protocol: Any) -> bool:
     """Have Granian read and send a file by itself; False if that can't be left to it.
 
-    It takes the call and tells nothing more, neither of the last byte nor of a client that left: so this is only for
-    responses whose end nobody waits for. It cuts the connection if the file is shorter than Content-Length says, sends
-    no byte more if it is longer, and answers 404 if it is gone. Between our look at the file and its own another one
-    may take its place; what identifies the version (ETag) is then the earlier one's.
+    It cuts the connection if the file is shorter than Content-Length says, sends no byte more if it is longer, and
+    answers 404 if it is gone.
     """
-    body = response.stream
-    if not isinstance(body, FileBody) or body.path is None or (span := body.span) is None:
+    file = left_to_server(request, response)
+    if file is None:
         return False
-    if request.after_callbacks is not None or response.sent_callbacks is not None or response.background is not None:
-        return False
-    if request.streams != [response]:
-        return False
-    path = body.path
+    path, span = file
     await response.aclose()
     request.streams = None
     # `stop` is exclusive there too, unlike the positions of Content-Range.

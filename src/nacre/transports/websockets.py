@@ -84,6 +84,9 @@ class _ASGIHandshake(ASGICarrier):
     def body(self, raw: Scope, channel: Receive) -> Any:
         return NoBody()
 
+    def body_at_once(self, request: Request, length: int) -> None:
+        return None
+
     async def wait_disconnect(self, request: Request) -> None:
         await asyncio.get_running_loop().create_future()
 
@@ -99,6 +102,9 @@ class _RSGIHandshake(RSGICarrier):
 
     def body(self, raw: Any, channel: Any) -> Any:
         return NoBody()
+
+    def body_at_once(self, request: Request, length: int) -> None:
+        return None
 
     async def wait_disconnect(self, request: Request) -> None:
         await asyncio.get_running_loop().create_future()

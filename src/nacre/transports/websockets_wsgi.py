@@ -25,6 +25,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import Context, copy_context
 from importlib import import_module
 from io import StringIO
 from itertools import takewhile
@@ -37,7 +38,7 @@ from nacre.request import Request
 from nacre.response import Response
 from nacre.threads import Threads, Visit
 from nacre.transports.websockets import NoBody, serve_websocket
-from nacre.transports.wsgi import LoopThread, WSGICarrier, WSGIExchange
+from nacre.transports.wsgi import Channel, LoopThread, WSGICarrier, WSGIExchange, read_path
 from nacre.types import Environ, StartResponse, WSGIApp
 
 if TYPE_CHECKING:
@@ -184,8 +185,9 @@ def serve_wsgi_websockets(dispatch: Dispatch, threads: Threads, report: Any, ses
     """The WebSocket part of a WSGI application: for requests that `asks_for_websocket` is true of."""
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        exchange = _WebSocketExchange(environ, start_response, dispatch, threads, report, sessions)
-        return exchange.context.run(exchange.answer)
+        context = copy_context()
+        exchange = _WebSocketExchange(start_response, context, threads, report, sessions)
+        return context.run(exchange.answer, environ, dispatch)
 
     return application
 
@@ -203,30 +205,25 @@ class _Handshake(WSGICarrier):
         return request.websocket.state == "closed"  # type: ignore[no-any-return]
 
 
+_HANDSHAKE = _Handshake()
+
+
 class _WebSocketExchange(WSGIExchange):
     """One handshake under WSGI, and the session that follows."""
 
-    carrier = _Handshake()
-
     def __init__(
-        self,
-        environ: Environ,
-        start_response: StartResponse,
-        dispatch: Dispatch,
-        threads: Threads,
-        report: Any,
-        sessions: Sessions,
+        self, start_response: StartResponse, context: Context, threads: Threads, report: Any, sessions: Sessions
     ) -> None:
-        super().__init__(environ, start_response, dispatch, threads, report, sessions.beside)
+        super().__init__(start_response, context, threads, report, sessions.beside)
         self._sessions = sessions
 
-    def answer(self) -> Iterable[bytes]:
-        request = self._request()
-        if request.refusal is None:
-            request.refusal = _refusal(self._environ)
-        visit = self._open_visit(request)
-        channel = WSGIChannel(self._environ, request, visit)
-        visit.begin(lambda: self._run(request, channel), self.context.copy())
+    def answer(self, environ: Environ, dispatch: Dispatch) -> Iterable[bytes]:
+        path, refusal = read_path(environ)
+        refusal = refusal or _refusal(environ)
+        request = Request(_HANDSHAKE, environ, Channel(), environ["REQUEST_METHOD"], path, refusal=refusal)
+        visit = self.open_visit(request)
+        channel = WSGIChannel(environ, request, visit)
+        visit.begin(lambda: self._run(request, channel, dispatch), self.context.copy())
         try:
             response = visit.take()
         except BaseException as error:
@@ -237,15 +234,15 @@ class _WebSocketExchange(WSGIExchange):
                 self._report(request, error)
             response = None
         if response is not None:
-            return self._sent(request, response, visit)
-        self._start_response("101 Switching Protocols", [])  # for the server's log
+            return self.sent(request, response, visit)
+        self.start_response("101 Switching Protocols", [])  # for the server's log
         return _UsedUp()
 
-    async def _run(self, request: Request, channel: WSGIChannel) -> None:
-        host = self._environ.get("HTTP_HOST")
+    async def _run(self, request: Request, channel: WSGIChannel, dispatch: Dispatch) -> None:
+        host = request.raw.get("HTTP_HOST")
         with self._sessions.entered():
             try:
-                await serve_websocket(request, host, channel, self._dispatch, self._threads)
+                await serve_websocket(request, host, channel, dispatch, self._threads)
             finally:
                 await channel.release()
 

@@ -14,10 +14,11 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
 from contextvars import Context, copy_context
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
-from nacre.chain.pipeline import Dispatch
-from nacre.errors import BadRequest, ClientDisconnect, reason_phrase
+from nacre.chain.pipeline import Admit
+from nacre.errors import BadRequest, ClientDisconnect, HTTPError, reason_phrase
 from nacre.headers import Headers
 from nacre.request import Request
 from nacre.response import Response
@@ -96,7 +97,7 @@ def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
 class WSGIBody:
     """The receiving side of one request: `wsgi.input`, read in the caller's thread and never past the end."""
 
-    def __init__(self, environ: Environ, channel: _Channel) -> None:
+    def __init__(self, environ: Environ, channel: Channel) -> None:
         self._input = environ["wsgi.input"]
         self._channel = channel
         length = environ.get("CONTENT_LENGTH") or ""
@@ -106,13 +107,27 @@ class WSGIBody:
             self._left: int | None = int(length) if sound else 0
         else:
             self._left = None if environ.get("wsgi.input_terminated") else 0
+        self._begun = b""
 
     @property
     def ended(self) -> bool:
         """Whether all of the body was read."""
-        return self._left == 0
+        return self._left == 0 and not self._begun
+
+    def take(self, length: int) -> bytes | None:
+        """All of the body, if it is so long and comes in one piece; else `read` has all of it."""
+        if self._left != length or length > _PIECE:
+            return None
+        data = self._read()
+        if self._left:
+            self._begun = data
+            return None
+        return data
 
     async def read(self) -> bytes:
+        if self._begun:
+            begun, self._begun = self._begun, b""
+            return begun
         visit = self._channel.visit
         if visit is not None and visit.listening:
             return await visit.call(self._read)
@@ -132,13 +147,10 @@ class WSGIBody:
         return data
 
 
-class _Channel:
+class Channel:
     """What a WSGI request is answered through: the visit that its thread plays the worker in, if it needs one."""
 
-    __slots__ = ("visit",)
-
-    def __init__(self) -> None:
-        self.visit: Visit | None = None
+    visit: Visit | None = None
 
 
 class WSGICarrier:
@@ -160,7 +172,10 @@ class WSGICarrier:
         return Headers(pairs)
 
     def body_fields(self, request: Request) -> tuple[str | None, str | None]:
-        return request.headers.get("content-type"), request.headers.get("content-length")
+        raw = request.raw
+        if "HTTP_CONTENT_TYPE" in raw or "HTTP_CONTENT_LENGTH" in raw:
+            return request.headers.get("content-type"), request.headers.get("content-length")
+        return raw.get("CONTENT_TYPE") or None, raw.get("CONTENT_LENGTH") or None
 
     def query_string(self, raw: Environ) -> str:
         return raw.get("QUERY_STRING", "")  # type: ignore[no-any-return]
@@ -186,8 +201,15 @@ class WSGICarrier:
         target = raw.get("RAW_URI") or raw.get("REQUEST_URI")
         return target.partition("?")[0].encode("latin-1") if target else None
 
-    def body(self, raw: Environ, channel: _Channel) -> WSGIBody:
+    def body(self, raw: Environ, channel: Channel) -> WSGIBody:
         return WSGIBody(raw, channel)
+
+    def body_at_once(self, request: Request, length: int) -> bytes | None:
+        channel: Channel = request.channel
+        if channel.visit is not None and channel.visit.listening:
+            return None  # the thread that has the input is asked for it
+        source = request.opened_source = WSGIBody(request.raw, channel)
+        return source.take(length)
 
     def state(self, raw: Any) -> None:
         return None
@@ -211,96 +233,102 @@ def _text(value: str) -> str:
     return value.encode("latin-1").decode("utf-8", "replace")
 
 
-def serve_wsgi(dispatch: Dispatch, threads: Threads, report: Any, beside: LoopThread) -> WSGIApp:
+def serve_wsgi(admit: Admit, threads: Threads, report: Any, beside: LoopThread) -> WSGIApp:
     """A WSGI application; what must be awaited runs on the loop of `beside`."""
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         # A server's thread keeps its context from one request to the next; each gets a copy of its own.
-        exchange = WSGIExchange(environ, start_response, dispatch, threads, report, beside)
-        return exchange.context.run(exchange.answer)
+        context = copy_context()
+        return context.run(answer, environ, start_response, context)
+
+    def answer(environ: Environ, start_response: StartResponse, context: Context) -> Iterable[bytes]:
+        path, refusal = read_path(environ)
+        method, host = environ["REQUEST_METHOD"], environ.get("HTTP_HOST")
+        request, pipeline = admit(CARRIER, environ, Channel(), method, path, host, refusal)
+        inline = pipeline.inline
+        if inline is None:
+            exchange = WSGIExchange(start_response, context, threads, report, beside)
+            return exchange.hosted(request, partial(pipeline.handle, request))
+        try:
+            response = inline(request)
+        except BaseException:  # a process that is told to stop
+            run_at_once(complete(request, None, None))
+            raise
+        if response.stream is None and not has_work(request, response):
+            # PERF: most requests end here, and need no object for what may follow (0.5 µs).
+            with_body = _start(start_response, request, response)
+            if request.views is not None:
+                request.views = None  # they hold the request
+            return [response.body] if with_body else []
+        return WSGIExchange(start_response, context, threads, report, beside).send(request, response)
 
     return application
 
 
+def read_path(environ: Environ) -> tuple[str, HTTPError | None]:
+    """The path to match, and what is wrong with the request, if that shows in its environ."""
+    refusal = None
+    path = environ.get("PATH_INFO") or "/"
+    target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+    if not path.isascii() or "%" in path or (target and "%" in target):
+        try:
+            path = _path(environ)
+        except ValueError as error:
+            path, refusal = "/", BadRequest(str(error))
+    if "HTTP_HOST" not in environ and environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
+        refusal = BadRequest("the request has no Host header")
+    return path, refusal
+
+
+def _start(start_response: StartResponse, request: Request, response: Response) -> bool:
+    """Tell the server status and headers; True if a body may follow."""
+    status, head = response.status, request.method == "HEAD"
+    headers = framed(response, head)
+    if status == _UPGRADE_REQUIRED:
+        # The fields that it should have are those that PEP 3333 leaves to the server.
+        headers = [pair for pair in headers if pair[0] not in ("connection", "upgrade")]
+    start_response(_status_line(status), headers)
+    return not head and status not in NO_BODY
+
+
+@lru_cache(maxsize=128)
+def _status_line(status: int) -> str:
+    return f"{status:d} {reason_phrase(status)}"
+
+
 class WSGIExchange:
-    """One request under WSGI, from the call to the end of the iterable.
+    """One response under WSGI that is more than a body in one piece, or must be awaited.
 
     What is plain throughout is done here, in the caller's thread. What must be awaited is done by one task on the loop
     beside, from the chain to the last callback, so that it finds its context and cancel scopes again; this thread is
     its worker meanwhile and takes from it the response and then each piece.
     """
 
-    carrier = CARRIER
-
     def __init__(
-        self,
-        environ: Environ,
-        start_response: StartResponse,
-        dispatch: Dispatch,
-        threads: Threads,
-        report: Any,
-        beside: LoopThread,
+        self, start_response: StartResponse, context: Context, threads: Threads, report: Any, beside: LoopThread
     ) -> None:
-        self.context: Context = copy_context()
-        self._environ = environ
-        self._start_response = start_response
-        self._dispatch = dispatch
+        self.start_response = start_response
+        self.context = context
         self._threads = threads
         self._report = report
         self._beside = beside
-        self._channel = _Channel()
         self._response: Response | None = None
         self._over: Future[None] | None = None
 
-    def answer(self) -> Iterable[bytes]:
-        request = self._request()
-        pipeline = self._dispatch(request, self._environ.get("HTTP_HOST"))
-        if pipeline.inline is None:
-            return self._hosted(request, lambda: pipeline.handle(request))
-        try:
-            response = run_at_once(pipeline.inline(request))
-        except BaseException:  # a process that is told to stop
-            run_at_once(complete(request, None, None))
-            raise
+    def send(self, request: Request, response: Response) -> Iterable[bytes]:
+        """Send a response of plain code, and do what follows it."""
         must_await = has_work(request, response) and needs_loop(request, response)
         if must_await or (response.stream is not None and is_async_stream(response.stream)):
-            return self._hosted(request, lambda: _given(response))
+            return self.hosted(request, lambda: _given(response))
         return self._plain(request, response)
-
-    def _request(self) -> Request:
-        environ = self._environ
-        refusal = None
-        try:
-            path = _path(environ)
-        except ValueError as error:
-            path, refusal = "/", BadRequest(str(error))
-        request = Request(self.carrier, environ, self._channel, environ["REQUEST_METHOD"], path)
-        if "HTTP_HOST" not in environ and environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
-            refusal = BadRequest("the request has no Host header")
-        if refusal is not None:
-            request.refusal = refusal
-        return request
-
-    def _start(self, request: Request, response: Response) -> bool:
-        """Tell the server status and headers; True if a body may follow."""
-        status = f"{response.status:d} {reason_phrase(response.status)}"
-        headers = framed(response, head=request.method == "HEAD")
-        if response.status == _UPGRADE_REQUIRED:
-            # The fields that it should have are those that PEP 3333 leaves to the server.
-            headers = [pair for pair in headers if pair[0] not in ("connection", "upgrade")]
-        self._start_response(status, headers)
-        return request.method != "HEAD" and response.status not in NO_BODY
 
     def _plain(self, request: Request, response: Response) -> Iterable[bytes]:
         stream = response.stream
         try:
-            with_body = self._start(request, response)
+            with_body = _start(self.start_response, request, response)
         except BaseException:
             run_at_once(complete(request, None, None))
             raise
-        if stream is None and not has_work(request, response):
-            request.views = None  # they hold the request
-            return [response.body] if with_body else []
         if stream is None or not with_body:
             pieces: Iterator[bytes] = iter([response.body] if with_body else [])
         else:
@@ -314,19 +342,21 @@ class WSGIExchange:
         completed = asyncio.run_coroutine_threadsafe(complete(request, response, self._threads), self._beside.loop)
         return self._beside.track(completed)
 
-    def _hosted(self, request: Request, produce: Callable[[], Awaitable[Response]]) -> Iterable[bytes]:
-        visit = self._open_visit(request)
+    def hosted(self, request: Request, produce: Callable[[], Awaitable[Response]]) -> Iterable[bytes]:
+        """Have the loop beside produce a response, and send it."""
+        visit = self.open_visit(request)
         self._over = over = Future[None]()
         visit.begin(
             lambda: self._live(request, produce, visit), self.context.copy(), lambda: self._follow(request, over)
         )
-        return self._sent(request, visit.take(), visit)
+        return self.sent(request, visit.take(), visit)
 
-    def _open_visit(self, request: Request) -> Visit:
-        visit = self._channel.visit = request.visit = Visit(self._beside.loop)
+    def open_visit(self, request: Request) -> Visit:
+        """Make this thread the worker of a request."""
+        visit = request.channel.visit = request.visit = Visit(self._beside.loop)
         return visit
 
-    def _sent(self, request: Request, response: Response, visit: Visit) -> Iterable[bytes]:
+    def sent(self, request: Request, response: Response, visit: Visit) -> Iterable[bytes]:
         """Send a response that the task on the loop has handed over."""
 
         def leave() -> Future[None] | None:
@@ -334,7 +364,7 @@ class WSGIExchange:
             return self._over
 
         try:
-            with_body = self._start(request, response)
+            with_body = _start(self.start_response, request, response)
         except BaseException:
             visit.leave()
             raise

@@ -154,7 +154,6 @@ REQUESTS = [
 
 ECHO = "Flama's refusal quotes what the client sent and pydantic's English; the dialect says the same without quoting"
 ALLOW = "RFC 9110 §15.5.6 wants Allow with each 405, and Flama leaves it out"
-ENVIRONMENT = "python-multipart isn't in Flama's environment, where it is an extra; the dialect reads forms by itself"
 TELLS_MORE = "the status is Flama's, and the detail says which content type is wanted"
 FILE = "the program's own file is sent, and its import lines are another text"
 
@@ -179,8 +178,7 @@ DIFFERENCES = {
     "injected": "types.Host and types.URL are what the client asked for, not the server's own address",
     "echo malformed": "malformed JSON is the client's mistake: 400, where Flama fails with 500",
     "star malformed": "the refusal doesn't quote the decoder's exception",
-    "echo form": ENVIRONMENT,
-    "data form": ENVIRONMENT,
+    "data form": "a form's data are written as JSON; Flama can't, and fails with 500",
     "data text": TELLS_MORE,
     "star as text": TELLS_MORE,
     "star as form": "a schema is read from JSON only, since browsers post forms across sites",

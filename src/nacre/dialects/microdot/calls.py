@@ -33,7 +33,7 @@ class View(Protocol):
 ViewOf = Callable[[NativeRequest], Any]
 
 
-class BodyReceiver(Call):
+class BodyReceiver(Call, frozen=True):
     """What receives the body before plain functions are called.
 
     SECURITY: they have few threads, and who sends a body slowly must not hold one of them.
