@@ -21,15 +21,17 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test originals check check-format check-lint check-bandit check-mypy check-pyright check-planted format bench reliability soak fuzz mutants docs lock clean
+.PHONY: help demo test originals peers check check-format check-lint check-bandit check-mypy check-pyright check-planted format bench bench-quick bench-guard bench-record reliability soak fuzz mutants docs lock clean
 
 help:
 	@echo "make demo    a tour of the framework on http://127.0.0.1:$(PORT) (PORT=...)"
 	@echo "make test    the test suite (PYTEST_ARGS=...)"
 	@echo "make originals  the frameworks that dialects are compared with"
+	@echo "make peers   further frameworks that the benchmarks compare Nacre with"
 	@echo "make check   format, lint and types"
 	@echo "make format  repair the format and what lint can repair"
-	@echo "make bench   the benchmarks"
+	@echo "make bench   the benchmarks (bench-quick: in three minutes, writing nothing)"
+	@echo "make bench-guard  instructions per request against the recorded ones (bench-record: record them)"
 	@echo "make reliability  slow readers, big uploads, departures, leaks (RELIABILITY_ARGS=--full)"
 	@echo "make soak    requests of every kind for half an hour, and 20 000 of each (SOAK_MINUTES=...)"
 	@echo "make fuzz    every parser against bytes made to break it (FUZZ_SECONDS=... each)"
@@ -77,8 +79,20 @@ format: $(VENV)/.check-stamp
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.bench-stamp originals
+bench: $(VENV)/.bench-stamp originals peers
 	@$(BIN)/python -m bench
+
+bench-quick: $(VENV)/.bench-stamp
+	@$(BIN)/python -m bench --quick
+
+# The application is the one of the benchmarks, and all that it stands on is there for the tests.
+bench-guard: $(VENV)/.test-stamp
+	@bench/install_valgrind.sh
+	@$(BIN)/python -m bench.instructions --check
+
+bench-record: $(VENV)/.test-stamp
+	@bench/install_valgrind.sh
+	@$(BIN)/python -m bench.instructions --record
 
 reliability: $(VENV)/.test-stamp
 	@$(BIN)/python -m reliability all $(RELIABILITY_ARGS)
@@ -92,15 +106,19 @@ fuzz: $(VENV)/.fuzz-stamp $(VENV)/.test-stamp
 docs: $(VENV)/.docs-stamp
 	@$(BIN)/zensical build --clean --strict
 
-# The systems that Nacre has dialects of, each in an environment of its own: they don't agree on what they stand on.
+# Systems that don't agree on what they stand on, each in an environment of its own: those that Nacre has dialects of, and
+# more peers for the benchmarks.
 ORIGINALS := microdot madara flama blacksheep rapidy
+PEERS := aiohttp sanic robyn django_bolt
 
 originals: $(ORIGINALS:%=$(VENV)/originals/%/.stamp)
 
-$(VENV)/originals/%/.stamp: requirements/originals/%.txt $(VENV)/.created-stamp
-	@echo "Installing requirements/originals/$*.txt"
-	@"$(PYTHON)" -m venv --clear $(VENV)/originals/$*
-	@$(VENV)/originals/$*/bin/python -m pip --disable-pip-version-check -qq install -r requirements/originals/$*.txt
+peers: $(PEERS:%=$(VENV)/peers/%/.stamp)
+
+$(VENV)/%/.stamp: requirements/%.txt $(VENV)/.created-stamp
+	@echo "Installing requirements/$*.txt"
+	@"$(PYTHON)" -m venv --clear $(VENV)/$*
+	@$(VENV)/$*/bin/python -m pip --disable-pip-version-check -qq install -r requirements/$*.txt
 	@touch $@
 
 LOCKED := runtime test check bench docs fuzz mutants

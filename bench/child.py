@@ -16,7 +16,7 @@ from typing import Any
 from bench.drivers import driver_for
 from bench.machine import environment, on_core
 from bench.measure import calibrate
-from bench.targets import TARGETS
+from bench.targets import TARGETS, Target
 from bench.workloads import WORKLOADS, Setting, check
 
 Serve = Callable[[dict[str, Any]], Any]
@@ -25,11 +25,11 @@ Serve = Callable[[dict[str, Any]], Any]
 class Child:
     """The parent's end."""
 
-    def __init__(self, *arguments: str, core: int) -> None:
+    def __init__(self, *arguments: str, core: int, python: str = sys.executable) -> None:
         self._name = " ".join(arguments)
         with on_core(core):
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bench.child", *arguments],
+                [python, "-m", "bench.child", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -66,7 +66,7 @@ class TargetRounds:
     """The measuring end for one target: applications are built, checked and calibrated when first asked for."""
 
     def __init__(self, name: str) -> None:
-        self._target = TARGETS[name]
+        self._target = _target(name)
         self._driver = driver_for(self._target.protocol)
         self._apps: dict[Setting, Any] = {}
         self._counts: dict[str, int] = {}
@@ -90,21 +90,43 @@ class TargetRounds:
         return self._apps[setting]
 
 
+def _target(name: str) -> Target:
+    if name in TARGETS:
+        return TARGETS[name]
+    from bench import peers
+
+    return peers.in_process()[name]
+
+
 def _serve(role: str, arguments: list[str]) -> Serve:
     # Only what this process measures is imported: the rest would take its share of the caches.
-    if role == "target":
-        return TargetRounds(*arguments)
-    if role == "layers":
-        from bench.layers import measure_styles
+    match role:
+        case "target":
+            return TargetRounds(*arguments)
+        case "stack":
+            from bench.stack import StackRounds
 
-        return lambda question: measure_styles(*arguments, **question)
-    if role == "growth":
-        from bench.growth import measure_growth
+            return StackRounds(*arguments)
+        case "layers":
+            from bench.layers import measure_styles
 
-        return lambda question: measure_growth(**question)
-    from bench.parts import measure_parts
+            return lambda question: measure_styles(*arguments, **question)
+        case "growth":
+            from bench.growth import measure_growth
 
-    return lambda question: measure_parts(**question)
+            return lambda question: measure_growth(**question)
+        case "costs":
+            from bench.costs import measure_costs
+
+            return lambda question: measure_costs(*arguments, **question)
+        case "memory":
+            from bench.memory import serve_memory
+
+            return lambda question: serve_memory(*arguments, **question)
+        case _:
+            from bench.parts import measure_parts
+
+            return lambda question: measure_parts(**question)
 
 
 def main() -> None:

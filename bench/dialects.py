@@ -17,8 +17,9 @@ from typing import Any
 from bench import wrk
 from bench.capacity import Found, measure_matrix
 from bench.effort import Effort
+from bench.environments import ROOT, version_at
 from bench.goals import DIALECTS
-from bench.originals import HOW_TO_GET, NAMES, ROOT, in_dialect, python_of, version_at
+from bench.originals import HOW_TO_GET, NAMES, in_dialect, python_of
 from bench.servers import GRANIAN_ASGI, GRANIAN_RSGI, GRANIAN_WSGI, OWN, ServerKind, Serving
 from bench.tables import Table, at_least, percent, ratio
 from bench.targets import Protocol, Target

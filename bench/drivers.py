@@ -12,12 +12,16 @@ import gc
 import io
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from bench.workloads import Answer, Call
 
 Message = dict[str, Any]
+
+_PIECE = 64 * 1024
 
 
 class Driver(Protocol):
@@ -31,6 +35,11 @@ class Driver(Protocol):
 
     def close(self) -> None:
         """Shut down what was started."""
+
+
+def _pieces(body: bytes) -> list[bytes]:
+    """A body as a server hands it over, as it comes from the network."""
+    return [body[at : at + _PIECE] for at in range(0, len(body), _PIECE)] or [b""]
 
 
 def driver_for(protocol: str) -> Driver:
@@ -61,21 +70,19 @@ class _Loop:
 
 
 class _Exchange:
-    """`receive` and `send` of one request: a second `receive` waits until the response is done."""
+    """`receive` and `send` of one request: a `receive` after the body waits until the response is done."""
 
-    __slots__ = ("done", "loop", "message", "waiter")
+    __slots__ = ("done", "left", "loop", "waiter")
 
-    def __init__(self, body: bytes, loop: asyncio.AbstractEventLoop) -> None:
-        self.message: Message | None = {"type": "http.request", "body": body, "more_body": False}
+    def __init__(self, pieces: Sequence[bytes], loop: asyncio.AbstractEventLoop) -> None:
+        self.left = list(pieces)  # the last first
         self.loop = loop
         self.done = False
         self.waiter: asyncio.Future[None] | None = None
 
     async def receive(self) -> Message:
-        message = self.message
-        if message is not None:
-            self.message = None
-            return message
+        if self.left:
+            return {"type": "http.request", "body": self.left.pop(), "more_body": bool(self.left)}
         if not self.done:
             self.waiter = self.loop.create_future()
             await self.waiter
@@ -93,8 +100,8 @@ class _Recorder(_Exchange):
 
     __slots__ = ("messages",)
 
-    def __init__(self, body: bytes, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(body, loop)
+    def __init__(self, pieces: Sequence[bytes], loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(pieces, loop)
         self.messages: list[Message] = []
 
     async def send(self, message: Message) -> None:
@@ -128,7 +135,7 @@ class ASGIDriver(_Loop):
 
     def answer(self, app: Any, call: Call) -> Answer:
         self._start(app)
-        exchange = _Recorder(call.body, self.loop)
+        exchange = _Recorder(_pieces(call.body)[::-1], self.loop)
         self.finish(app(_asgi_scope(call), exchange.receive, exchange.send))
         start, *pieces = exchange.messages
         headers = tuple((name.decode().lower(), value.decode()) for name, value in start["headers"])
@@ -137,7 +144,7 @@ class ASGIDriver(_Loop):
     def run(self, app: Any, calls: Sequence[Call], count: int) -> int:
         self._start(app)
         scopes = [_asgi_scope(call) for call in calls]
-        bodies = [call.body for call in calls]
+        bodies = [_pieces(call.body)[::-1] for call in calls]
         loop, number = self.loop, len(scopes)
 
         async def drive() -> None:
@@ -217,7 +224,7 @@ class _RSGIScope:
 
 
 class _RSGIProtocol:
-    """The other side of one request."""
+    """The other side of one request. A file stays where it is: a server sends it without Python."""
 
     __slots__ = ("body", "response")
 
@@ -227,8 +234,30 @@ class _RSGIProtocol:
     async def __call__(self) -> bytes:
         return self.body
 
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in _pieces(self.body):
+            yield piece
+
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        self.response = (status, headers, body)
+        self.response: tuple[int, list[tuple[str, str]], bytes | _FilePart] = (status, headers, body)
+
+    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
+        self.response = (status, headers, _FilePart(file, 0, None))
+
+    def response_file_range(self, status: int, headers: list[tuple[str, str]], file: str, start: int, end: int) -> None:
+        self.response = (status, headers, _FilePart(file, start, end))
+
+
+@dataclass(frozen=True, slots=True)
+class _FilePart:
+    """What a server would send of a file."""
+
+    file: str
+    start: int
+    end: int | None
+
+    def read(self) -> bytes:
+        return Path(self.file).read_bytes()[self.start : self.end]
 
 
 class RSGIDriver(_Loop):
@@ -238,7 +267,8 @@ class RSGIDriver(_Loop):
         protocol = _RSGIProtocol(call.body)
         self.finish(_entry(app)(_RSGIScope(call), protocol))
         status, headers, body = protocol.response
-        return Answer(status, tuple((name.lower(), value) for name, value in headers), body)
+        data = body.read() if isinstance(body, _FilePart) else body
+        return Answer(status, tuple((name.lower(), value) for name, value in headers), data)
 
     def run(self, app: Any, calls: Sequence[Call], count: int) -> int:
         enter = _entry(app)

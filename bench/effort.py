@@ -10,7 +10,9 @@ class Effort:
     """The default fills ten minutes with all views; `QUICK` shows that everything works and the order of magnitude.
 
     In process, `generations` times fresh processes measure `rounds` rounds of `seconds` each; on servers there are
-    `server_rounds` of `server_seconds`. `core` is where the measured runs, `load_core` where the load comes from.
+    `server_rounds` of `server_seconds`, `peer_rounds` of these for peers. Memory is looked at with so many
+    `connections`, and over a life of so many requests (`lifetime`). `core` is where the measured runs, `load_core`
+    where the load comes from.
     """
 
     generations: int = 3
@@ -19,11 +21,14 @@ class Effort:
     layer_rounds: int = 7
     part_rounds: int = 7
     compile_runs: int = 3
-    server_rounds: int = 2
-    server_seconds: int = 2
+    server_rounds: int = 4
+    peer_rounds: int = 2
+    server_seconds: int = 1
     all_servers: bool = True
     starts: int = 15
     cold_starts: int = 5
+    connections: int = 500
+    lifetime: int = 1_000_000
     core: int = 0
     load_core: int = 1
 
@@ -37,8 +42,10 @@ QUICK = Effort(
     part_rounds=3,
     compile_runs=1,
     server_rounds=1,
-    server_seconds=1,
+    peer_rounds=1,
     all_servers=False,
     starts=5,
     cold_starts=2,
+    connections=100,
+    lifetime=60_000,
 )

@@ -5,31 +5,19 @@ A program for one of them becomes one for its dialect when the package's name in
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from bench.environments import ORIGINALS
+
 NAMES = ("microdot", "madara", "flama", "blacksheep", "rapidy")
 
 HOW_TO_GET = "the dialects' originals are not installed: make originals"
 
 
 def python_of(name: str) -> Path | None:
-    """The interpreter that has this system; None without one.
-
-    The environments stand in `.venv/originals`, or where the variable NACRE_ORIGINALS says.
-    """
-    folder = Path(os.environ.get("NACRE_ORIGINALS") or ROOT / ".venv" / "originals")
-    python = folder / name / "bin" / "python"
-    return python if python.exists() else None
-
-
-def version_at(python: Path, name: str) -> str:
-    """The version of a system, as its own environment says."""
-    program = f"import importlib.metadata; print(importlib.metadata.version({name!r}))"
-    return subprocess.run([python, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+    """The interpreter that has this system; None without one."""
+    return ORIGINALS.python_of(name)
 
 
 def in_dialect(source: str, name: str) -> str:

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-_STOP_LIMIT = 5.0
+_STOP_LIMIT = 3.0
 
 
 def tree(process: int) -> Iterator[int]:
@@ -42,7 +42,8 @@ def kib(process: int, name: str) -> int:
 
 def end_session(process: subprocess.Popen[bytes]) -> None:
     """End a process that leads a session, and then what is left of that session."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    # Some servers end at the second of these only.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)
             process.wait(_STOP_LIMIT)

@@ -123,10 +123,15 @@ class Server:
         return Answer(response.status, headers, body)
 
     @property
+    def process(self) -> int:
+        """The number of its first process."""
+        return self._process.pid
+
+    @property
     def cpu_seconds(self) -> float:
         """CPU time of the process tree so far, in user code and in the kernel."""
         ticks = 0
-        for process in tree(self._process.pid):
+        for process in tree(self.process):
             fields = read(f"/proc/{process}/stat").rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12]) if fields else 0
         return ticks / os.sysconf("SC_CLK_TCK")
@@ -134,7 +139,7 @@ class Server:
     @property
     def largest_resident(self) -> float:
         """The resident set of the largest process, in MiB."""
-        return max([kib(process, "VmRSS") for process in tree(self._process.pid)]) / 1024
+        return max([kib(process, "VmRSS") for process in tree(self.process)]) / 1024
 
     def stop(self) -> None:
         """End it with its whole session."""

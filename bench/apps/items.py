@@ -1,4 +1,4 @@
-"""The item as msgspec types, for the applications that use msgspec."""
+"""The item and the order as msgspec types, for the applications that use msgspec."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ class Item(msgspec.Struct):
     active: bool
     tags: list[str]
     variants: list[Variant]
+
+
+class Order(msgspec.Struct):
+    name: str
+    email: str
+    street: str
+    city: str
+    note: str
+    quantity: int
+    tags: list[str]
 
 
 encode = msgspec.json.Encoder().encode

@@ -21,6 +21,11 @@ def build(setting: Setting, *, compile: bool = True) -> Nacre:
     for index in range(setting.routes):
         routes.get(static_path(index))(_fixed(index, setting.plain))
         routes.get(dynamic_path(index, "<int:number>"))(_numbered(index, setting.plain))
+    if setting.extras:
+        # PERF: imported here, since what it imports would be part of the start of an application without it.
+        from bench.apps.nacre_extras import declare, declare_plain
+
+        declare_plain(routes) if setting.plain else declare(routes)
     app.include(routes)
     for hook in places.after_request:
         app.after_request(hook, inline=True)

@@ -9,6 +9,7 @@ from typing import Any
 from bench.apps.raw_asgi import AddHeader, PassOn
 from bench.workloads import Setting
 from nacre import CallNext, Header, Hooks, Middleware, Provide, Request, Response
+from nacre.chain.hooks import DefaultHeaders
 
 
 @dataclass
@@ -146,6 +147,7 @@ STYLES: dict[str, Callable[[str, str], Any]] = {
     "after hook": lambda name, value: Hooks(after=_after(name, value), inline=True),
     "after_request": _after,
     "finalizer": lambda name, value: Hooks(finalize=_after(name, value), inline=True),
+    "default headers": lambda name, value: DefaultHeaders({name: value}),
     "Django class": lambda name, value: Middleware(_Django, name, value),
     "Django class, async": lambda name, value: Middleware(_AsyncDjango, name, value),
     "ASGI class inside": _asgi,
@@ -239,6 +241,7 @@ IDLE: dict[str, Callable[[], Any]] = {
     "after hook": lambda: Hooks(after=_idle_after(), inline=True),
     "after_request": _idle_after,
     "finalizer": lambda: Hooks(finalize=_idle_after(), inline=True),
+    "default headers": lambda: DefaultHeaders({}),
     "Django class": lambda: Middleware(_IdleDjango),
     "Django class, async": lambda: Middleware(_IdleAsyncDjango),
     "ASGI class inside": lambda: Middleware(PassOn),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from bench.workloads import MESSAGE, TEXT, Setting, static_path, validate_item
+from bench.apps import by_hand
+from bench.workloads import MESSAGE, TEXT, Setting, served_file, static_path, validate_item
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -31,12 +33,15 @@ async def respond(send: Send, body: bytes, kind: bytes = b"application/json", st
 
 
 async def read_body(receive: Receive) -> bytes:
-    body: bytes = b""
-    while True:
+    message = await receive()
+    if not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        return body
+    pieces = [message.get("body", b"")]
+    while message.get("more_body"):
         message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            return body
+        pieces.append(message.get("body", b""))
+    return b"".join(pieces)
 
 
 def build(setting: Setting) -> App:
@@ -69,6 +74,8 @@ def build(setting: Setting) -> App:
         return answer
 
     static: dict[str, App] = {"/plain": plain, "/json": message, "/items": item}
+    if setting.extras:
+        static |= _extras(encode)
     static.update({static_path(index): fixed(index) for index in range(setting.routes)})
     dynamic = {f"d{index}": index for index in range(setting.routes)}
 
@@ -90,6 +97,53 @@ def build(setting: Setting) -> App:
     for name, value in reversed(setting.added_headers()):
         wrapped = AddHeader(wrapped, name.encode(), value.encode())
     return wrapped
+
+
+def _extras(encode: Encode) -> dict[str, App]:
+    async def provided(scope: Scope, receive: Receive, send: Send) -> None:
+        await respond(send, encode(await by_hand.provided()))
+
+    async def order(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            value = by_hand.order(await read_body(receive))
+        except ValueError:
+            return await respond(send, b"{}", status=400)
+        await respond(send, encode(value))
+
+    async def upload(scope: Scope, receive: Receive, send: Send) -> None:
+        kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+        try:
+            value = by_hand.upload(await read_body(receive), kind.decode("latin-1"))
+        except (ValueError, KeyError):
+            return await respond(send, b"{}", status=400)
+        await respond(send, encode(value))
+
+    return {
+        "/provided": provided,
+        "/conflict": _conflict,
+        "/orders": order,
+        "/uploads": upload,
+        "/files/file.bin": _file(str(served_file())),
+    }
+
+
+async def _conflict(scope: Scope, receive: Receive, send: Send) -> None:
+    await respond(send, b"{}", status=409)
+
+
+def _file(path: str) -> App:
+    """The file as the server sends it, where it does, and otherwise in one piece."""
+
+    async def file(scope: Scope, receive: Receive, send: Send) -> None:
+        length = str(os.stat(path).st_size).encode()
+        fields = [(b"content-type", b"application/octet-stream"), (b"content-length", length)]
+        await send({"type": "http.response.start", "status": 200, "headers": fields})
+        if "http.response.pathsend" in scope.get("extensions", ()):
+            return await send({"type": "http.response.pathsend", "path": path})
+        with open(path, "rb") as opened:  # noqa: ASYNC230 -- what is in the system's cache doesn't block
+            await send({"type": "http.response.body", "body": opened.read()})
+
+    return file
 
 
 def _codec(setting: Setting) -> tuple[Encode, Callable[[bytes], Any]]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from bench.workloads import MESSAGE, TEXT, Setting, static_path, validate_item
+from bench.apps import by_hand
+from bench.workloads import MESSAGE, TEXT, Setting, served_file, static_path, validate_item
 
-Reply = tuple[int, list[tuple[str, str]], bytes]
+Reply = tuple[int, list[tuple[str, str]], bytes | str]
+"""Status, headers, and a body or the path of a file."""
 Step = Callable[[Any, Any], Awaitable[Reply]]
 
 _POST = re.compile(r"/users/(\d+)/posts/([^/]+)$")
@@ -43,6 +46,36 @@ async def _item(scope: Any, protocol: Any) -> Reply:
         return _json({}, 400)
 
 
+async def _provided(scope: Any, protocol: Any) -> Reply:
+    return _json(await by_hand.provided())
+
+
+async def _conflict(scope: Any, protocol: Any) -> Reply:
+    return _json({}, 409)
+
+
+async def _order(scope: Any, protocol: Any) -> Reply:
+    try:
+        return _json(by_hand.order(await protocol()))
+    except ValueError:
+        return _json({}, 400)
+
+
+async def _upload(scope: Any, protocol: Any) -> Reply:
+    try:
+        return _json(by_hand.upload(await protocol(), scope.headers.get("content-type", "")))
+    except (ValueError, KeyError):
+        return _json({}, 400)
+
+
+def _file(path: str) -> Step:
+    async def file(scope: Any, protocol: Any) -> Reply:
+        length = str(os.stat(path).st_size)
+        return 200, [("content-type", "application/octet-stream"), ("content-length", length)], path
+
+    return file
+
+
 def _fixed(index: int) -> Step:
     async def answer(scope: Any, protocol: Any) -> Reply:
         return _json({"route": index})
@@ -61,6 +94,9 @@ def _layer(inner: Step, field: tuple[str, str]) -> Step:
 
 def build(setting: Setting) -> Callable[[Any, Any], Awaitable[None]]:
     static: dict[str, Step] = {"/plain": _plain, "/json": _message, "/items": _item}
+    if setting.extras:
+        static |= {"/provided": _provided, "/conflict": _conflict, "/orders": _order, "/uploads": _upload}
+        static["/files/file.bin"] = _file(str(served_file()))
     static.update({static_path(index): _fixed(index) for index in range(setting.routes)})
     dynamic = {f"d{index}": index for index in range(setting.routes)}
 
@@ -82,7 +118,10 @@ def build(setting: Setting) -> Callable[[Any, Any], Awaitable[None]]:
 
     async def app(scope: Any, protocol: Any) -> None:
         status, headers, body = await chain(scope, protocol)
-        protocol.response_bytes(status, headers, body)
+        if isinstance(body, str):
+            protocol.response_file(status, headers, body)
+        else:
+            protocol.response_bytes(status, headers, body)
 
     return app
 

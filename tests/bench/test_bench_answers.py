@@ -6,7 +6,7 @@ import pytest
 from bench.apps.nacre_layers import STYLES
 from bench.drivers import Driver, driver_for
 from bench.targets import NACRE_ASGI, NACRE_RSGI, NACRE_WSGI, TARGETS
-from bench.workloads import WORKLOADS, Answer, Setting, WrongAnswer, check
+from bench.workloads import WORKLOADS, Answer, Blob, Call, Setting, WrongAnswer, check, random_bytes
 
 # Their styles are for a thread that may block; on an event loop each would visit a worker thread.
 PLAIN_STYLES = ("onion, plain def", "Django class")
@@ -19,13 +19,17 @@ def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
     made.close()
 
 
-@pytest.mark.parametrize("workload", WORKLOADS.values(), ids=WORKLOADS)
 @pytest.mark.parametrize(
-    ("target", "driver"),
-    [pytest.param(target, target.protocol, id=name) for name, target in TARGETS.items()],
+    ("target", "driver", "workload"),
+    [
+        pytest.param(target, target.protocol, workload, id=f"{name}-{workload.name}")
+        for name, target in TARGETS.items()
+        for workload in WORKLOADS.values()
+        if target.answers(workload.name)
+    ],
     indirect=["driver"],
 )
-def test_every_application_answers_every_workload(target, driver, workload):
+def test_every_application_answers_its_workloads(target, driver, workload):
     if not target.present:
         pytest.skip(f"{target.needs} is not installed")
     setting = workload.under(target.setting)
@@ -67,6 +71,23 @@ def test_wrong_answers_are_noticed(status, headers, body, complaint):
     call = WORKLOADS["json"].calls[0]
     with pytest.raises(WrongAnswer, match=complaint):
         check(call, Setting(layers=1), Answer(status, headers, body))
+
+
+def test_bytes_are_known_by_length_and_fingerprint():
+    data = random_bytes(5000)
+    call = Call("GET", "/file", "", b"", Blob.of(data))
+    check(call, Setting(), Answer(200, (), data))
+    for wrong in (data[1:], data[1:] + data[:1], data + b"\0"):
+        with pytest.raises(WrongAnswer, match="Blob") as raised:
+            check(call, Setting(), Answer(200, (), wrong))
+        assert len(str(raised.value)) < 200
+
+
+def test_only_the_status_of_an_error_counts():
+    (call,) = WORKLOADS["error"].calls
+    check(call, Setting(), Answer(409, (("content-type", "text/html"),), b"taken"))
+    with pytest.raises(WrongAnswer, match="status 200"):
+        check(call, Setting(), Answer(200, (), b"{}"))
 
 
 def test_a_setting_reaches_a_server_through_its_environment(monkeypatch):
