@@ -29,6 +29,7 @@ from bench.targets import (
     NACRE_RSGI,
     NACRE_WSGI,
     RAW_ASGI,
+    RAW_MSGSPEC,
     RAW_RSGI,
     RAW_WSGI,
     STARLETTE,
@@ -57,7 +58,8 @@ Plan = Mapping[Serving, Mapping[str, int]]
 
 _NOTE = """\
 Raw ASGI's CPU time per request on the same server by the target's, medians of the rounds; higher is better. In brackets
-its own time per request. `spread` is how far the worst round of any cell in the row lies above its best."""
+its own time per request. Raw ASGI uses the standard library's JSON, `raw asgi, msgspec` the one that Nacre uses: what
+Nacre gains by that, it gains too. `spread` is how far the worst round of any cell in the row lies above its best."""
 
 _OWN_NOTE = """\
 Programs that bring a server (*its own run*) stand beside raw ASGI on Granian."""
@@ -89,7 +91,7 @@ def _full(effort: Effort) -> Iterator[tuple[Serving, dict[str, int]]]:
     for target in _OURS:
         basic, further = dict.fromkeys(_BASIC, effort.server_rounds), dict.fromkeys(FURTHER, effort.peer_rounds)
         yield Serving(target, _KINDS[target.protocol]), basic | further
-    for target in (RAW_RSGI, RAW_WSGI):
+    for target in (RAW_MSGSPEC, RAW_RSGI, RAW_WSGI):
         yield Serving(target, _KINDS[target.protocol]), dict.fromkeys(_BASIC, effort.peer_rounds)
     for target in _PEERS:
         yield Serving(target, GRANIAN_ASGI), dict.fromkeys((*_BASIC, *_FURTHER), effort.peer_rounds)

@@ -21,10 +21,10 @@ from bench.drivers import Driver, cpu_time, driver_for
 from bench.effort import Effort
 from bench.measure import TimeRun, alternate
 from bench.tables import Table, ns
-from bench.targets import NACRE_ASGI, NACRE_RSGI, NACRE_WSGI
+from bench.targets import NACRE_ASGI, NACRE_RSGI, NACRE_WSGI, Target
 from bench.workloads import ITEM, TEXT, WORKLOADS, Call
 
-TARGETS = {target.protocol: target for target in (NACRE_ASGI, NACRE_RSGI, NACRE_WSGI)}
+TARGETS: Mapping[str, Target] = {target.protocol: target for target in (NACRE_ASGI, NACRE_RSGI, NACRE_WSGI)}
 _WORKLOADS = ("plain", "json", "params", "body")
 _STYLES = {
     "asgi": ("onion", "after hook", "finalizer", "Django class, async", "ASGI class inside"),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Effort:
-    """The default fills ten minutes with all views; `QUICK` shows that everything works and the order of magnitude.
+    """The default fills half an hour with all views. `QUICK` fills three minutes at most: it shows that everything
+    works, and the order of magnitude.
 
     In process, `generations` times fresh processes measure `rounds` rounds of `seconds` each; on servers there are
     `server_rounds` of `server_seconds`, `peer_rounds` of these for peers. Memory is looked at with so many
@@ -37,7 +38,7 @@ FULL = Effort()
 QUICK = Effort(
     generations=1,
     rounds=3,
-    seconds=0.02,
+    seconds=0.01,
     layer_rounds=3,
     part_rounds=3,
     compile_runs=1,

@@ -8,10 +8,12 @@ from typing import Any
 from bench.child import Child
 from bench.drivers import Driver, cpu_time, driver_for
 from bench.effort import Effort
-from bench.goals import ASGI_LAYER_NS, LAYER, LAYER_WSGI
+from bench.goals import ASGI_LAYER_NS, CONSTANT_HEADER, LAYER, LAYER_WSGI, MIXED_LAYER, SKIPPED_LAYER
 from bench.measure import Rounds, alternate
 from bench.tables import Table, at_most, ns, percent, ratio
 from bench.workloads import WORKLOADS, Setting, check
+
+SKIPPED = "skipped"
 
 STYLES = {
     "asgi": (
@@ -24,6 +26,7 @@ STYLES = {
         "after_request",
         "finalizer",
         "default headers",
+        SKIPPED,
         "Django class, async",
         "ASGI class inside",
         "ASGI class at the head",
@@ -37,11 +40,21 @@ STYLES = {
         "after hook",
         "finalizer",
         "default headers",
+        SKIPPED,
         "Django class, async",
         "ASGI class inside",
         "mixed",
     ),
-    "wsgi": ("onion, plain def", "after hook", "after_request", "finalizer", "Django class", "mixed, plain"),
+    "wsgi": (
+        "onion, plain def",
+        "after hook",
+        "after_request",
+        "finalizer",
+        "default headers",
+        SKIPPED,
+        "Django class",
+        "mixed, plain",
+    ),
 }
 COUNT = 20
 _CALL = "a plain function call"
@@ -51,9 +64,10 @@ _NOTE = f"""\
 `response.headers.add`; the call beside it does just that. *Idle*: the layer does nothing, and the function called
 beside it is empty, so this ratio is the stricter one: all of it is the framework's. The target is for either, and
 `met` answers for the first / the second. An onion layer that is *bound* asks for a header of at least one character, a
-*provider* is asked by an onion layer, each layer its own. The
-call's own figure includes its share of the loop over the functions. A mixed chain is to cost the mean of the styles it
-is made of, which stands in place of a target."""
+*provider* is asked by an onion layer, each layer its own. *Default headers* are known at startup: nothing is called,
+the fields are sent. A *skipped* layer doesn't apply to the route, and adds nothing in either column. The call's own
+figure includes its share of the loop over the functions. A mixed chain is to cost the mean of the styles it is made of,
+which stands in place of a target."""
 
 
 def measure(effort: Effort) -> dict[str, Any]:
@@ -74,7 +88,7 @@ def measure_styles(protocol: str, *, rounds: int, seconds: float) -> dict[str, d
         runs[f"{kind}:{_CALL}:0"] = _calls(0, adding)
         runs[f"{kind}:{_CALL}:{COUNT}"] = _calls(COUNT, adding)
         for style in STYLES[protocol]:
-            setting = Setting(layers=COUNT, style=style, adding=adding, plain=plain)
+            setting = Setting(layers=COUNT, style=style, adding=adding and style != SKIPPED, plain=plain)
             runs[f"{kind}:{style}:{COUNT}"] = _requests(driver, setting)
     runs["none"] = _requests(driver, Setting(plain=plain))
     measured = alternate(runs, rounds, seconds)
@@ -143,7 +157,7 @@ def _table(protocol: str, kinds: dict[str, dict[str, list[float]]]) -> Table:
         by_adding = adding[style].least / adding[_CALL].least
         by_idle = idle[style].least / idle[_CALL].least
         goal, met = _goal(protocol, style, adding, by_adding, by_idle)
-        spread = percent(adding[style].spread)
+        spread = percent(adding[style].spread) if style != SKIPPED else ""  # of what is nothing, a spread means nothing
         rows.append(
             [style, ns(adding[style].least), spread, ratio(by_adding), ns(idle[style].least), ratio(by_idle), goal, met]
         )
@@ -173,9 +187,13 @@ def _goal(protocol: str, style: str, adding: dict[str, Rounds], by_adding: float
         if len(known) < len(parts):
             return "", ""
         mean = sum(known) / len(known)
-        return f"≤ {ns(mean)} ns", "yes" if adding[style].least <= mean * 1.1 else "no"
+        return f"≤ {ns(mean)} ns", "yes" if adding[style].least <= mean * MIXED_LAYER else "no"
     if style.startswith("ASGI class inside"):
         return f"≤ {ns(ASGI_LAYER_NS)} ns", "yes" if adding[style].least <= ASGI_LAYER_NS else "no"
+    if style == "default headers":
+        return at_most(by_adding, CONSTANT_HEADER)
+    if style == SKIPPED:
+        return at_most(by_adding, SKIPPED_LAYER)
     goal = (LAYER_WSGI if protocol == "wsgi" else LAYER).get(style)
     if goal is None:
         return "", ""

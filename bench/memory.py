@@ -248,7 +248,7 @@ def live(*, requests: int) -> list[list[float]]:
     whole of so many requests of all kinds on all protocols."""
     with ExitStack() as stack:
         runs = [run for target in _LIVED for run in _runs(target, stack)]
-        rows = []
+        rows: list[list[float]] = []
         done = 0
         for until in (requests // 10, requests // 2, requests):
             share = max(1, (until - done) // len(runs))

@@ -42,14 +42,16 @@ def _repeated(part: Callable[[], object]) -> Callable[[int], int]:
 
 def _parts() -> dict[str, Callable[[], object]]:
     from bench.bindings import bindings
+    from bench.layer_parts import layer_parts
+    from bench.ready_parts import ready_parts
 
-    return {**_pieces(), **_attributes(), **_routing(), **_sources(), **bindings()}
+    own = {**_pieces(), **_fields(), **_attributes(), **_routing(), **_sources()}
+    return {**own, **bindings(), **layer_parts(), **ready_parts()}
 
 
 def _pieces() -> dict[str, Callable[[], object]]:
     from nacre import Response
     from nacre.codecs import decode_json, encode_json
-    from nacre.headers import Headers, MutableHeaders, check_value, encode_pairs
     from nacre.response import ready_response
     from nacre.threads import run_at_once
     from nacre.transports.asgi import _start, _start_of_whole
@@ -65,11 +67,9 @@ def _pieces() -> dict[str, Callable[[], object]]:
 
     pair = ("content-type", "application/json")
     twenty = [(f"x-layer-{index}", "1") for index in range(20)]
-    raw = [(b"host", b"127.0.0.1:8000"), (b"user-agent", b"bench/1"), (b"accept", b"*/*")]
     message = {"message": "Hello, World!"}
     encoded = encode_json(message)
     response = ready_response(encoded, pair)
-    received = Headers.from_bytes(raw)
     path = b"/users/42/posts/some-slug"
     percent = ord("%")
     return {
@@ -84,16 +84,28 @@ def _pieces() -> dict[str, Callable[[], object]]:
         "ready_response(bytes)": lambda: ready_response(b"", pair),
         "the first message of a response, in two passes": lambda: _start(response, False),
         "the first message of a response, in one": lambda: _start_of_whole(response),
-        "encode_pairs of one pair": lambda: encode_pairs(response.raw_headers),
+        "encode_json of a small dict": lambda: encode_json(message),
+        "decode_json of a small dict": lambda: decode_json(encoded),
+    }
+
+
+def _fields() -> dict[str, Callable[[], object]]:
+    from nacre.headers import Headers, MutableHeaders, check_name, check_pair, check_value, encode_pairs
+
+    raw = [(b"host", b"127.0.0.1:8000"), (b"user-agent", b"bench/1"), (b"accept", b"*/*")]
+    received = Headers.from_bytes(raw)
+    pairs = [("content-type", "application/json")]
+    twenty = [(f"x-layer-{index}", "1") for index in range(20)]
+    return {
+        "encode_pairs of one pair": lambda: encode_pairs(pairs),
         "Headers.from_bytes of 3 fields": lambda: Headers.from_bytes(raw),
         "Headers.from_bytes of 3 fields, one get": lambda: Headers.from_bytes(raw).get("host"),
         "Headers.get in lower case": lambda: received.get("accept"),
         "Headers.get in another": lambda: received.get("Accept"),
         "MutableHeaders.add to an empty list": lambda: MutableHeaders([]).add("x-layer-0", "1"),
         "MutableHeaders.set among 20 others": lambda: MutableHeaders(twenty.copy()).set("x-layer-19", "1"),
-        "check_value of a short text": lambda: check_value("x-layer-0", "1"),
-        "encode_json of a small dict": lambda: encode_json(message),
-        "decode_json of a small dict": lambda: decode_json(encoded),
+        "check_name and check_value of a short pair": lambda: (check_name("x-layer-0"), check_value("x-layer-0", "1")),
+        "check_pair of one that was checked before": lambda: check_pair("x-layer-0", "1"),
     }
 
 

@@ -22,6 +22,7 @@ from bench.apps.stack_site import BEARER, CART, LOG_VARIABLE, ORIGIN, REQUEST_ID
 from bench.child import Child
 from bench.drivers import driver_for
 from bench.effort import Effort
+from bench.goals import STACK
 from bench.machine import version_of
 from bench.measure import calibrate
 from bench.servers import GRANIAN_ASGI, GRANIAN_RSGI, UVICORN, Server, Serving
@@ -43,16 +44,13 @@ SERVINGS = (
     *(Serving(target, UVICORN) for target in (NACRE_ASGI, STARLETTE, LITESTAR)),
 )
 
-GOALS = {STARLETTE.name: 3.0, STARLETTE_HTTP.name: 3.0, LITESTAR.name: 2.0}
-"""A peer's CPU time per request by Nacre's on the same server, at least."""
-
 _NOTE = """\
 `read`: a cart is shown, to a page of another origin, with session, bearer token and `Origin`. `change`: the session is
 changed by a POST with a token against forgery. `preflight`: the OPTIONS before it. `refused`: a 401. `mix`: six of the
 first to two, one and one of the others. Each request has an id and a line in the access log. Starlette has no layers
 for ids, logs and tokens: in one row they are ASGI classes by hand, in the other they derive from `BaseHTTPMiddleware`,
-which its documentation begins with. All requests are one client's, so its cookie is one that Nacre remembers."""
-
+which its documentation begins with. All requests are one client's, so its cookie is one that Nacre remembers. Litestar
+has Starlette's sessions, and the layers by hand."""
 
 BEGIN = Call("GET", "/begin", "", b"", None)
 """Begins a session; the answer holds the cookie and the token that the other calls need."""
@@ -273,7 +271,7 @@ def _on_servers(data: Mapping[str, Sequence[float]]) -> Table:
         goal = None
         if base in data:
             by_nacre = statistics.median(own) / statistics.median(data[base])
-            goal = GOALS.get(serving.target.name)
+            goal = STACK.get(serving.target.name)
         wanted = at_least(by_nacre or 0.0, goal)
         spread = percent(max(own) / min(own) - 1)
         rows.append(

@@ -20,8 +20,6 @@ REASONS = Path(__file__).with_name("reasons.toml")
 NO_REASON = "NO REASON"
 
 _CALL = "a plain function call"
-_MIXED = 1.1
-"""A layer of a mixed chain by the mean of the styles it is made of, at most."""
 
 
 @dataclass(frozen=True)
@@ -121,12 +119,21 @@ def _layers(data: Mapping[str, Any]) -> Iterator[Row]:
                     by_call = min(kinds[kind][style]) / min(kinds[kind][_CALL])
                     name = f"a layer on {protocol.upper()}, {style}, {kind}: by a plain call"
                     yield _row(name, by_call, at_most(by_call, goal))
+        yield from _nearly_free(protocol, kinds)
         if "ASGI class inside" in kinds["adding"]:
             cost = min(kinds["adding"]["ASGI class inside"])
-            goal = at_most(cost, goals.ASGI_LAYER_NS)
-            yield _row(f"a layer on {protocol.upper()}, ASGI class inside: ns", cost, goal, f"{cost:,.0f}")
-
+            name = f"a layer on {protocol.upper()}, ASGI class inside: ns"
+            yield _row(name, cost, at_most(cost, goals.ASGI_LAYER_NS), f"{cost:,.0f}")
         yield from _mixed(protocol, kinds["adding"])
+
+
+def _nearly_free(protocol: str, kinds: Mapping[str, Mapping[str, list[float]]]) -> Iterator[Row]:
+    """What costs nothing but its fields, and what nothing at all."""
+    adding = kinds["adding"]
+    for style, goal in (("default headers", goals.CONSTANT_HEADER), ("skipped", goals.SKIPPED_LAYER)):
+        if style in adding:
+            by_call = min(adding[style]) / min(adding[_CALL])
+            yield _row(f"a layer on {protocol.upper()}, {style}: by a plain call", by_call, at_most(by_call, goal))
 
 
 def _mixed(protocol: str, styles: Mapping[str, list[float]]) -> Iterator[Row]:
@@ -136,9 +143,8 @@ def _mixed(protocol: str, styles: Mapping[str, list[float]]) -> Iterator[Row]:
     for name, parts in (("mixed", MIXED), ("mixed, plain", MIXED_PLAIN)):
         if name in styles and all(part in styles for part in parts):
             by_parts = min(styles[name]) / statistics.mean(min(styles[part]) for part in parts)
-            yield _row(
-                f"a layer on {protocol.upper()}, {name}: by the mean of its styles", by_parts, at_most(by_parts, 1.1)
-            )
+            what = f"a layer on {protocol.upper()}, {name}: by the mean of its styles"
+            yield _row(what, by_parts, at_most(by_parts, goals.MIXED_LAYER))
 
 
 def _growth(data: Mapping[str, Any]) -> Iterator[Row]:
@@ -148,6 +154,9 @@ def _growth(data: Mapping[str, Any]) -> Iterator[Row]:
             if str(size) in sizes:
                 by_few = min(sizes[str(size)]) / few
                 yield _row(f"a request at {size:,} {kind} routes: by one at 5", by_few, at_most(by_few, goal))
+    one, twenty, hundred = (min(data["layers"][number]) for number in ("1", "20", "100"))
+    further = ((hundred - twenty) / 80) / ((twenty - one) / 19)
+    yield _row("a layer from the 21st to the 100th: by one to the 20th", further, at_most(further, goals.LAYERS_GROWTH))
     for what, runs in data["compile_ms"].items():
         if what.startswith("500 routes, 20"):
             least = min(runs)
@@ -183,11 +192,9 @@ def _dialects(data: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _stack(data: Mapping[str, Any]) -> Iterator[Row]:
-    from bench.stack import GOALS
-
     found = data["cpu_us"]
     own = found.get("nacre asgi (granian asgi)")
-    for peer, goal in GOALS.items():
+    for peer, goal in goals.STACK.items():
         other = found.get(f"{peer} (granian asgi)")
         if own and other:
             by = statistics.median(other) / statistics.median(own)

@@ -215,6 +215,16 @@ def _idle_after() -> Callable[..., None]:
     return after
 
 
+class _Skipped:
+    """An onion layer that doesn't apply to any route."""
+
+    async def __call__(self, request: Request, call_next: CallNext) -> Response:
+        return await call_next(request)
+
+    def for_route(self, place: object) -> str:
+        return "it is to be skipped"
+
+
 class _IdleDjango:
     def __init__(self, get_response: Callable[[Request], Response]) -> None:
         self.get_response = get_response
@@ -242,6 +252,7 @@ IDLE: dict[str, Callable[[], Any]] = {
     "after_request": _idle_after,
     "finalizer": lambda: Hooks(finalize=_idle_after(), inline=True),
     "default headers": lambda: DefaultHeaders({}),
+    "skipped": _Skipped,
     "Django class": lambda: Middleware(_IdleDjango),
     "Django class, async": lambda: Middleware(_IdleAsyncDjango),
     "ASGI class inside": lambda: Middleware(PassOn),

@@ -118,7 +118,7 @@ class Request(Struct, dict=True, weakref=True, eq=False):
     (`request.user = …`). A request lives until its response and all that runs after it are done.
 
     PERF: a `Struct`, since its fields are filled in C: to make one takes a third of the time that as many assignments
-    in an `__init__` take, and to read a field is as fast (bench/parts.py). Setting one later is slower, so a transport
+    in an `__init__` take, and to read a field is as fast. Setting one later is slower, so a transport
     makes the request when it has been matched.
     """
 

@@ -100,6 +100,31 @@ async def test_transfer_encoding_of_an_application_never_stands_beside_a_length(
             assert response.headers["content-length"] == "5"
 
 
+class WithoutBodyOfHead:
+    """An ASGI layer that sends no body in answer to HEAD, as published ones do."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        async def send_head(message):
+            if scope["method"] == "HEAD" and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self.app(scope, receive, send_head)
+
+
+async def test_head_says_the_length_of_what_get_gives_where_an_asgi_layer_leaves_the_body_out(client_for):
+    group = Group(middlewares=[WithoutBodyOfHead])
+    group.get("/")(lambda: "hello")
+    app = Nacre()
+    app.include(group)
+    async with client_for(app) as client:
+        for method in ("GET", "HEAD"):
+            assert (await client.request(method, "/")).headers["content-length"] == "5"
+
+
 @pytest.mark.parametrize("attribute", ["host", "url"])
 async def test_layer_that_reads_a_malformed_host_leaves_it_a_400(attribute, client_for):
     async def read(request, call_next):

@@ -1,11 +1,12 @@
 """The benchmark measures applications that answer rightly: each workload, in process."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 from bench.apps.nacre_layers import STYLES
 from bench.drivers import Driver, driver_for
-from bench.targets import NACRE_ASGI, NACRE_RSGI, NACRE_WSGI, TARGETS
+from bench.targets import NACRE_ASGI, NACRE_RSGI, NACRE_WSGI, STARLETTE, TARGETS
 from bench.workloads import WORKLOADS, Answer, Blob, Call, Setting, WrongAnswer, check, random_bytes
 
 # Their styles are for a thread that may block; on an event loop each would visit a worker thread.
@@ -32,6 +33,8 @@ def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
 def test_every_application_answers_its_workloads(target, driver, workload):
     if not target.present:
         pytest.skip(f"{target.needs} is not installed")
+    if target is STARLETTE and workload.name in ("form", "multipart") and find_spec("python_multipart") is None:
+        pytest.skip("python-multipart is not installed, which Starlette reads forms with")
     setting = workload.under(target.setting)
     app = target.build(setting)
     for call in workload.calls:

@@ -33,6 +33,18 @@ def test_each_target_has_a_row_with_its_figure():
     assert len(found) == len(rows(HELD)), "two rows have one name"
 
 
+def test_what_is_nearly_free_and_what_grows_in_a_line_have_rows():
+    adding = {"a plain function call": [200.0], "default headers": [80.0], "skipped": [-1.0]}
+    layers = {"rsgi": {"adding": adding, "idle": {"a plain function call": [30.0]}}}
+    growth = {"routes": {}, "compile_ms": {}, "layers": {"1": [1000.0], "20": [2900.0], "100": [18900.0]}}
+    held = {name: {"machine": MACHINE, "data": data} for name, data in (("layers", layers), ("growth", growth))}
+    assert [(row.name, row.figure, row.met) for row in rows(held)] == [
+        ("a layer on RSGI, default headers: by a plain call", "0.40", False),
+        ("a layer on RSGI, skipped: by a plain call", "-0.01", True),
+        ("a layer from the 21st to the 100th: by one to the 20th", "2.00", False),
+    ]
+
+
 def test_what_is_not_met_is_listed_with_its_reason_or_with_the_lack_of_one(monkeypatch):
     monkeypatch.setitem(goals.CAPACITY["nacre asgi"], "json", 1.5)
     monkeypatch.setitem(goals.CAPACITY["nacre asgi"], "layers20", 1.6)

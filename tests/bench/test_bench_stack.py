@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from bench.apps.stack_site import ORIGIN, access_logger
 from bench.drivers import driver_for
-from bench.stack import BEGIN, GOALS, KINDS, TARGETS, begin_and_check, check_line, check_site, tables
+from bench.goals import STACK
+from bench.stack import BEGIN, KINDS, TARGETS, begin_and_check, check_line, check_site, tables
 from bench.workloads import Answer, Call, Setting, WrongAnswer
 
 
@@ -101,5 +102,5 @@ def test_the_tables_say_whether_the_goals_are_met():
         "starlette (granian asgi)": "yes",
         "litestar (granian asgi)": "no",
     }
-    assert set(GOALS) == {"starlette", "starlette, BaseHTTPMiddleware", "litestar"}
+    assert set(STACK) == {"starlette", "starlette, BaseHTTPMiddleware", "litestar"}
     assert tables({"inproc_ns": inproc, "missing": "no wrk"})[1].rows == [["no wrk"]]

@@ -4,7 +4,7 @@ A binder takes the request (and what else the caller gives), reads and parses wh
 providers, and calls it. It holds only the steps that this function needs. When a value doesn't fit, `explain` goes over
 all inputs once more, slowly, and lists everything that is wrong.
 
-PERF: a loop over a list of steps costs about twice as much (bench/parts.py, rows "binding: one query field").
+PERF: a loop over a list of steps costs a fifth more (bench/parts.py, rows "binding: one query field").
 """
 
 from __future__ import annotations

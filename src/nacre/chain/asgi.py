@@ -232,7 +232,9 @@ def _whole(drive: Drive, exchange: Exchange | None) -> Response:
     inner = None if exchange is None else exchange.response
     response = ready_response(bytes(body.get("body", b"")), _ANY)
     response.status = start["status"]
-    response.raw_headers = _decoded(start.get("headers", ()), None if exchange is None else exchange.length)
+    # Where the layer has left the body out (HEAD), the length is that of what GET would give, and stays.
+    told = None if exchange is None or not response.body else exchange.length
+    response.raw_headers = _decoded(start.get("headers", ()), told)
     if inner is not None:
         response.background, response.sent_callbacks = inner.background, inner.sent_callbacks
     return response

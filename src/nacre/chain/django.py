@@ -104,7 +104,7 @@ class _Following:
     """What stands inside a layer on one route, and who answers what that raises.
 
     PERF: where it is another plain layer, `call` is that layer itself, `finish` looks at what it returns and `inside`
-    is what stands inside of it: a function of ours less per layer (bench/parts.py).
+    is what stands inside of it: a function of ours less per layer.
     """
 
     __slots__ = ("_handle", "_recover", "call", "finish", "inside")

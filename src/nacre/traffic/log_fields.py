@@ -58,7 +58,7 @@ def _referer(request: Request) -> str | None:
     given = request.headers.get("referer")
     if given is None:
         return None
-    # SECURITY: what stands before `@` and after `?` may be secrets; with `\\` for `/` too.
+    # SECURITY: what stands before `@` and after `?` may be secrets; with `\` for `/` too.
     return _USER_INFO.sub("", re.split("[?#]", given, maxsplit=1)[0].replace("\\", "/"))
 
 
@@ -97,7 +97,7 @@ def reader(
 ) -> Callable[[Visit], dict[str, Any]]:
     """The function that makes the fields of a visit, in their order, without those that have no value.
 
-    PERF: written as source; with a function for each field the fields take about twice as long (bench/parts.py).
+    PERF: written as source; with a function for each field the fields take half as long again (bench/parts.py).
     """
     source = source_of(fields)
     digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()[:12]
