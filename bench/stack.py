@@ -11,6 +11,7 @@ import json
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -136,8 +137,10 @@ class LogFile:
         self._read = 0
 
     def take(self) -> list[str]:
-        """The lines that have come since the last call."""
-        text = self.path.read_text(encoding="utf-8")
+        """The lines that have come since the last call; a request's is written after its answer, within a second."""
+        limit = time.monotonic() + 1
+        while len(text := self.path.read_text(encoding="utf-8")) == self._read and time.monotonic() < limit:
+            time.sleep(0.005)
         new, self._read = text[self._read :], len(text)
         return new.splitlines()
 

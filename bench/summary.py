@@ -193,12 +193,13 @@ def _dialects(data: Mapping[str, Any]) -> Iterator[Row]:
 
 def _stack(data: Mapping[str, Any]) -> Iterator[Row]:
     found = data["cpu_us"]
-    own = found.get("nacre asgi (granian asgi)")
-    for peer, goal in goals.STACK.items():
-        other = found.get(f"{peer} (granian asgi)")
-        if own and other:
-            by = statistics.median(other) / statistics.median(own)
-            yield _row(f"the stack on Granian: capacity by {peer}", by, at_least(by, goal))
+    for protocol in ("rsgi", "asgi"):
+        own = found.get(f"nacre {protocol} (granian {protocol})")
+        for peer, goal in goals.STACK.items():
+            other = found.get(f"{peer} (granian asgi)")
+            if own and other:
+                by = statistics.median(other) / statistics.median(own)
+                yield _row(f"the stack on Granian: capacity of nacre {protocol} by {peer}", by, at_least(by, goal))
 
 
 def _memory(data: Mapping[str, Any]) -> Iterator[Row]:

@@ -29,7 +29,7 @@ def test_each_target_has_a_row_with_its_figure():
     found = {row.name: row for row in rows(HELD)}
     json_row = found["on Granian, json: capacity of nacre asgi by raw asgi"]
     assert json_row == Row("on Granian, json: capacity of nacre asgi by raw asgi", "1.00", "≥ 0.92", True)
-    assert found["the stack on Granian: capacity by starlette"].figure == "5.00"
+    assert found["the stack on Granian: capacity of nacre asgi by starlette"].figure == "5.00"
     assert len(found) == len(rows(HELD)), "two rows have one name"
 
 
