@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
 from typing import Any
 
@@ -196,12 +197,12 @@ def iterate(
     return Pushing(stream, request, pieces) if isinstance(stream, SelfWriting) else pieces
 
 
-class SelfWriting:
+class SelfWriting(ABC):
     """A stream that can write its pieces by itself, and be iterated too. A class, for a user's may have a `push`."""
 
+    @abstractmethod
     async def push(self, write: Write) -> None:
         """Write everything; raises ClientDisconnect if `write` does."""
-        raise NotImplementedError
 
 
 class Pushing(AsyncGenerator[bytes, None]):
