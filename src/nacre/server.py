@@ -20,10 +20,11 @@ import signal
 import socket
 import ssl as stdlib_ssl
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol, Self, cast
 
 from nacre.errors import MissingExtra
 from nacre.lifespan import LifespanTask
@@ -362,21 +363,83 @@ def _run_workers(
     server = Granian(
         reference or "app", workers=workers, reload=reload, workers_kill_timeout=shutdown_timeout, **settings
     )
-    if hasattr(os, "register_at_fork"):
-        # A worker sets signal handlers of its own when it has started. Until then those of the parent, inherited,
-        # would swallow a SIGTERM, and the worker be killed only after `shutdown_timeout`.
-        parent = os.getpid()
-        os.register_at_fork(after_in_child=lambda: _restore_signals(parent))
-    with _start_method("spawn" if reload else None):
+    with _Wakeup() as wakeup, _start_method("spawn" if reload else None):
+        server.main_loop_interrupt = cast("threading.Event", wakeup)
+        if hasattr(os, "register_at_fork"):
+            _SignalsAtFork(os.getpid()).register()
         loader = _Loader(served, reference, os.getpid(), rsgi=settings["interface"] == "rsgi")
         server.serve(target_loader=loader, wrap_loader=False)
 
 
-def _restore_signals(parent: int) -> None:
+class _Wakeup:
+    """What Granian's main loop waits for: a `threading.Event` that a signal's handler may set.
+
+    Setting an Event takes a lock, and the handler runs in the thread that may hold it just then; and a signal that
+    comes right before a thread waits for a lock isn't noticed. Here a signal, by `signal.set_wakeup_fd`, ends the wait.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def __enter__(self) -> Self:
+        self._receiver, self._sender = socket.socketpair()
+        self._sender.setblocking(False)
+        self._before = signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.set_wakeup_fd(self._before)
+        self._receiver.close()
+        self._sender.close()
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        self._is_set = True
+        with contextlib.suppress(OSError):  # full, so that the wait ends anyway; or over
+            self._sender.send(b"\0")
+
+    def clear(self) -> None:
+        self._is_set = False
+
+    def wait(self) -> None:
+        while not self._is_set:
+            self._receiver.recv(4096)
+
+
+class _SignalsAtFork(threading.local):
+    """Signals that are sent to a worker process reach it, however early they come.
+
+    A worker sets handlers of its own when it has started. Until then those of the parent, inherited, would swallow a
+    SIGTERM, and so does Python itself, until a forked process has run its first steps: the worker would be killed only
+    after `shutdown_timeout`. So signals wait while a process is forked, and then just end it.
+    """
+
+    def __init__(self, parent: int) -> None:
+        self._parent = parent
+        self._before: set[int] | None = None
+
+    def register(self) -> None:
+        os.register_at_fork(before=self._block, after_in_parent=self._go_on, after_in_child=self._let_end)
+
     # What is registered at a fork stays so: it must not touch the children of the workers.
-    if os.getppid() == parent:
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
+
+    def _block(self) -> None:
+        if os.getpid() == self._parent:
+            self._before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+    def _go_on(self) -> None:
+        if self._before is not None and os.getpid() == self._parent:
+            before, self._before = self._before, None
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _let_end(self) -> None:
+        if self._before is not None and os.getppid() == self._parent:
+            signal.set_wakeup_fd(-1)
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
 
 class _Loader:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import signal
 import socket
 import ssl
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from nacre import Nacre
 from nacre.errors import MissingExtra
-from nacre.server import TLS, load_app, run
+from nacre.server import TLS, _Wakeup, load_app, run
 from servers.certificate import self_signed
 from servers.process import FOLDER, eventually, started
 from servers.wire import Reader, request
@@ -77,6 +78,26 @@ def test_run_serves_a_unix_socket_and_removes_it(workers: int, tmp_path: Path) -
         server.stop()
         assert server.wait() == 0, server.log()
         assert not path.exists()
+
+
+def test_a_worker_ends_by_a_signal_that_comes_before_its_first_step(tmp_path: Path) -> None:
+    with started((str(FOLDER / "programs" / "forking.py"),), tmp_path, ready=False) as process:
+        assert process.wait(60) == 0
+        assert process.log() == "{15} set()\n"
+
+
+def test_a_signal_ends_the_wait_of_the_main_loop_whenever_it_comes() -> None:
+    with _Wakeup() as wakeup:
+        before = signal.signal(signal.SIGALRM, lambda *_: wakeup.set())
+        try:
+            for number in range(5000):
+                signal.setitimer(signal.ITIMER_REAL, (1 + number % 40) / 1e6)
+                wakeup.wait()
+                assert wakeup.is_set()
+                wakeup.clear()
+        finally:
+            signal.signal(signal.SIGALRM, before)
+    wakeup.set()  # a worker that ends late
 
 
 def test_options_of_granian_that_one_process_cannot_have_are_given_to_worker_processes(tmp_path: Path) -> None:
