@@ -150,13 +150,13 @@ def change_project(tracker: Tracker, work: Here, log: Logged, change: ProjectCha
     return tracker.change_project(work, change)
 
 
-@one.delete("", responses={**NO_SUCH, 403: "Only who leads a project, or an administrator, archives it"})
-def archive_project(tracker: Tracker, work: Here, me: Me, log: Logged) -> None:
+@one.post("/archive", responses={**NO_SUCH, 403: "Only who leads a project, or an administrator, archives it"})
+def archive_project(tracker: Tracker, work: Here, me: Me, log: Logged) -> Project:
     """Archive a project: it can be read, and no issue can be opened in it."""
     if not me.is_admin and me.login != work.project.lead:
         abort(403, "only who leads the project archives it")
     log.add("archived the project")
-    tracker.archive(work)
+    return tracker.archive(work)
 
 
 @one.get("/summary", responses=NO_SUCH)

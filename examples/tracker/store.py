@@ -135,8 +135,9 @@ class Tracker:
         return _counted(work)
 
     @locked
-    def archive(self, work: Work) -> None:
+    def archive(self, work: Work) -> Project:
         work.project = msgspec.structs.replace(work.project, archived=True)
+        return _counted(work)
 
     @locked
     def project(self, work: Work) -> Project:
