@@ -26,6 +26,7 @@ ARGUMENTS = (
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-quic",
+    "--allow-pre-commit-input",  # else a click is lost that comes before a page's first frame
     "--no-first-run",
     # What the browser would send on its own.
     "--disable-background-networking",
@@ -50,13 +51,13 @@ const find = (selector, text) =>
   [...document.querySelectorAll(selector)].find((one) => one.checkVisibility() && one.textContent.includes(text));
 """
 
-# Where to click it: null until it stands still and nothing lies over it.
+# Where to click it: null until it stands still from one frame to the next and nothing lies over it.
 PLACE = """(async (selector, text) => {
   const element = find(selector, text);
   if (!element) return null;
   element.scrollIntoView({ block: "center", behavior: "instant" });
   const before = element.getBoundingClientRect();
-  await new Promise((resume) => setTimeout(resume, 50));
+  await new Promise((resume) => requestAnimationFrame(() => requestAnimationFrame(resume)));
   const box = element.getBoundingClientRect();
   if (!box.width || box.x !== before.x || box.y !== before.y) return null;
   const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
