@@ -37,10 +37,13 @@ STARLETTE = Target("starlette", "bench.apps.stack_starlette", "asgi", needs="sta
 STARLETTE_HTTP = Target("starlette, BaseHTTPMiddleware", "bench.apps.stack_starlette_http", "asgi", needs="starlette")
 FASTAPI = Target("fastapi", "bench.apps.stack_fastapi", "asgi", needs="fastapi")
 LITESTAR = Target("litestar", "bench.apps.stack_litestar", "asgi", needs="litestar")
-TARGETS = {target.name: target for target in (NACRE_RSGI, NACRE_ASGI, STARLETTE, STARLETTE_HTTP, FASTAPI, LITESTAR)}
+BY_HAND = Target("by hand", "bench.apps.stack_by_hand", "rsgi")
+TARGETS = {
+    target.name: target for target in (NACRE_RSGI, NACRE_ASGI, BY_HAND, STARLETTE, STARLETTE_HTTP, FASTAPI, LITESTAR)
+}
 
 SERVINGS = (
-    Serving(NACRE_RSGI, GRANIAN_RSGI),
+    *(Serving(target, GRANIAN_RSGI) for target in (NACRE_RSGI, BY_HAND)),
     *(Serving(target, GRANIAN_ASGI) for target in (NACRE_ASGI, STARLETTE, STARLETTE_HTTP, FASTAPI, LITESTAR)),
     *(Serving(target, UVICORN) for target in (NACRE_ASGI, STARLETTE, LITESTAR)),
 )
@@ -51,7 +54,8 @@ changed by a POST with a token against forgery. `preflight`: the OPTIONS before 
 first to two, one and one of the others. Each request has an id and a line in the access log. Starlette has no layers
 for ids, logs and tokens: in one row they are ASGI classes by hand, in the other they derive from `BaseHTTPMiddleware`,
 which its documentation begins with. All requests are one client's, so its cookie is one that Nacre remembers. Litestar
-has Starlette's sessions, and the layers by hand."""
+has Starlette's sessions, and the layers by hand. *By hand* is one function on RSGI that does the same for this site and
+could do it for no other: what is left are `logging`, a signature, a digest and JSON."""
 
 BEGIN = Call("GET", "/begin", "", b"", None)
 """Begins a session; the answer holds the cookie and the token that the other calls need."""

@@ -31,7 +31,7 @@ class Lines(logging.Handler):
 def log(monkeypatch):
     """What every application of the view logs in this test."""
     lines = Lines()
-    for name in ("nacre", "starlette", "starlette_http", "fastapi", "litestar"):
+    for name in ("nacre", "by_hand", "starlette", "starlette_http", "fastapi", "litestar"):
         logger = access_logger(f"bench.access.{name}")
         monkeypatch.setattr(logger, "handlers", [lines])
     return lines
