@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from nacre.binding import MISSING, Validation
@@ -35,7 +35,7 @@ from nacre.errors import (
 )
 from nacre.fields import FormLimits
 from nacre.groups import Entry, Group, Inclusion, MountDeclaration, RouteOrder, Slashes
-from nacre.headers import Headers
+from nacre.headers import Headers, check_pair
 from nacre.lifespan import Lifespan, LifespanHook, LifespanTask, foreign_lifespan, lived, serve_lifespan
 from nacre.logline import printable
 from nacre.overrides import check_override
@@ -529,13 +529,13 @@ class Nacre(Group):
     ) -> tuple[Request, Pipeline]:
         """Match a request, and make it with what was matched."""
         compiled = self._compiled or self._ready()
-        # PERF: the usual routes are found here; `_choose` finds them as well, and everything else.
+        # PERF: the usual routes are found here; `_match` finds them as well, and everything else.
         if refusal is None and (host in _known_hosts or host is None or _is_host(host)):
             router = compiled.router
             found = router.static.get(path)
             chain = None if found is None else found.get(method)
             params = NO_PARAMS
-            if chain is None and path.isascii() and "%" not in path and "\0" not in path:
+            if found is None and path.isascii() and "%" not in path and "\0" not in path:
                 try:
                     hit = router.find_variable(method, path)
                 except Exception:  # of a converter that the application registered: told where it is met again
@@ -558,12 +558,9 @@ class Nacre(Group):
 
     def _choose(self, compiled: Compiled, request: Request, host: str | None) -> Chain:
         """The chain for a request. What was matched, or why nothing was, is left on the request."""
-        if request.refusal is None and host is not None:
-            try:
-                parse_host(host)
-            except ValueError:
-                # The reason isn't told: it quotes the field, and no page holds a host that a client sent.
-                request.refusal = BadRequest("the Host header is malformed")
+        if request.refusal is None and host is not None and host not in _known_hosts and not _is_host(host):
+            # The reason isn't told: it quotes the field, and no page holds a host that a client sent.
+            request.refusal = BadRequest("the Host header is malformed")
         if request.refusal is not None:
             return self._fallback(compiled, request.path).refused
         try:
@@ -594,26 +591,29 @@ class Nacre(Group):
     def _no_route(
         self, compiled: Compiled, request: Request, match: WrongMethod | OtherSlash | Unknown, host: str
     ) -> Chain:
+        if isinstance(match, WrongMethod) and request.method != WEBSOCKET:
+            return self._wrong_method(compiled, request, match.allowed, host)
         fallback = self._fallback(compiled, request.path)
-        if request.method == WEBSOCKET:
-            return fallback.unknown if not isinstance(match, OtherSlash) else fallback.other_slash
-        if isinstance(match, WrongMethod):
-            # The path is a route's, so its groups' layers answer, also those of a group without a prefix.
-            # A preflight is for the route of the method that is to follow it.
-            asked = request.headers.get("access-control-request-method") if request.method == "OPTIONS" else None
-            method = asked if asked in match.allowed else match.allowed[0]
-            known = compiled.router.find(method, request.path, host)
-            if isinstance(known, Found) and known.payload.fallback is not None:
-                fallback = known.payload.fallback
-            if match.allowed == (WEBSOCKET,) and request.method in ("GET", "HEAD"):
-                request.refusal = UpgradeRequired()
-                return fallback.refused
-            request.allowed_methods = _allowed(match.allowed)
-            return fallback.options if request.method == "OPTIONS" else fallback.wrong_method
-        if isinstance(match, OtherSlash):
+        if not isinstance(match, OtherSlash):
+            return fallback.unknown
+        if request.method != WEBSOCKET:
             request.other_path = match.path
-            return fallback.other_slash
-        return fallback.unknown
+        return fallback.other_slash
+
+    def _wrong_method(self, compiled: Compiled, request: Request, allowed: tuple[str, ...], host: str) -> Chain:
+        method = request.method
+        # The path is a route's, so its groups' layers answer, also those of a group without a prefix.
+        # A preflight is for the route of the method that is to follow it.
+        asked = request.headers.get("access-control-request-method") if method == "OPTIONS" else None
+        known = compiled.router.find(asked if asked in allowed else allowed[0], request.path, host)
+        fallback = known.payload.fallback if isinstance(known, Found) else None
+        if fallback is None:
+            fallback = self._fallback(compiled, request.path)
+        if allowed == (WEBSOCKET,) and method in ("GET", "HEAD"):
+            request.refusal = UpgradeRequired()
+            return fallback.refused
+        request.allowed_methods = _allowed(allowed)
+        return fallback.options if method == "OPTIONS" else fallback.wrong_method
 
     def _fallback(self, compiled: Compiled, path: str) -> Fallback:
         for prefix, fallback in compiled.fallbacks:
@@ -625,18 +625,23 @@ class Nacre(Group):
 
     def error_page(self, request: Request, error: HTTPError) -> Response:
         """The response of an HTTP error that no handler takes: plain text, JSON or HTML, as the client accepts."""
-        is_unknown = isinstance(error, NotFound) and request.route is None
-        if self.debug and is_unknown and self._may_see_details(request, self._chain_of(request)):
-            from nacre.pages.unknown import unknown_path_page
+        page = self._page_of_routes(request, error) if self.debug else None
+        return error_page(request, error) if page is None else page
 
-            page = unknown_path_page(request, error, self._serving().describe().routes)
-            if page is not None:
-                return page
-        return error_page(request, error)
+    def _page_of_routes(self, request: Request, error: HTTPError) -> Response | None:
+        """The page that tells who develops an application what paths it has, where it has not the one asked for."""
+        is_unknown = isinstance(error, NotFound) and request.route is None
+        if not is_unknown or not self._may_see_details(request, self._chain_of(request)):
+            return None
+        from nacre.pages.unknown import unknown_path_page
+
+        return unknown_path_page(request, error, self._serving().describe().routes)
 
     def answer_options(self, request: Request) -> Response:
         """The automatic answer to OPTIONS, for a path whose routes have `request.allowed_methods`."""
-        return Response(status=204, headers=[("allow", ", ".join(request.allowed_methods))])
+        response = Response(status=204)
+        response.raw_headers.append(check_pair("allow", ", ".join(request.allowed_methods)))
+        return response
 
     def answer_unknown(self, request: Request) -> Response:
         """The answer where no route has the path. Raises NotFound for the error handlers, and `error_page`, to see."""
@@ -824,8 +829,12 @@ def _is_host(value: str | bytes) -> bool:
     return True
 
 
+@lru_cache(maxsize=1024)
 def _allowed(methods: tuple[str, ...]) -> tuple[str, ...]:
-    """The methods of the `Allow` header: those of the routes, HEAD with GET, and the automatic OPTIONS."""
+    """The methods of the `Allow` header: those of the routes, HEAD with GET, and the automatic OPTIONS.
+
+    PERF: the routes of an application have few sets of methods.
+    """
     methods = tuple("GET" if method == WEBSOCKET else method for method in methods if method != ANY_METHOD)
     methods = tuple(dict.fromkeys(methods))
     if "GET" in methods and "HEAD" not in methods:

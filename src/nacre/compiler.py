@@ -321,7 +321,7 @@ class Compiler:
 
             def make(boundary: ErrorBoundary, site: Site) -> Endpoint:
                 return Endpoint(
-                    call=Call(call, call),
+                    call=Call(call, call, answer, inline=True),
                     convert=owner.tools.results.convert,
                     convert_hook=owner.tools.results.convert,
                     label=label,

@@ -130,7 +130,7 @@ class HTTPError(Exception):
         if status is not None:
             self.status = status
         self.detail = detail if detail is not None else reason_phrase(self.status)
-        self.headers: tuple[tuple[str, str], ...] = tuple(pairs_of(headers or ()))
+        self.headers: tuple[tuple[str, str], ...] = () if headers is None else tuple(pairs_of(headers))
         super().__init__(f"{self.status} {self.detail}")
 
     def copy(self) -> Self:

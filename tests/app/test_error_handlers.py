@@ -330,6 +330,28 @@ async def test_default_page_is_what_the_client_accepts(accept, type, client_for)
     assert b"<script>" not in response.body
 
 
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html"])
+async def test_pages_of_two_answers_have_nothing_in_common(accept, client_for):
+    app = Nacre()
+
+    @app.get("/<name>")
+    async def refused(name: str):
+        raise Forbidden(name)
+
+    @app.after_error
+    def mark(request, response):
+        response.headers.add("x-mark", request.path)
+        response.body += request.path.encode()
+
+    async with client_for(app) as client:
+        for path in ("/reef", "/reef", "/shoal", "/" + "long" * 100):
+            response = await client.get(path, headers={"accept": accept})
+            assert response.headers.getlist("x-mark") == [path]
+            assert response.body.count(path.encode()) == 1
+            assert response.text.count(path.removeprefix("/")) == 2
+            assert response.headers["vary"] == "Accept"
+
+
 async def test_mounted_application_answers_its_errors_before_the_one_around_it(client_for):
     app, child = Nacre(), Nacre()
     child.error_handler(404)(lambda request: "child 404")

@@ -289,6 +289,43 @@ async def test_the_handler_of_an_error_can_ask_for_the_user_whatever_the_error_i
         assert [(answer.status, answer.text) for answer in answers] == [(code, "None") for code in (404, 400, 401, 401)]
 
 
+async def test_a_scheme_may_challenge_in_other_words_each_time(client_for):
+    class Digest(BearerAuth):
+        kind = "Digest"
+        asked = 0
+
+        def challenge(self, **parameters):
+            self.asked += 1
+            return f'Digest nonce="{self.asked}"'
+
+    async with client_for(application(Digest(USERS))) as client:
+        found = [(await client.get("/known")).headers["www-authenticate"] for _ in range(2)]
+    assert len(set(found)) == 2
+
+
+class Malformed(BearerAuth):
+    is_ambient = True
+
+    def credentials(self, request):
+        if "x-odd" in request.headers:
+            raise self.malformed("odd")
+        return super().credentials(request)
+
+
+@pytest.mark.parametrize("verify", [USERS, lambda token: USERS.get(token)], ids=["inline", "in a thread"])
+async def test_an_error_page_knows_whom_ambient_credentials_are_of(client_for, verify):
+    app = application(Malformed(verify, name="first"), APIKey(USERS, cookie="key", name="cookie"), BearerAuth(USERS))
+
+    @app.error_handler(404)
+    def page(request, error):
+        return f"{request.user and request.user.name} {request.state.get(USER) is request.user}", 404
+
+    sent = [bearer("t-ada"), bearer("t-x"), {**bearer("t-ada"), "x-odd": "1"}, {"cookie": "key=t-ben", "x-odd": "1"}]
+    async with client_for(app) as client:
+        answers = [(await client.get("/nothing", headers=headers)).text for headers in sent]
+    assert answers == ["ada True", "None True", "None True", "ben True"]
+
+
 def test_a_realm_is_quoted_and_holds_nothing_that_could_end_the_field():
     scheme = BasicAuth({"ada": "pearl"}, realm='the "deep" \\ sea')
     assert scheme.challenge() == r'Basic realm="the \"deep\" \\ sea", charset="UTF-8"'

@@ -11,7 +11,7 @@ from nacre.routing import tree
 SEGMENTS = ["a", "b", "<{}>", "<int:{}>"]
 TAIL = "<path:{}>"
 EXPRESSIONS = {"<{}>": "[^/]+", "<int:{}>": r"-?\d+", TAIL: ".+"}
-METHODS = [["GET"], ["POST"], ["GET", "POST"]]
+METHODS = [["GET"], ["POST"], ["GET", "POST"], ["*"]]
 
 
 def drawn(chance):
@@ -31,12 +31,12 @@ def test_the_first_of_all_that_match_answers(seed):
         (pattern, expression), methods = drawn(chance), chance.choice(METHODS)
         routes.append((app.add_route(pattern, lambda request: "", methods=methods), expression, methods))
     for path in ["/" + "/".join(chance.choices(["a", "b", "7", "x"], k=chance.randint(1, 4))) for _ in range(60)]:
-        for method in ("GET", "POST"):
+        for method in ("GET", "POST", "BREW"):
             first = next(
                 (
                     at
                     for at, (_, expression, methods) in enumerate(routes)
-                    if re.fullmatch(expression, path) and method in methods
+                    if re.fullmatch(expression, path) and (method in methods or "*" in methods)
                 ),
                 None,
             )

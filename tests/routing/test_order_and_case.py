@@ -45,6 +45,32 @@ def test_only_routes_with_the_method_count():
     assert app.find_route("HEAD", "/users/active").path == "/users/<name>"
 
 
+@pytest.mark.parametrize("patterns", list(itertools.permutations(PATTERNS, 2)), ids=" ".join)
+@pytest.mark.parametrize("first", ["GET", "*"])
+def test_a_route_for_any_method_takes_its_turn(patterns, first):
+    methods = [first, "GET" if first == "*" else "*"]
+    app = Nacre(route_order="declared")
+    for pattern, method in zip(patterns, methods, strict=True):
+        app.add_route(pattern, lambda request: "", methods=[method])
+    for path in PATHS:
+        for method in ("GET", "HEAD", "BREW"):
+            found = app.find_route(method, path)
+            having = [
+                pattern
+                for pattern, taken in zip(patterns, methods, strict=True)
+                if re.fullmatch(EXPRESSIONS[pattern], path) and (taken == "*" or method != "BREW")
+            ]
+            assert (found and found.path) == (having[0] if having else None), (method, path)
+
+
+@pytest.mark.parametrize("path", ["/reef", "/<name>"])
+def test_a_route_for_any_method_hides_a_later_one_of_the_same_path(path):
+    app = Nacre(route_order="declared")
+    app.add_route(path, lambda request: "", methods=["*"])
+    app.add_route(path, lambda request: "", methods=["GET"])
+    assert app.find_route("GET", "/reef") is app.routes[0]
+
+
 def test_of_two_declared_alike_the_first_answers():
     app = declared(["/reef", "/reef"], route_order="declared")
     assert app.find_route("GET", "/reef") is app.routes[0]

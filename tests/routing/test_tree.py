@@ -42,17 +42,20 @@ def entry(
     slashes: Slashes = "strict",
     defaults: Mapping[str, object] | None = None,
     line: int | None = None,
+    case_sensitive: bool = True,
+    converters: Converters = CONVERTERS,
 ) -> RouteEntry[str]:
     """`GET,POST /path`; the payload is the text itself."""
     methods, path = route.split(" ", 1)
     return RouteEntry(
-        parse_pattern(path, CONVERTERS),
+        parse_pattern(path, converters),
         frozenset(methods.split(",")) - {""},
         route,
         where=Location("app.py", line) if line else None,
         order=(order,),
         defaults=defaults or {},
         slashes=slashes,
+        case_sensitive=case_sensitive,
     )
 
 
@@ -199,6 +202,46 @@ class TestStatic:
 
     def test_routes_with_defaults_are_not(self) -> None:
         assert Router([entry("GET /x", defaults={"a": 1})]).static == {}
+
+
+class TestWrongMethodsOfStaticPaths:
+    """What is settled at startup is what a search finds."""
+
+    @pytest.mark.parametrize("other", ["GET /<a>", f"{ANY_METHOD} /<a>", "GET /<path:a>", f"{ANY_METHOD} /x"])
+    def test_other_routes_of_the_path_have_their_say(self, other: str) -> None:
+        match = table("POST /x", other).find("PUT", "/x")
+        if ANY_METHOD in other:
+            assert isinstance(match, Found)
+        else:
+            assert match == WrongMethod(("GET", "HEAD", "POST"))
+            assert table("POST /x", other).find("GET", "/x") == Found(other, {"a": "x"})
+
+    def test_a_variable_is_asked_each_time(self) -> None:
+        taken: list[str] = []
+        converters = Converters()
+        converters.register("one", lambda text: text if text in taken else None)
+        routes = Router([entry("POST /x"), entry("GET /<one:a>", 1, converters=converters)])
+        assert routes.find("GET", "/x") == routes.find("PUT", "/x") == WrongMethod(("POST",))
+        taken.append("x")
+        assert routes.find("GET", "/x") == Found("GET /<one:a>", {"a": "x"})
+        assert routes.find("PUT", "/x") == WrongMethod(("GET", "HEAD", "POST"))
+
+    def test_a_route_in_another_case_too(self) -> None:
+        routes = Router([entry("POST /x"), entry("GET /X", 1, case_sensitive=False)])
+        assert routes.find("GET", "/x") == Found("GET /X", {})
+        assert routes.find("PUT", "/x") == WrongMethod(("GET", "HEAD", "POST"))
+
+    def test_and_one_that_the_other_slash_leads_to(self) -> None:
+        routes = Router([entry("POST /x"), entry("GET /x/", 1, slashes="redirect")])
+        assert routes.find("GET", "/x") == OtherSlash("/x/")
+        assert routes.find("PUT", "/x") == WrongMethod(("POST",))
+        routes = Router([entry("POST /x"), entry("GET /x/", 1, slashes="ignore")])
+        assert routes.find("GET", "/x") == Found("GET /x/", {})
+        assert routes.find("PUT", "/x") == WrongMethod(("GET", "HEAD", "POST"))
+
+    def test_nothing_is_searched_for(self) -> None:
+        routes = many(50)
+        assert work(routes, "POST", "/s3/x") <= work(routes, "GET", "/s3/x") + 4
 
 
 class TestSlashes:

@@ -18,6 +18,7 @@ over an earlier one of them asks that one first: which these are is settled when
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
 from typing import Final, Generic, Literal, TypeAlias, TypeVar, get_args
@@ -116,6 +117,8 @@ class Router(Generic[T]):
         self._caseless_trees = _Trees([route for route in routes if not route.entry.case_sensitive], folded=True)
         self._loose_caseless_trees = _Trees([one for one in loose if not one.entry.case_sensitive], folded=True)
         self._found: dict[str, dict[str, Found[T]]] = {} if self.has_hosts else _static(routes)
+        refusals = ((path, self._refusal_at(path)) for path in self._found)
+        self._refusals = {path: refusal for path, refusal in refusals if refusal is not None}
         self.static: dict[str, dict[str, T]] = {
             path: {method: found.payload for method, found in methods.items()} for path, methods in self._found.items()
         }
@@ -128,8 +131,12 @@ class Router(Generic[T]):
     def find(self, method: str, path: str, host: str = "") -> Match[T]:
         """Say which route answers, or why none does; `host`, the `Host` header's value, matters with `has_hosts`."""
         methods = self._found.get(path)
-        if methods is not None and method in methods:
-            return methods[method]
+        if methods is not None:
+            if method in methods:
+                return methods[method]
+            refusal = self._refusals.get(path)
+            if refusal is not None and method not in refusal.allowed:
+                return refusal
         segments = self._split(path) if "%" in path else path.split("/")
         if segments[0]:
             return _UNKNOWN
@@ -174,11 +181,13 @@ class Router(Generic[T]):
 
         If none does, say what is known of it.
         """
-        caseless = self._caseless_trees.having(segments, host)
-        hit = _best(caseless, segments, method)
-        if hit is not None:
-            return _found(hit, host)
-        known = [*self._trees.having(segments, host), *caseless]
+        known = self._trees.having(segments, host)
+        if not self._caseless_trees.is_empty:
+            caseless = self._caseless_trees.having(segments, host)
+            hit = _best(caseless, segments, method)
+            if hit is not None:
+                return _found(hit, host)
+            known += caseless
         other = None if self._loose_trees.is_empty else _turn_slash(path)
         if other is not None:
             turned = self._split(other)
@@ -188,7 +197,25 @@ class Router(Generic[T]):
                 if hit is not None:
                     return OtherSlash(other) if hit[0].entry.slashes == "redirect" else _found(hit, host)
                 known += [route for route in having if route.entry.slashes == "ignore"]
-        return _refusal({method for route in known for method in route.methods})
+        return _refusal(known) if known else _UNKNOWN
+
+    def _refusal_at(self, path: str) -> WrongMethod | None:
+        """What `find` says at a static path of methods that this doesn't allow; None if that is for others to say.
+
+        Those are variables, which may take the path at one time and not at another, and routes that take every method
+        or send elsewhere.
+        """
+        segments, other = path.split("/"), _turn_slash(path)
+        known = [*self._trees.reached(segments), *self._caseless_trees.reached(segments)]
+        if other is not None:
+            turned = other.split("/")
+            loose = [*self._loose_trees.reached(turned), *self._loose_caseless_trees.reached(turned)]
+            if any(route.entry.slashes == "redirect" for route in loose):
+                return None
+            known += loose
+        if any(ANY_METHOD in route.methods or not route.entry.pattern.is_static for route in known):
+            return None
+        return _refusal(known)
 
     def _split(self, path: str) -> list[str]:
         return [self._decode(segment) if "%" in segment else segment for segment in path.split("/")]
@@ -206,16 +233,22 @@ def _found(hit: _Hit[T], host: str) -> Found[T]:
 
 def _best(routes: Iterable[_Route[T]], segments: Sequence[str], method: str) -> _Hit[T] | None:
     """The best of the routes that have a path, by this method; hosts count as in the order of the routes."""
-    having = [route for route in routes if not route.methods.isdisjoint((method, ANY_METHOD))]
+    having = [route for route in routes if route.takes(method)]
     alike = [route for route in having if route.host == having[0].host]
     best = min(alike, key=lambda route: route.rank(len(segments) - 1), default=None)
     params = None if best is None else best.bind(segments)
     return None if best is None or params is None else (best, params)
 
 
-def _refusal(methods: set[str]) -> WrongMethod | Unknown:
-    if not methods:
-        return _UNKNOWN
+def _refusal(known: Sequence[_Route[T]]) -> WrongMethod:
+    """What is said where these routes have the path, and none the method."""
+    first, *others = known
+    return _wrong_method(first.methods.union(*[route.methods for route in others]) if others else first.methods)
+
+
+@lru_cache(maxsize=1024)
+def _wrong_method(methods: frozenset[str]) -> WrongMethod:
+    """PERF: only methods that routes have come here, and those of an application are few sets: half a microsecond."""
     others = sorted(methods.difference(_METHOD_ORDER))
     return WrongMethod((*(method for method in _METHOD_ORDER if method in methods), *others))
 
@@ -234,17 +267,18 @@ def _turn_slash(path: str) -> str | None:
 class _Route(Generic[T]):
     """An entry, the methods it answers and `bind`: from the segments of a path to parameters, None for no match.
 
-    Unless it `looks_at_all`, `bind` is asked only where the texts of the pattern are known to fit, up to the segment of
-    a `path` variable.
+    ANY_METHOD stands for all methods but those that the route `leaves` to others. Unless it `looks_at_all`, `bind` is
+    asked only where the texts of the pattern are known to fit, up to the segment of a `path` variable.
     """
 
-    __slots__ = ("bind", "branch", "depth", "entry", "host", "looks_at_all", "methods", "payload")
+    __slots__ = ("bind", "branch", "depth", "entry", "host", "leaves", "looks_at_all", "methods", "payload")
 
-    def __init__(self, entry: RouteEntry[T], methods: frozenset[str]) -> None:
+    def __init__(self, entry: RouteEntry[T], methods: frozenset[str], leaves: frozenset[str] = frozenset()) -> None:
         self.entry = entry
         self.host = entry.host
         self.payload = entry.payload
         self.methods = methods
+        self.leaves = leaves
         segments = entry.pattern.segments
         self.depth = next((at for at, segment in enumerate(segments) if _spans(segment)), len(segments))
         self.branch: _Branch = (
@@ -263,6 +297,10 @@ class _Route(Generic[T]):
     @property
     def is_tail(self) -> bool:
         return self.depth < len(self.entry.pattern.segments)
+
+    def takes(self, method: str) -> bool:
+        """Whether it answers this method."""
+        return method in self.methods or (ANY_METHOD in self.methods and method not in self.leaves)
 
     def rank(self, length: int) -> tuple[object, ...]:
         """Sorts the better of two routes lower that both match a path of `length` segments."""
@@ -343,12 +381,19 @@ def _bind_tail(head: Capture, start: int, tail: Segment, rest: Sequence[Segment]
 
 def _static(routes: Iterable[_Route[T]]) -> dict[str, dict[str, Found[T]]]:
     found: dict[str, dict[str, Found[T]]] = {}
+    taken: dict[str, RouteEntry[T]] = {}  # by a route for all methods, which comes before those that name theirs
     for route in routes:
         entry = route.entry
+        path = entry.pattern.text
         # A `%` in a path that was asked for may be half of an escape; such paths are compared after decoding only.
-        if entry.pattern.is_static and not entry.defaults and "%" not in entry.pattern.text:
-            for method in route.methods - {ANY_METHOD}:
-                found.setdefault(entry.pattern.text, {}).setdefault(method, Found(entry.payload, _NO_PARAMS))
+        if not entry.pattern.is_static or entry.defaults or "%" in path:
+            continue
+        if entry.in_order and taken.get(path, entry) is not entry:
+            continue
+        for method in route.methods - {ANY_METHOD}:
+            found.setdefault(path, {}).setdefault(method, Found(entry.payload, _NO_PARAMS))
+        if entry.in_order and ANY_METHOD in route.methods:
+            taken.setdefault(path, entry)
     return found
 
 
@@ -399,12 +444,13 @@ class _Node(Generic[T]):
     def add(self, route: _Route[T]) -> None:
         """Add a route that ends here; routes come in the order of their registration."""
         self.routes.append(route)
-        for method in route.methods - {ANY_METHOD}:
-            self.routes_by_method.setdefault(method, list(self.any_method)).append(route)
+        for method in (route.methods | route.leaves) - {ANY_METHOD}:
+            self.routes_by_method.setdefault(method, list(self.any_method))
         if ANY_METHOD in route.methods:
-            for others in (self.any_method, *self.routes_by_method.values()):
-                if route not in others:
-                    others.append(route)
+            self.any_method.append(route)
+        for method, others in self.routes_by_method.items():
+            if route.takes(method):
+                others.append(route)
 
 
 _OnlyWay: TypeAlias = "tuple[int, tuple[tuple[int, str], ...], _Node[T]]"
@@ -492,24 +538,25 @@ def _fork(node: _Node[T], depth: int, segments: Sequence[str], method: str) -> _
         hit = _descend(node.variable, depth + 1, segments, method)
     hits = [hit] if hit is not None else []
     for tail in node.tails:
-        params = tail.bind(segments) if not tail.methods.isdisjoint((method, ANY_METHOD)) else None
+        params = tail.bind(segments) if tail.takes(method) else None
         if params is not None:
             hits.append((tail, params))
     return min(hits, key=lambda hit: hit[0].rank(len(segments) - 1), default=None)
 
 
-def _known(node: _Node[T], depth: int, texts: Sequence[str], segments: Sequence[str]) -> Iterator[_Route[T]]:
-    """All routes below `node` that have the path, whatever the method.
-
-    `segments` are what variables are given, `texts` the same as the node's texts are written.
-    """
-    if depth == len(segments):
-        yield from (route for route in node.routes if route.bind(segments) is not None)
-        return
-    for following in (node.texts.get(texts[depth]), node.variable):
-        if following is not None:
-            yield from _known(following, depth + 1, texts, segments)
-    yield from (tail for tail in node.tails if tail.bind(segments) is not None)
+def _reached(node: _Node[T], depth: int, texts: Sequence[str]) -> list[_Route[T]]:
+    """All routes below `node` that a path of these texts leads to, whatever the method; the list isn't the caller's."""
+    while depth < len(texts):
+        text, variable = node.texts.get(texts[depth]), node.variable
+        if node.tails or (text is not None and variable is not None):
+            ways = [way for way in (text, variable) if way is not None]
+            return [*(route for way in ways for route in _reached(way, depth + 1, texts)), *node.tails]
+        following = variable if text is None else text
+        if following is None:
+            return []
+        node = following
+        depth += 1
+    return node.routes
 
 
 class _Trees(Generic[T]):
@@ -532,19 +579,25 @@ class _Trees(Generic[T]):
             else:
                 self._patterns.append((host, _grow(alike, folded=folded)))
         self._patterns.sort(key=lambda pair: pair[0].specificity)
+        self.has_hosts = bool(self._exact or self._patterns)
 
     def of(self, host: str) -> Iterable[_Node[T]]:
         """The trees a request to this normalized host is looked up in."""
-        if not self._exact and not self._patterns:
-            return (self.anywhere,)
-        return self._of(host)
+        return self._of(host) if self.has_hosts else (self.anywhere,)
 
     def having(self, segments: Sequence[str], host: str) -> list[_Route[T]]:
         """All routes that have the path, whatever the method, those of the most specific host first."""
+        reached = self.reached(segments, host)
+        return [route for route in reached if route.bind(segments) is not None]
+
+    def reached(self, segments: Sequence[str], host: str = "") -> list[_Route[T]]:
+        """The same with those of which a variable takes no such value; not the caller's own list."""
         if self.is_empty:
             return []
         texts = [segment.lower() for segment in segments] if self._folded else segments
-        return [route for root in self.of(host) for route in _known(root, 1, texts, segments)]
+        if not self.has_hosts:
+            return _reached(self.anywhere, 1, texts)
+        return [route for root in self.of(host) for route in _reached(root, 1, texts)]
 
     def _of(self, host: str) -> Iterator[_Node[T]]:
         if host in self._exact:
@@ -579,15 +632,19 @@ def _compile(entries: Sequence[RouteEntry[T]]) -> list[_Route[T]]:
 
 def _yield_to(route: _Route[T], rivals: Sequence[_Route[T]]) -> Iterator[_Route[T]]:
     """A route that doesn't take what its rivals do; more than one where they have only some of its methods."""
+    # One for all methods has those that its rivals name, and leaves them where they take its path.
+    is_open = ANY_METHOD in route.methods
+    all_methods = route.methods.union(*(rival.methods for rival in rivals)) if is_open else route.methods
     by_rivals: dict[tuple[_Route[T], ...], set[str]] = {}
-    for method in route.methods:
-        asked = tuple(rival for rival in rivals if not rival.methods.isdisjoint((method, ANY_METHOD)))
+    for method in all_methods:
+        asked = tuple(rival for rival in rivals if rival.takes(method))
         by_rivals.setdefault(asked, set()).add(method)
     for asked, methods in by_rivals.items():
+        leaves = all_methods - methods if ANY_METHOD in methods else frozenset[str]()
         if not asked:
-            yield _Route(route.entry, frozenset(methods))
+            yield _Route(route.entry, frozenset(methods), leaves)
         elif not route.entry.pattern.is_static or not any(rival.has(("", *_texts(route))) for rival in asked):
-            yielding = _Route(route.entry, frozenset(methods))
+            yielding = _Route(route.entry, frozenset(methods), leaves)
             yielding.bind = _unless(asked, route.bind)
             yield yielding
 

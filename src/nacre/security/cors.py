@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from nacre.chain.hooks import Hooks
 from nacre.chain.place import Place
@@ -86,11 +86,13 @@ class CORS(Hooks):
         self._granting = lru_cache(maxsize=256)(self._grant)
         self._max_age = max_age
         self._private_network = private_network
+        self._sees_private = private_network or strict  # where neither is, what is asked changes nothing
         self._anyone = self.origins.everyone and not credentials
         self._varies = bool(self.origins) and not self._anyone
-        self._vary = ("Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers") + (
-            ("Access-Control-Request-Private-Network",) if private_network else ()
-        )
+        looked_at = ["Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"]
+        if private_network:
+            looked_at.append("Access-Control-Request-Private-Network")
+        self._vary = check_pair("vary", ", ".join(looked_at))
 
     def __repr__(self) -> str:
         return f"CORS({list(self.origins.listed)!r})"
@@ -131,12 +133,16 @@ class CORS(Hooks):
     # On each request.
 
     def _before(self, request: Request) -> Response | None:
-        headers = request.headers
         if request.refusal is not None:
             return None
-        if request.method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers:
-            return self._answer(request)
-        if self.strict and "origin" in headers and self._granted(request) is None and not _is_own(request):
+        headers = request.headers
+        origins = headers.getlist("origin")
+        if not origins:
+            return None
+        method = headers.get("access-control-request-method") if request.method == "OPTIONS" else None
+        if method is not None:
+            return self._answer(request, origins, method)
+        if self.strict and self._granted(origins) is None and not _is_own(request):
             raise Forbidden("pages of this origin may not use what is here")
         return None
 
@@ -169,42 +175,49 @@ class CORS(Hooks):
         others = self._granted_pairs if is_preflight else self._exposing_pairs
         return [check_pair(_ALLOW_ORIGIN, origin), *others]
 
-    def _granted(self, request: Request) -> str | None:
-        """What `Access-Control-Allow-Origin` is to say."""
+    def _granted(self, origins: Sequence[str]) -> str | None:
+        """What `Access-Control-Allow-Origin` is to say to a request with these `Origin` fields."""
         if self._anyone:
             return "*"
-        origins = request.headers.getlist("origin")
         return origins[0] if len(origins) == 1 and self.origins.allows(origins[0]) else None
 
-    def _answer(self, request: Request) -> Response:
-        """Answer a preflight: what the page asks for, as far as it may."""
+    def _answer(self, request: Request, origins: Sequence[str], method: str) -> Response:
+        """Answer a preflight for a method: what the page asks for, as far as it may."""
         response = Response(status=204)
-        add_vary(response.raw_headers, *self._vary)
-        if self._granted(request) is None:
+        response.raw_headers.append(self._vary)
+        if self._granted(origins) is None:
             whole = _is_own(request)
         else:
-            asked = _Asked.of(request)
-            pairs, whole = self._granting(asked) if asked.is_short else self._grant(asked)
+            headers = request.headers
+            names = ",".join(headers.getlist("access-control-request-headers"))
+            is_private = self._sees_private and headers.get("access-control-request-private-network") == "true"
+            grant = self._granting if len(method) + len(names) <= _KEPT_MAX else self._grant
+            pairs, whole = grant(method, names, is_private, tuple(request.allowed_methods))
             response.raw_headers += pairs
         if self.strict and not whole:
             raise Forbidden("the preflight asks for what pages of this origin may not do")
         return response
 
-    def _grant(self, asked: _Asked) -> tuple[list[tuple[str, str]], bool]:
-        """What is granted of what is asked for, and whether that is all of it."""
+    def _grant(
+        self, method: str, asked: str, is_private: bool, answered: tuple[str, ...]
+    ) -> tuple[list[tuple[str, str]], bool]:
+        """What a preflight is granted of what it asks for, and whether that is all of it.
+
+        It is for a method, for header fields, and perhaps for a private network; `answered` are the path's methods.
+        """
         headers, whole = MutableHeaders(), True
         # SECURITY: only the method that is asked for. Browsers keep the answer, and the methods of one path may have
         # different policies: listing all would let the others through without a preflight of their own.
-        if self._takes(asked.method, asked.answered):
-            headers.add("access-control-allow-methods", asked.method)
+        if self._takes(method, answered):
+            headers.add("access-control-allow-methods", method)
         else:
             whole = False
-        names = _names(asked.headers)
+        names = _names(asked)
         taken = names if self._headers is None else [name for name in names if name in self._headers]
         if taken:
             headers.add("access-control-allow-headers", ", ".join(taken))
         # SECURITY: off unless it is asked for (CVE-2024-6221).
-        if asked.private_network:
+        if is_private:
             if self._private_network:
                 headers.add("access-control-allow-private-network", "true")
             whole = whole and self._private_network
@@ -239,31 +252,6 @@ class CORS(Hooks):
             if method != method.upper():
                 what = f"CORS: methods are compared with case, and {method[:20]!a} isn't in capitals"
                 yield Problem(what, where, f"write {method.upper()[:20]!a}")
-
-
-class _Asked(NamedTuple):
-    """What a preflight asks for."""
-
-    method: str
-    headers: str
-    private_network: bool
-    answered: tuple[str, ...]
-    """The methods that the path answers."""
-
-    @classmethod
-    def of(cls, request: Request) -> _Asked:
-        headers = request.headers
-        return cls(
-            headers["access-control-request-method"],
-            ",".join(headers.getlist("access-control-request-headers")),
-            headers.get("access-control-request-private-network") == "true",
-            tuple(request.allowed_methods),
-        )
-
-    @property
-    def is_short(self) -> bool:
-        """Whether the answer may be kept."""
-        return len(self.method) + len(self.headers) <= _KEPT_MAX
 
 
 def _is_own(request: Request) -> bool:
