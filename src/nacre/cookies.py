@@ -12,7 +12,7 @@ from nacre.media import http_date
 SameSite = Literal["lax", "strict", "none"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_CONTROLS = bytes((*range(0x20), 0x7F))
+_WITHOUT_CONTROLS = bytes(0x20 if code < 0x20 or code == 0x7F else code for code in range(256))
 _ESCAPED = re.compile(r"\\([0-3][0-7]{2}|.)")
 # cookie-octet, RFC 6265 §4.1.1: printable ASCII without space, double quote, comma, semicolon and backslash.
 _COOKIE_OCTETS = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '",;\\')
@@ -26,10 +26,11 @@ def parse_cookies(header: str) -> dict[str, str]:
     undone, those of `http.cookies` (`\\073`) too. A cookie with a control character is dropped. Non-ASCII stays
     latin-1, as all header text.
     """
-    # PERF: deleting what there isn't takes two thirds of `isprintable`, which is half of reading one long cookie.
-    clean = header.isascii() and len(header.encode().translate(None, _CONTROLS)) == len(header)
+    # PERF: comparing with what a table makes of it takes less than half of `isprintable`, the most of a long cookie.
+    clean = header.isascii() and (text := header.encode()).translate(_WITHOUT_CONTROLS) == text
     cookies: dict[str, str] = {}
-    for part in header.split(";"):
+    # PERF: to see that a long cookie is the only one takes a tenth of splitting it, 0.25 µs for 280 characters.
+    for part in header.split(";") if ";" in header else (header,):
         name, equals, value = part.partition("=")
         name = name.strip(" \t")
         if not equals or not name or name in cookies:

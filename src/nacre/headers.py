@@ -261,7 +261,7 @@ class Pairs(MultiMapping):
     The two indexes are built when first needed: most requests look up one or two names and no list.
     """
 
-    __slots__ = ("_firsts", "_lists", "_pairs")
+    __slots__ = ("_firsts", "_lists", "_pairs", "_repeats")
 
     def __init__(self, source: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         self._pairs: tuple[tuple[str, str], ...] = tuple(pairs_of(source))
@@ -274,18 +274,22 @@ class Pairs(MultiMapping):
     def getlist(self, name: Text) -> list[str]:
         lists = self._lists
         if lists is None:
-            lists = dict[Text, list[str]]()
+            lists = {}
             for known, value in self._pairs:
                 lists.setdefault(known, []).append(value)
             self._lists = lists
         return list(lists.get(name, ()))
 
     def _first(self, name: Text) -> str | None:
-        firsts = self._firsts
-        if firsts is None:
-            # The last of equal keys stays in a dict, so the pairs go in backwards.
-            firsts = self._firsts = dict(reversed(self._pairs))
-        return firsts.get(name)
+        return (self._firsts or self._index()).get(name)
+
+    def _index(self) -> dict[Text, str]:
+        """The first value of each name."""
+        # The last of equal keys stays in a dict, so the pairs go in backwards.
+        firsts: dict[Text, str] = dict(reversed(self._pairs))
+        self._firsts = firsts
+        self._repeats = len(firsts) < len(self._pairs)
+        return firsts
 
     def __hash__(self) -> int:
         return hash(self._pairs)
@@ -322,11 +326,9 @@ class Headers(Pairs):
         return headers
 
     def getlist(self, name: Text) -> list[str]:
-        firsts = self._firsts
-        if firsts is None:
-            firsts = self._firsts = dict(reversed(self._pairs))
+        firsts = self._firsts or self._index()
         # PERF: in most messages no name comes twice, and then the first value is all there is: half of a walk.
-        if len(firsts) == len(self._pairs):
+        if not self._repeats:
             value = firsts.get(name)
             if value is None and (name.__class__ is not str or not name.islower()):
                 value = firsts.get(_key(name))
@@ -337,9 +339,7 @@ class Headers(Pairs):
         return super().getlist(key)
 
     def _first(self, name: Text) -> str | None:
-        firsts = self._firsts
-        if firsts is None:
-            firsts = self._firsts = dict(reversed(self._pairs))
+        firsts = self._firsts or self._index()
         value = firsts.get(name)  # PERF: most callers write names in lower case (bench/parts.py)
         return firsts.get(_key(name)) if value is None and (name.__class__ is not str or not name.islower()) else value
 
@@ -440,7 +440,7 @@ class MutableHeaders(MultiMapping, MutableMapping[str, str]):
 
     def add_vary(self, *names: str) -> None:
         """Merge field names into `Vary`: each once, without case, spelled as first seen; `*` replaces them all."""
-        merged = _merged(tuple([pair for pair in self._pairs if pair[0] == "vary"]), names)
+        merged = _merged(", ".join(self.getlist("vary")), names)
         if merged is not None:
             self.set(*merged)
 
@@ -450,28 +450,32 @@ class MutableHeaders(MultiMapping, MutableMapping[str, str]):
 
 def add_vary(pairs: list[tuple[str, str]], *names: str) -> None:
     """What `MutableHeaders.add_vary` does, for pairs as in `Response.raw_headers`. PERF: most need no `headers`."""
-    values = [pair for pair in pairs if pair[0] == "vary"]
-    merged = _merged(tuple(values), names)
+    there: tuple[str, str] | None = None
+    for pair in pairs:
+        if pair[0] == "vary":
+            if there is not None:
+                MutableHeaders(pairs).add_vary(*names)
+                return
+            there = pair
+    merged = _merged("" if there is None else there[1], names)
     if merged is None:
         return
-    if not values:
+    if there is None:
         pairs.append(merged)
-    elif len(values) == 1:
-        pairs[pairs.index(values[0])] = merged
     else:
-        MutableHeaders(pairs).set(*merged)
+        pairs[pairs.index(there)] = merged
 
 
 @lru_cache(maxsize=256)
-def _merged(there: tuple[tuple[str, str], ...], names: tuple[str, ...]) -> tuple[str, str] | None:
-    """One `Vary` of the field names in those there are, and these; None if that names no field.
+def _merged(there: str, names: tuple[str, ...]) -> tuple[str, str] | None:
+    """One `Vary` of the field names that there are, and these; None if that names no field.
 
     PERF: an application has few of them (bench/parts.py).
     """
     for name in names:
         check_name(name)
     fields: dict[str, str] = {}
-    for field in [*(field.strip() for _, value in there for field in value.split(",")), *names]:
+    for field in [*(field.strip() for field in there.split(",")), *names]:
         if field:
             fields.setdefault(field.lower(), field)
     return check_pair("vary", "*" if "*" in fields else ", ".join(fields.values())) if fields else None
@@ -492,7 +496,7 @@ def _checked(source: HeaderSource) -> list[tuple[str, str]]:
 def pairs_of(source: Any) -> Iterable[tuple[Any, Any]]:
     """Return the pairs of a multi-mapping, of another mapping, or of an iterable of pairs, which is returned as is."""
     if isinstance(source, list):  # nearly always, and the look-ups in abstract classes below cost more
-        return cast(list[tuple[Any, Any]], source)
+        return cast("list[tuple[Any, Any]]", source)
     if isinstance(source, MultiMapping):
         return source.pairs()
-    return cast(Iterable[tuple[Any, Any]], source.items() if isinstance(source, Mapping) else source)
+    return cast("Iterable[tuple[Any, Any]]", source.items() if isinstance(source, Mapping) else source)

@@ -17,8 +17,7 @@ _log = logging.getLogger("nacre.sessions")
 
 _FLASHES = "_flashes"
 _DEPTH_MAX = 100
-_INT_MAX = 2**53
-_STR = frozenset({str})
+_INT_BITS = 53
 
 
 class SessionClosed(ProtocolError, RuntimeError):
@@ -67,18 +66,19 @@ class Session(MutableMapping[str, Any]):
     # As a mapping.
 
     def __getitem__(self, name: str) -> Any:
-        return self._read()[name]
+        return (self._items or self._read())[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._read()
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value of a name, or the default."""
-        return self._read().get(name, default)
+        return (self._items or self._read()).get(name, default)
 
     def __setitem__(self, name: str, value: Any) -> None:
         items = self._changeable()
-        _check_json({name: value})
+        if type(name) is not str or not _are_plain((value,)):
+            _check_json({name: value})
         items[name] = value
 
     def __delitem__(self, name: str) -> None:
@@ -155,14 +155,25 @@ class Session(MutableMapping[str, Any]):
             _check_json(items)
             raise
         if data != self.loaded:
-            _check_json(items)
+            # What can't be changed in place was checked when it was set.
+            for value in items.values():
+                kind = type(value)
+                if kind is dict or (kind is list and not _are_plain(value, True)):
+                    _check_json(items)
+                    break
         return data
 
-    def close(self, saved: bytes | None, *, unread: bool = False) -> None:
-        """Refuse changes from now on; `saved` is what `encode` gave. With `unread`, a first reading is refused too."""
+    def close(self, *, keep: bool, unread: bool = False) -> bytes | None:
+        """Refuse changes from now on; with `unread` a first reading too.
+
+        Gives what `encode` gives, if that is to be kept and anything was read or set. Raises TypeError as that does.
+        """
         self._is_closed = True
-        self._saved = saved
-        self._is_unreadable = unread and self._items is None
+        if self._items is None:
+            self._is_unreadable = unread
+        elif keep:
+            self._saved = self.encode()
+        return self._saved
 
     def late_changes(self) -> list[str]:
         """The names of what was changed in place since the session was closed."""
@@ -255,8 +266,6 @@ def _is_json(items: dict[str, Any], text: bytes) -> bool:
 
 def _check_json(items: dict[str, Any]) -> None:
     """Raise TypeError, with the way to the value, for what wouldn't come back from JSON as it is."""
-    if _are_plain(items.values()) and _STR.issuperset(map(type, items)):
-        return
     for name, value in items.items():
         if type(name) is not str:
             raise TypeError(f"a session has names of type str, not {type(name).__name__}")
@@ -265,7 +274,7 @@ def _check_json(items: dict[str, Any]) -> None:
             raise TypeError(f"{flaw}; a session holds None, bool, int, float, str, and lists and dicts of such")
 
 
-def _are_plain(values: Iterable[Any], *, in_list: bool = False) -> bool:
+def _are_plain(values: Iterable[Any], in_list: bool = False) -> bool:
     """Whether all are of the kinds that most are: short numbers, ASCII, and lists of these; of others nothing is said.
 
     PERF: a third of the cost of looking for flaws, which notes the way to each value.
@@ -276,10 +285,10 @@ def _are_plain(values: Iterable[Any], *, in_list: bool = False) -> bool:
             if not value.isascii():
                 return False
         elif kind is int:
-            if not -_INT_MAX <= value <= _INT_MAX:
+            if value.bit_length() > _INT_BITS:
                 return False
         elif kind is list:
-            if in_list or not _are_plain(value, in_list=True):
+            if in_list or not _are_plain(value, True):
                 return False
         elif value is not None and kind is not bool:
             return False

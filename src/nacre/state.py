@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -38,31 +38,27 @@ class State(MutableMapping[str, Any]):
     mapping it was made from, which inside an ASGI layer is `scope["state"]`.
     """
 
-    __slots__ = ("_items",)
+    __slots__ = ("shared",)
 
-    _items: MutableMapping[str, Any]
+    shared: MutableMapping[str, Any]
+    """The mapping itself, for a scope that is to write through to it too; layers of Nacre's own read it."""
 
     def __init__(self, items: MutableMapping[str, Any] | None = None) -> None:
-        object.__setattr__(self, "_items", {} if items is None else items)
-
-    @property
-    def shared(self) -> MutableMapping[str, Any]:
-        """The mapping itself, for a scope that is to write through to it too."""
-        return self._items
+        _set_shared(self, {} if items is None else items)
 
     @overload
     def __getitem__(self, name: Key[T], /) -> T: ...
     @overload
     def __getitem__(self, name: str, /) -> Any: ...
     def __getitem__(self, name: Any, /) -> Any:
-        return self._items[name]
+        return self.shared[name]
 
     @overload
     def __setitem__(self, name: Key[T], value: T, /) -> None: ...
     @overload
     def __setitem__(self, name: str, value: Any, /) -> None: ...
     def __setitem__(self, name: Any, value: Any, /) -> None:
-        self._items[name] = value
+        self.shared[name] = value
 
     @overload
     def get(self, name: Key[T], /, default: None = None) -> T | None: ...
@@ -71,42 +67,46 @@ class State(MutableMapping[str, Any]):
     @overload
     def get(self, name: str, /, default: Any = None) -> Any: ...
     def get(self, name: Any, /, default: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return self._items.get(name, default)
+        return self.shared.get(name, default)
 
     @overload
     def pop(self, name: Key[T], default: T = ..., /) -> T: ...
     @overload
     def pop(self, name: str, default: Any = ..., /) -> Any: ...
     def pop(self, *arguments: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return self._items.pop(*arguments)
+        return self.shared.pop(*arguments)
 
     def __delitem__(self, name: str | Key[Any], /) -> None:
-        del self._items[name]  # type: ignore[arg-type]
+        del self.shared[name]  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
+        return iter(self.shared)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.shared)
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self._items[name]
+            return self.shared[name]
         except KeyError:
             raise AttributeError(f"nothing in the state is named {name!r}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._items[name] = value
+        self.shared[name] = value
 
     def __delattr__(self, name: str) -> None:
         try:
-            del self._items[name]
+            del self.shared[name]
         except KeyError:
             raise AttributeError(f"nothing in the state is named {name!r}") from None
 
     def __repr__(self) -> str:
         # Values may be secrets (tokens, users); names are enough to find one's way.
-        return f"State({', '.join(self._items)})"
+        return f"State({', '.join(self.shared)})"
+
+
+# An assignment would make an item of it.
+_set_shared = State.shared.__set__  # type: ignore[attr-defined]
 
 
 TEMPLATE_CONTEXT: Key[Mapping[str, object]] = Key("template_context")
@@ -116,10 +116,25 @@ TEMPLATE_CONTEXT: Key[Mapping[str, object]] = Key("template_context")
 _NOTHING: Mapping[str, object] = {}
 
 
-def give_templates(state: State, **values: object) -> None:
-    """Let the templates of a request, whose state this is, use these values besides those that they have already."""
+class OfRequest(NamedTuple):
+    """A function of the request, which templates call without it.
+
+    It is the same for all requests, so nothing is made for one that renders no template. A function that holds the
+    request would keep it, and all that it holds, until the garbage collector comes by: the state is the request's own.
+    """
+
+    function: Callable[..., object]
+
+
+def give_templates(state: State, shared: Mapping[str, object] = _NOTHING, /, **values: object) -> None:
+    """Let the templates of a request, whose state this is, use these values besides those that they have already.
+
+    `shared` are those that are the same for all requests; they aren't copied unless there are others.
+    """
+    items: MutableMapping[Any, Any] = state.shared
+    given = items.get(TEMPLATE_CONTEXT)
     # Never changed in place: the lifespan may have put it there, for all requests.
-    state[TEMPLATE_CONTEXT] = {**given_to_templates(state), **values}
+    items[TEMPLATE_CONTEXT] = {**(given or _NOTHING), **shared, **values} if given or values else shared
 
 
 def given_to_templates(state: State) -> Mapping[str, object]:

@@ -17,7 +17,7 @@ import pytest
 
 from nacre import ConfigurationError, Group, Nacre, Request, StreamingResponse, abort
 from nacre.errors import MissingExtra
-from nacre.state import give_templates
+from nacre.state import OfRequest, give_templates
 from nacre.templates import BlockNotFound, Jinja, MiniJinja, TemplateError, TemplateNotFound
 from nacre.testing import TestClient
 
@@ -404,6 +404,26 @@ async def test_what_a_layer_gives_stays_with_its_request(engine, client_for):
     async with client_for(app) as client:
         assert (await client.get("/page?secret=1")).text == "[pearl]"
         assert (await client.get("/page")).text == "[]"
+
+
+async def test_what_is_the_same_for_all_requests_is_made_of_each_when_it_is_called(engine, client_for):
+    shared = {"greeting": OfRequest(lambda request, word: f"{word} {request.query['to']}"), "csrf_token": "x"}
+    app = Nacre()
+    templates = engine({"page": "{{ greeting('hello') }} {{ tenant }} {{ csrf_token() }}"})
+
+    @app.before_request
+    def give(request):
+        give_templates(request.state, shared)
+        give_templates(request.state, tenant="acme")
+
+    @app.get("/page")
+    def show(request: Request):
+        return templates.response("page", request)
+
+    async with client_for(app) as client:
+        assert (await client.get("/page?to=Ada")).text == "hello Ada acme x"
+        assert (await client.get("/page?to=Bo")).text == "hello Bo acme x"
+    assert sorted(shared) == ["csrf_token", "greeting"]
 
 
 FROM_LAYERS = ["csrf_token", "csrf_input", "get_flashed_messages"]

@@ -1,5 +1,6 @@
 """The view `stack` measures sites that answer alike, whatever they are made with, and notices one that doesn't."""
 
+import gc
 import json
 import logging
 from dataclasses import replace
@@ -8,7 +9,7 @@ import pytest
 from bench.apps.stack_site import ORIGIN, access_logger
 from bench.drivers import driver_for
 from bench.goals import STACK
-from bench.stack import BEGIN, KINDS, TARGETS, begin_and_check, check_line, check_site, tables
+from bench.stack import BEGIN, KINDS, TARGETS, begin_and_check, check_line, check_site, site_calls, tables
 from bench.workloads import Answer, Call, Setting, WrongAnswer
 
 
@@ -55,6 +56,24 @@ def test_every_site_answers_alike_and_logs_each_request_once(target, log):
     ):
         assert driver.answer(app, refused).status in (401, 403)
     driver.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["nacre asgi", "nacre rsgi"])
+def test_a_request_behind_all_layers_leaves_nothing_for_the_garbage_collector(name, kind, log):
+    target = TARGETS[name]
+    driver = driver_for(target.protocol)
+    app = target.build(Setting())
+    calls = site_calls(driver.answer(app, BEGIN))[kind]
+    driver.run(app, calls, 50)  # what is made once
+    gc.collect()
+    gc.disable()
+    try:
+        driver.run(app, calls, 50)  # collects before it begins
+        assert gc.collect() < 50
+    finally:
+        gc.enable()
+        driver.close()
 
 
 RIGHT = (

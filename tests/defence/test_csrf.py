@@ -1,7 +1,9 @@
 """Protection against forged requests in chains: marks, places, CORS beside it; tokens in pages."""
 
 import functools
+import gc
 import re
+import weakref
 
 import pytest
 
@@ -294,6 +296,33 @@ def test_templates_have_the_field_and_the_token(engine, transport):
         assert client.post("/", form={"csrf_token": found[1]}).text == "sent"
         assert client.post("/", headers={"x-csrf-token": found[2]}).text == "sent"
         assert client.post("/", form={"csrf_token": ""}).status == 403
+
+
+@pytest.mark.parametrize("engine", [Jinja, MiniJinja], ids=["jinja", "minijinja"])
+def test_a_request_leaves_nothing_for_the_garbage_collector(engine, transport):
+    app, held = tokens(), []
+    templates = engine({"form.html": "{{ csrf_input() }}"})
+
+    @app.get("/")
+    def form(request: Request):
+        held.append(weakref.ref(request))
+        return templates.response("form.html", request)
+
+    @app.post("/")
+    def sent(request: Request):
+        held.append(weakref.ref(request))
+        return "sent"
+
+    with TestClient(app, transport) as client:
+        gc.disable()
+        try:
+            token = re.search(r"[\w-]{86}", client.get("/").text)[0]
+            client.post("/", headers={"x-csrf-token": token})
+            client.post("/", form={"csrf_token": token})
+            client.get("/nowhere")  # the client may look at the last one
+            assert [reference() for reference in held] == [None, None, None]
+        finally:
+            gc.enable()
 
 
 def test_a_route_that_is_exempt_or_safe_is_not_checked(transport):

@@ -12,7 +12,6 @@ from nacre.sessions.in_cookie import InCookie
 from nacre.sessions.keeping import Held
 from nacre.sessions.records import Lifetime
 from nacre.signing import BadSignature, Signer
-from nacre.threads import run_at_once
 from sessions.kinds import OTHER, SECRET
 
 NOW = 1_800_000_000.0
@@ -35,7 +34,7 @@ class Clocked:
         signer.unsign = unsign  # type: ignore[method-assign]
 
     def save(self, data: bytes, held: Held | None = None) -> str:
-        change = run_at_once(self.keeper.save(Session(None, held or Held(self.keeper, None)), data))
+        change = self.keeper.save(Session(None, held or Held(self.keeper, None)), data)
         assert change is not None
         assert change.value is not None
         return change.value

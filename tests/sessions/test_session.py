@@ -201,7 +201,7 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES)
 def test_closed_session_refuses_changes(change: Callable[[Session], Any]) -> None:
     session = kept()
-    session.close(session.encode())
+    session.close(keep=True)
     with pytest.raises(SessionClosed, match="saved when the response began"):
         change(session)
     assert session == {"user": 7, "cart": ["pearl"]}
@@ -210,29 +210,29 @@ def test_closed_session_refuses_changes(change: Callable[[Session], Any]) -> Non
 
 def test_closed_session_can_be_read_for_the_first_time_unless_a_stream_is_sent() -> None:
     session = kept()
-    session.close(None)
+    session.close(keep=False)
     assert session["user"] == 7
     assert session.late_changes() == []
     session = kept()
-    session.close(None, unread=True)
+    session.close(keep=False, unread=True)
     with pytest.raises(SessionClosed, match="too late for `Vary: Cookie`"):
         session.get("user")
     assert repr(session) == "<Session>"
     read_before = kept()
     assert read_before["user"] == 7
-    read_before.close(read_before.encode(), unread=True)
+    read_before.close(keep=True, unread=True)
     assert read_before["user"] == 7
 
 
 def test_change_in_place_is_found_after_the_closing() -> None:
     session = kept()
     session["flag"] = [1]
-    session.close(session.encode())
+    session.close(keep=True)
     session["cart"].append("late")
     session["flag"][0] = True
     assert session.late_changes() == ["cart", "flag"]
     session = kept()
-    session.close(None)
+    session.close(keep=False)
     session["cart"].append(object())
     assert session.late_changes() == ["cart"]
 

@@ -15,7 +15,7 @@ from nacre.errors import Forbidden
 from nacre.fields import MULTIPART, URLENCODED
 from nacre.request import Request
 from nacre.security.csrf import SAFE_METHODS, is_always_checked, unchecked
-from nacre.state import give_templates
+from nacre.state import OfRequest, give_templates
 
 CSRF_SESSION_KEY = "_csrf"
 """Where the session keeps what tokens are checked with. Who logs a user in or out deletes it, and tokens made before
@@ -29,7 +29,7 @@ CSRF_HEADER = "x-csrf-token"
 
 _SIZE = 32  # bytes of the secret
 _TEXT_SIZE = 86  # characters of a token: base64 of mask and masked secret, without padding
-_FROM_URLS = str.maketrans("-_", "+/")
+_FROM_URLS = bytes.maketrans(b"-_", b"+/")
 
 
 def csrf_token(request: Request) -> str:
@@ -80,27 +80,24 @@ class CSRFToken(Hooks):
             return "a WebSocket checks the origin itself"
         if unchecked(place, protect_all=self.protect_all) is not None:
             return Hooks(before=_give, inline=True)
-        return Hooks(before=Call(_always, _always)) if is_always_checked(place) else self
+        return Hooks(before=Call(_check, _check)) if is_always_checked(place) else self
 
     async def _before(self, request: Request) -> None:
-        _give(request)
-        if request.method not in SAFE_METHODS:
+        if request.method in SAFE_METHODS:
+            _give(request)
+        else:
             await _check(request)
 
 
-async def _always(request: Request) -> None:
-    _give(request)
-    await _check(request)
-
-
 def _give(request: Request) -> None:
-    give_templates(
-        request.state, csrf_token=lambda: csrf_token(request), csrf_input=lambda: _Markup(_field(csrf_token(request)))
-    )
+    give_templates(request.state, _FOR_TEMPLATES)
 
 
-def _field(token: str) -> str:
-    return f'<input type="hidden" name="{CSRF_FIELD}" value="{token}">'
+def _csrf_input(request: Request) -> _Markup:
+    return _Markup(f'<input type="hidden" name="{CSRF_FIELD}" value="{csrf_token(request)}">')
+
+
+_FOR_TEMPLATES = {"csrf_token": OfRequest(csrf_token), "csrf_input": OfRequest(_csrf_input)}
 
 
 class _Markup(str):
@@ -113,28 +110,27 @@ class _Markup(str):
 
 
 async def _check(request: Request) -> None:
-    """Raises Forbidden unless the request has a token of its session."""
+    """Give templates their functions. Raises Forbidden unless the request has a token of its session."""
+    _give(request)
     secret = _secret_of(request.session.get(CSRF_SESSION_KEY))
-    sent = await _sent(request) if secret is not None else None
-    # SECURITY: compared in constant time; neither side ends in a message.
-    if secret is None or sent is None or not hmac.compare_digest(sent, secret):
-        raise Forbidden("the token against forged requests is missing or wrong; load the page again")
-
-
-async def _sent(request: Request) -> bytes | None:
-    """The secret that a request proves to know."""
-    texts = request.headers.getlist(CSRF_HEADER)
-    if not texts and request.content_type is not None and request.content_type.essence in (URLENCODED, MULTIPART):
-        texts = (await request.form()).texts(CSRF_FIELD)
-    return _unmasked(texts[0]) if len(texts) == 1 else None
+    if secret is not None:
+        texts = request.headers.getlist(CSRF_HEADER)
+        if not texts and request.content_type is not None and request.content_type.essence in (URLENCODED, MULTIPART):
+            texts = (await request.form()).texts(CSRF_FIELD)
+        sent = _unmasked(texts[0]) if len(texts) == 1 else None
+        # SECURITY: compared in constant time; neither side ends in a message.
+        if sent is not None and hmac.compare_digest(sent, secret):
+            return
+    raise Forbidden("the token against forged requests is missing or wrong; load the page again")
 
 
 def _unmasked(token: str) -> bytes | None:
+    """The secret that a request proves to know by this token."""
     if len(token) != _TEXT_SIZE or not token.isascii():
         return None
     try:
         # PERF: what `urlsafe_b64decode` does, in a third of the time.
-        data = binascii.a2b_base64(token.translate(_FROM_URLS) + "==")
+        data = binascii.a2b_base64(token.encode().translate(_FROM_URLS) + b"==")
     except ValueError:  # binascii.Error is one
         return None
     return _xor(data[:_SIZE], data[_SIZE:]) if len(data) == 2 * _SIZE else None

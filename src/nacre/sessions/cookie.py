@@ -115,15 +115,16 @@ class SessionCookie:
 
     def _send(self, response: Response, name: str, field: str) -> None:
         pairs = response.raw_headers
-        names = [sent for sent, _ in pairs]
-        if "set-cookie" in names:
-            set_already = f"{name}="
-            pairs[:] = [pair for pair in pairs if pair[0] != "set-cookie" or not pair[1].startswith(set_already)]
+        for sent, _ in pairs:
+            if sent == "set-cookie" or sent == "cache-control":
+                break
+        else:  # PERF: most responses have neither
+            pairs += ("set-cookie", field), _PRIVATE
+            return
+        set_already = f"{name}="
+        pairs[:] = [pair for pair in pairs if pair[0] != "set-cookie" or not pair[1].startswith(set_already)]
         pairs.append(("set-cookie", field))
-        if "cache-control" in names:
-            keep_private(response.headers)
-        else:
-            pairs.append(_PRIVATE)
+        keep_private(response.headers)
 
 
 def keep_private(headers: MutableHeaders) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nacre.session import EMPTY, Session
-from nacre.sessions.keeping import CookieChange, Held, Work
+from nacre.sessions.keeping import CookieChange, Held
 from nacre.sessions.records import Lifetime, Record
 from nacre.signing import BadSignature, Sealer, Signer
 
@@ -29,9 +29,6 @@ class InCookie:
         self._signer = signer
         self._lifetime = lifetime
         self._known: dict[str, Record] = {}
-
-    def find(self, held: Held) -> Work[None] | None:
-        return None  # the signature is looked at when the session is
 
     def load(self, held: Held) -> bytes | None:
         text = held.text
@@ -61,7 +58,7 @@ class InCookie:
     def sends_cookie(self, session: Session) -> bool:
         return True
 
-    async def save(self, session: Session, data: bytes) -> CookieChange | None:
+    def save(self, session: Session, data: bytes) -> CookieChange | None:
         held: Held = session.held
         if data == EMPTY:
             return None if held.text is None else CookieChange(None)

@@ -16,6 +16,7 @@ from nacre.errors import Conflict
 from nacre.session import EMPTY, Session, merge
 from nacre.sessions.keeping import CookieChange, Held, Work
 from nacre.sessions.records import Lifetime, Record, Store, is_inline
+from nacre.threads import run_at_once
 
 _log = logging.getLogger("nacre.sessions")
 
@@ -40,6 +41,7 @@ class InStore:
         self._is_inline = is_inline(store)
 
     def find(self, held: Held) -> Work[None] | None:
+        """What is to be waited for before the handler runs, and finds the record; None for nothing."""
         if self._is_inline or held.text is None or not _ID.fullmatch(held.text):
             return None
         return partial(self._find, held, self._key(held.text))
@@ -60,7 +62,11 @@ class InStore:
     def sends_cookie(self, session: Session) -> bool:
         return session.held.record is None or session.renewed
 
-    async def save(self, session: Session, data: bytes) -> CookieChange | None:
+    def save(self, session: Session, data: bytes) -> CookieChange | None:
+        return run_at_once(self.write(session, data))
+
+    async def write(self, session: Session, data: bytes) -> CookieChange | None:
+        """What `save` does, where the store may be called."""
         if len(data) > self._max_size:
             raise ValueError(
                 f"the session has {len(data)} bytes, and Sessions(max_size={self._max_size}) takes no more; keep what "

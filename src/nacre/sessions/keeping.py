@@ -42,10 +42,6 @@ class CookieChange(Struct, frozen=True):
 class Keeper(Protocol):
     """One of the two ways to keep sessions."""
 
-    def find(self, held: Held) -> Work[None] | None:
-        """What is to be waited for before the handler runs, and finds the record; None for nothing."""
-        ...
-
     def load(self, held: Held) -> bytes | None:
         """The content that was kept, as JSON; None if the client has no session."""
         ...
@@ -54,6 +50,6 @@ class Keeper(Protocol):
         """Whether a change reaches the client only if a cookie does."""
         ...
 
-    async def save(self, session: Session, data: bytes) -> CookieChange | None:
-        """Keep the new content; what the client is to be told, if anything."""
+    def save(self, session: Session, data: bytes) -> CookieChange | None:
+        """Keep the new content; what the client is to be told, if anything. Not for a store that may block."""
         ...

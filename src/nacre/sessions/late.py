@@ -18,10 +18,10 @@ def may_run_on(request: Request, response: Response) -> bool:
     PERF: callbacks with an attribute `quiet`, as that of an access log, touch no session; a site may have no others,
     and needs no callback for them.
     """
-    if response.stream is not None or response.background is not None or response.sent_callbacks is not None:
-        return True
-    callbacks = request.after_callbacks or ()
-    return bool([callback for callback in callbacks if not getattr(callback, "quiet", False)])
+    may = response.stream is not None or response.background is not None or response.sent_callbacks is not None
+    for callback in request.after_callbacks or ():
+        may = may or not getattr(callback, "quiet", False)
+    return may
 
 
 def watch(request: Request, session: Session) -> None:

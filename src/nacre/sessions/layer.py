@@ -105,7 +105,9 @@ class Sessions(Hooks):
         if store is None or is_inline(store):
             super().__init__(before=self._enter, finalize=self._leave, inline=True)
         else:
-            super().__init__(before=_forms(self._read, store), finalize=_forms(self._leave_by, store))
+            assert isinstance(self._keeper, InStore)
+            reading, leaving = partial(self._read, self._keeper), partial(self._leave_by, self._keeper)
+            super().__init__(before=_forms(reading, store), finalize=_forms(leaving, store))
 
     def __repr__(self) -> str:
         return f"Sessions({self._kept})"
@@ -135,25 +137,24 @@ class Sessions(Hooks):
         else:  # inside of another such layer, or of one that hands on a copy of the request
             self._give(request, self._open(request))
 
-    async def _read(self, run: Run, request: Request) -> None:
+    async def _read(self, keeper: InStore, run: Run, request: Request) -> None:
         """Give the request a session, and read that first if the client brings the id of one."""
-        held = Held(self._keeper, self._cookie.find(request))
-        work = self._keeper.find(held)
+        held = Held(keeper, self._cookie.find(request))
+        work = keeper.find(held)
         if work is None:
             self._enter(request)
         else:
             await run(request, work)
-            self._give(request, self._opened(request, held))
+            self._give(request, self._open(request, held))
 
     def _give(self, request: Request, session: Session) -> None:
         if isinstance(request._session, Unopened):
             request._session.open(request)  # for its own layer, which goes by the list of those that are open
         request._session = session
 
-    def _open(self, request: Request) -> Session:
-        return self._opened(request, Held(self._keeper, self._cookie.find(request)))
-
-    def _opened(self, request: Request, held: Held) -> Session:
+    def _open(self, request: Request, held: Held | None = None) -> Session:
+        if held is None:
+            held = Held(self._keeper, self._cookie.find(request))
         session = Session(held.load, held)
         if request.opened_sessions is None:
             request.opened_sessions = []
@@ -164,62 +165,54 @@ class Sessions(Hooks):
         """Open the session when the response has begun: to be read at most."""
         session = self._open(request)
         session.held.is_settled = True
-        session.close(None, unread=unread)
+        session.close(keep=False, unread=unread)
         watch(request, session)
         return session
 
     # On the way out.
 
     def _leave(self, request: Request, response: Response) -> None:
-        session = self._asked_for(request, response)
-        if session is not None:
-            data = self._settle(request, response, session)
-            if data is not None:
-                session.held.change = run_at_once(self._keeper.save(session, data))
-            if session.held.change is not None:
-                self._tell(request, response, session.held.change)
+        unsaved = self._settle(request, response)
+        if unsaved is not None:
+            session, data = unsaved
+            self._tell(request, response, session, self._keeper.save(session, data))
 
-    async def _leave_by(self, run: Run, request: Request, response: Response) -> None:
-        session = self._asked_for(request, response)
-        if session is not None:
-            data = self._settle(request, response, session)
-            if data is not None:
-                session.held.change = await run(request, partial(self._keeper.save, session, data))
-            if session.held.change is not None:
-                self._tell(request, response, session.held.change)
+    async def _leave_by(self, keeper: InStore, run: Run, request: Request, response: Response) -> None:
+        unsaved = self._settle(request, response)
+        if unsaved is not None:
+            session, data = unsaved
+            self._tell(request, response, session, await run(request, partial(keeper.write, session, data)))
 
-    def _asked_for(self, request: Request, response: Response) -> Session | None:
-        """The session of this layer; None, and nothing can be changed any more, if nobody has asked for it."""
+    def _settle(self, request: Request, response: Response) -> tuple[Session, bytes] | None:
+        """Close the session of this layer; given back, with its content, if it is to be saved.
+
+        If nobody has asked for it there is none, and nothing can be changed any more.
+        """
+        is_streamed = response.stream is not None and request.websocket is None
         if request._session is self._unopened:
-            request._session = self._unreadable if _is_streamed(request, response) else self._closed
+            request._session = self._unreadable if is_streamed else self._closed
             return None
         for session in reversed(request.opened_sessions or ()):
-            if session.held.keeper is self._keeper:
-                return session
-        return None
-
-    def _settle(self, request: Request, response: Response, session: Session) -> bytes | None:
-        """Close the session; what is to be saved as its content, if anything is."""
-        held: Held = session.held
-        accessed = session.accessed
-        if accessed:
+            held: Held = session.held
+            if held.keeper is self._keeper:
+                break
+        else:
+            return None
+        if session.accessed:
             add_vary(response.raw_headers, "Cookie")
-        if held.is_settled:
-            return None  # the response takes the place of one that was finished already
+        if held.is_settled:  # the response takes the place of one that was finished already
+            self._tell(request, response, session, held.change)
+            return None
         held.is_settled = True
-        data = None
-        try:
-            if accessed and response.status < 500:
-                data = session.encode()
-        finally:
-            session.close(data, unread=_is_streamed(request, response))
-        if response.status < 500 and may_run_on(request, response):
+        is_kept = response.status < 500
+        data = session.close(keep=is_kept, unread=is_streamed)
+        if is_kept and may_run_on(request, response):
             watch(request, session)
-        return data if data is not None and self._is_to_be_saved(request, session, data) else None
+        return (session, data) if data is not None and self._is_to_be_saved(request, session, data) else None
 
     def _is_to_be_saved(self, request: Request, session: Session, data: bytes) -> bool:
         """Whether it has changed, or is to live on. Raises RuntimeError for a change that couldn't reach the client."""
-        if not session.renewed and data == (session.loaded or EMPTY):
+        if data == (session.loaded or EMPTY) and not session.renewed:
             record: Record | None = session.held.record
             return record is not None and self._lifetime.is_due(record) and not _loses_cookies(request)
         if _loses_cookies(request) and self._keeper.sends_cookie(session):
@@ -229,8 +222,9 @@ class Sessions(Hooks):
             )
         return True
 
-    def _tell(self, request: Request, response: Response, change: CookieChange) -> None:
-        if _loses_cookies(request):
+    def _tell(self, request: Request, response: Response, session: Session, change: CookieChange | None) -> None:
+        session.held.change = change
+        if change is None or _loses_cookies(request):
             return
         if change.value is None:
             self._cookie.delete(request, response)
@@ -253,10 +247,6 @@ async def _here(request: Request, work: Work[T]) -> T:
 async def _in_worker(request: Request, work: Work[T]) -> T:
     # The methods of a store that is called there don't suspend, and so the work as a whole doesn't either.
     return await request.app.workers.run(request, lambda: run_at_once(work()))
-
-
-def _is_streamed(request: Request, response: Response) -> bool:
-    return response.stream is not None and request.websocket is None
 
 
 def _loses_cookies(request: Request) -> bool:

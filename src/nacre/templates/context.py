@@ -18,7 +18,7 @@ from nacre.callables import describe, is_async
 from nacre.errors import ConfigurationError, Location, Problem
 from nacre.request import Request
 from nacre.session import Flash, Session
-from nacre.state import given_to_templates
+from nacre.state import OfRequest, given_to_templates
 
 ContextProcessor = Callable[[Request], Mapping[str, Any]]
 """Gives every template of a request some more variables."""
@@ -59,7 +59,7 @@ class FromLayer:
 
     def _given(self, request: Request) -> Any:
         """What the layer gives; None without the layer."""
-        return given_to_templates(request.state).get(self._name)
+        return _of(request, given_to_templates(request.state).get(self._name))
 
     # Written without parentheses it is the same.
 
@@ -69,6 +69,11 @@ class FromLayer:
 
     def __str__(self) -> str:
         return str(self())
+
+
+def _of(request: Request, value: object) -> Any:
+    """What a layer has given, for this request."""
+    return partial(value.function, request) if isinstance(value, OfRequest) else value
 
 
 class FlashedMessages(FromLayer):
@@ -123,7 +128,7 @@ def variables_of(
     if request is not None:
         variables["request"] = request
         shared = given_to_templates(request.state)
-        variables.update((name, value) for name, value in shared.items() if name not in GLOBALS)
+        variables.update((name, _of(request, value)) for name, value in shared.items() if name not in GLOBALS)
         for processor in processors:
             more: Any = processor(request)
             if not isinstance(more, Mapping):
