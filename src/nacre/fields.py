@@ -101,17 +101,23 @@ def malformed() -> BadRequest:
     return BadRequest("the multipart form is malformed")
 
 
-def decode_text(raw: bytes, content_type: MediaType | None) -> str:
-    """Decode a field in the charset that its content type names, UTF-8 by default.
+def codec_of(content_type: MediaType | None) -> str:
+    """Python's name of the charset that a content type names, UTF-8 by default. Raises BadRequest for an unknown one.
 
-    Bytes that are no text are refused: U+FFFD in their place, which a query gets, would be stored as if the user had
-    written it, and would make equal what was sent as different. Raises BadRequest for them, and for charsets other
-    than UTF-8, US-ASCII and ISO-8859-1.
+    Known are UTF-8, US-ASCII and ISO-8859-1, in which a byte below 128 is the same.
     """
-    charset = (content_type.charset if content_type is not None else None) or "utf-8"
-    codec = CODECS.get(charset)
+    codec = CODECS.get((content_type.charset if content_type is not None else None) or "utf-8")
     if codec is None:
         raise BadRequest("the form is in a charset that isn't understood; send UTF-8")
+    return codec
+
+
+def decode_text(raw: bytes, codec: str) -> str:
+    """Decode a field in the charset that `codec_of` has found.
+
+    Bytes that are no text are refused: U+FFFD in their place, which a query gets, would be stored as if the user had
+    written it, and would make equal what was sent as different. Raises BadRequest for them.
+    """
     try:
         return raw.decode(codec)
     except UnicodeDecodeError:

@@ -14,11 +14,11 @@ from contextlib import aclosing
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 from nacre.body import Body, add_piece
 from nacre.errors import BodyConsumed, ContentTooLarge, InsufficientStorage, UnsupportedMediaType
-from nacre.fields import FORM_LIMITS, MULTIPART, URLENCODED, Event, FormLimits, Part, decode_text, malformed
+from nacre.fields import FORM_LIMITS, MULTIPART, URLENCODED, Event, FormLimits, Part, codec_of, decode_text, malformed
 from nacre.filenames import last_component, safe_filename
 from nacre.headers import Headers
 from nacre.media import MediaType, parse_media_type
@@ -39,13 +39,20 @@ class FormData(Mapping[str, FormValue]):
     `pairs` show every value.
     """
 
-    __slots__ = ("_pairs", "_values")
+    __slots__ = ("_has_files", "_pairs", "_values")
 
     def __init__(self, pairs: Iterable[tuple[str, FormValue]] = ()) -> None:
         self._pairs = tuple(pairs)
         self._values: dict[str, list[FormValue]] = {}
+        self._has_files = False
+        values = self._values
         for name, value in self._pairs:
-            self._values.setdefault(name, []).append(value)
+            if name in values:
+                values[name].append(value)
+            else:
+                values[name] = [value]
+            if value.__class__ is not str:
+                self._has_files = True
 
     def pairs(self) -> list[tuple[str, FormValue]]:
         """Return every (name, value), in order and with duplicates."""
@@ -58,6 +65,12 @@ class FormData(Mapping[str, FormValue]):
     def texts(self, name: str) -> list[str]:
         """Return the values of a name that are text."""
         return [value for value in self._values.get(name, ()) if isinstance(value, str)]
+
+    def all_texts(self) -> Mapping[str, list[str]]:
+        """Return the values of each name that are text, of those names that have any. They are not to be changed."""
+        if not self._has_files:
+            return cast("dict[str, list[str]]", self._values)
+        return {name: texts for name in self._values if (texts := self.texts(name))}
 
     def files(self, name: str) -> list[UploadFile]:
         """Return the values of a name that are files."""
@@ -93,7 +106,7 @@ async def read_form(
     ContentTooLarge over a limit; InsufficientStorage if a file can't be stored; and what receiving the body raises.
     """
     kind = _kind(content_type)
-    reader = _FieldReader(kind, limits) if kind.essence == URLENCODED else _FormReader(kind, limits, request)
+    reader = _FieldReader(kind, limits) if _is_urlencoded(kind) else _FormReader(kind, limits, request)
     try:
         whole = await body.in_one_piece(limits.memory)
         if whole is not None and len(whole) <= BATCH:
@@ -263,7 +276,7 @@ class _FormReader:
         part, content = self._part, self._taken()
         assert part is not None
         if part.filename is None:
-            self._pairs.append((part.name, decode_text(content, _media_type(part.headers))))
+            self._pairs.append((part.name, decode_text(content, codec_of(_media_type(part.headers)))))
         elif part.filename or content or self._start is not None:
             self._pairs.append((part.name, self._file(part, part.filename, content)))
 
@@ -330,7 +343,7 @@ class FormPart:
 
     async def text(self) -> str:
         """All of the part as text, in the charset that it names, UTF-8 by default. Raises BadRequest and as `read`."""
-        return decode_text(await self.read(), _media_type(self.headers))
+        return decode_text(await self.read(), codec_of(_media_type(self.headers)))
 
     async def save(self, destination: str | PathLike[str], *, overwrite: bool = False) -> Path:
         """Store the part as it arrives, and return its path; the rules are those of `UploadFile.save`."""
@@ -399,7 +412,7 @@ class FormParts:
         self._part: FormPart | None = None
         self._held: bytes | None = None
         kind = _kind(content_type)
-        decoder = _FieldDecoder(kind, limits) if kind.essence == URLENCODED else _multipart(kind, limits)
+        decoder = _FieldDecoder(kind, limits) if _is_urlencoded(kind) else _multipart(kind, limits)
         self._events = _Events(chunks, decoder, limits)
 
     def __aiter__(self) -> AsyncIterator[FormPart]:
@@ -526,6 +539,11 @@ def _kind(content_type: MediaType | None) -> MediaType:
     if content_type is None or content_type.essence not in (URLENCODED, MULTIPART):
         raise UnsupportedMediaType(f"the body must be a form, with Content-Type: {URLENCODED} or {MULTIPART}")
     return content_type
+
+
+def _is_urlencoded(kind: MediaType) -> bool:
+    """Which of the two kinds of form a media type is."""
+    return kind.type == "application"
 
 
 def _multipart(content_type: MediaType, limits: FormLimits) -> Decoder:

@@ -95,7 +95,8 @@ class EventSender:
         """Send one event; returns when the client's connection has taken it and has room for the next.
 
         The arguments are those of `ServerSentEvent`; `data` may be a whole one. Several tasks may send. Raises
-        ClientDisconnect when the stream is over.
+        ClientDisconnect when the stream is over. Who is cancelled here can't know whether the client gets the event:
+        give it an `id` if it is sent again.
         """
         if not isinstance(data, ServerSentEvent):
             data = ServerSentEvent(data, event=event, id=id, retry=retry, comment=comment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote_to_bytes
 
-from nacre.fields import FORM_LIMITS, FormLimits, decode_text
+from nacre.fields import FORM_LIMITS, FormLimits, codec_of, decode_text
 from nacre.media import MediaType
 
 
@@ -35,17 +35,23 @@ class UrlencodedParser:
 
     def pairs(self) -> list[tuple[str, str]]:
         """The fields, after the last of the bytes."""
+        codec = codec_of(self._content_type)
         raw = bytes(self._raw).replace(b"+", b" ")
         # Unescaping comes after splitting, since `%26` and `%3D` are text.
         if raw.isascii():
             # PERF: what browsers send, decoded once instead of name by name and value by value (bench/parts.py).
-            texts = [one.partition("=") for one in decode_text(raw, self._content_type).split("&") if one]
-            return [(self._unescaped(name), self._unescaped(value)) for name, _, value in texts]
+            texts = [one.partition("=") for one in raw.decode("ascii").split("&") if one]
+            if b"%" not in raw:
+                return [(name, value) for name, _, value in texts]
+            return [
+                (
+                    name if "%" not in name else decode_text(unquote_to_bytes(name), codec),
+                    value if "%" not in value else decode_text(unquote_to_bytes(value), codec),
+                )
+                for name, _, value in texts
+            ]
         fields = [one.partition(b"=") for one in raw.split(b"&") if one]
-        return [(self._decoded(name), self._decoded(value)) for name, _, value in fields]
-
-    def _unescaped(self, text: str) -> str:
-        return self._decoded(text.encode()) if "%" in text else text
-
-    def _decoded(self, raw: bytes) -> str:
-        return decode_text(unquote_to_bytes(raw) if b"%" in raw else raw, self._content_type)
+        return [
+            (decode_text(unquote_to_bytes(name), codec), decode_text(unquote_to_bytes(value), codec))
+            for name, _, value in fields
+        ]

@@ -11,11 +11,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
-from functools import partial
 from types import coroutine
 from typing import Any, Literal, Protocol
 
-from nacre.body import begin, go_on
 from nacre.codecs import decode_json, encode_json
 from nacre.errors import BadRequest, ContentTooLarge, UnsupportedMediaType, WebSocketDisconnect
 from nacre.headers import TOKEN, check_name, check_value, pairs_of
@@ -107,8 +105,7 @@ class WebSocket:
         self.on_gone: Callable[[], object] | None = None
         """Called once if the client leaves while the handler has never asked for a message."""
         self._accepting: asyncio.Future[None] | None = None
-        self._arrival: _Arrival | None = None
-        """The next message, while `receive` waits for it by itself."""
+        self._inflow = _Inflow(channel)
         self._arriving: asyncio.Future[str | bytes] | None = None
         """The next message, while a task waits for it."""
         self._ahead: deque[str | bytes] = deque()
@@ -167,20 +164,52 @@ class WebSocket:
             await self.channel.close(self.close_code or 1000, self.close_reason)
             return
         self.state = "open"
+        self._inflow = _Inflow(self.channel)
         self._listen()
 
     # Messages.
 
-    async def receive(self) -> str | bytes:
+    def receive(self) -> Coroutine[Any, Any, str | bytes]:
         """The next message: `str` if it is text, `bytes` if it is binary.
 
         May be cancelled and called again; no message is lost. Raises WebSocketDisconnect when the client has closed or
         is gone, ContentTooLarge (after which the connection is closed with 1009) for more than `max_message` bytes.
         """
-        if not self._ahead and self.state != "open":  # what came before the client left is received still
-            await self._opened()
-        self._has_received = True
-        self._sent_in_row = 0
+        return self._receive(None)
+
+    async def _receive(self, end: type[Exception] | None) -> str | bytes:
+        """The next message. Raises `end` in the place of WebSocketDisconnect, if given; else as `receive`."""
+        try:
+            if not self._ahead and self.state != "open":  # what came before the client left is received still
+                await self._opened()
+            self._has_received = True
+            self._sent_in_row = 0
+            if self._arriving is not None or self._is_receiving or self._ahead or self._throws_away:
+                message = await self._set_aside()
+            else:
+                self._is_receiving = True
+                try:
+                    message = await self._inflow.next()
+                except asyncio.CancelledError:
+                    if not self._inflow.is_stopped:
+                        self._ask()  # a task waits for it from here on
+                    raise
+                except WebSocketDisconnect as error:
+                    self._note_departure(error)
+                    message = None
+                finally:
+                    self._is_receiving = False
+            if message is None:
+                raise self._departure()
+        except WebSocketDisconnect as error:
+            raise (error if end is None else end) from None
+        limit = self.max_message
+        if limit is not None and 4 * len(message) > limit and _size(message) > limit:
+            raise ContentTooLarge(f"the message is larger than {limit} bytes, which `max_message` allows here")
+        return message
+
+    async def _set_aside(self) -> str | bytes | None:
+        """The next message, which has come already or is waited for by a task; None if the connection was closed."""
         if self._throws_away:
             raise RuntimeError("messages came long before the first one was asked for, and were thrown away")
         if self._is_receiving:
@@ -188,41 +217,19 @@ class WebSocket:
         if self._ahead:
             message = self._ahead.popleft()
             self._ahead_size -= len(message)
-            return self._within_limit(message)
-        if self._is_gone:
-            raise self._departure()
+            return message
         arriving = self._arriving
+        assert arriving is not None
         self._is_receiving = True
         try:
-            if arriving is None:
-                return self._within_limit(await self._next())
             if not arriving.done():
                 await asyncio.wait([arriving])
         finally:
             self._is_receiving = False
         if arriving.cancelled():
-            raise self._departure()  # closed meanwhile
+            return None
         self._arriving = None
-        return self._within_limit(self._result(arriving))
-
-    async def _next(self) -> str | bytes:
-        """The next message, of which nobody waits for the arrival yet."""
-        arrival = self._arrival = _Arrival(self.channel.receive(), asyncio.get_running_loop())
-        try:
-            message = await arrival.wait()
-        except WebSocketDisconnect as error:
-            raise self._note_departure(error) from None
-        except asyncio.CancelledError:
-            if not arrival.is_cut:
-                raise self._departure() from None  # the server's side was cancelled
-            if not arrival.is_stopped:
-                self._arriving = arrival.rest()
-            raise
-        finally:
-            self._arrival = None
-        if message is None:
-            raise self._departure()  # closed meanwhile
-        return message
+        return self._result(arriving)
 
     async def receive_text(self) -> str:
         """The next message, which must be text; raises UnsupportedMediaType for a binary one, and as `receive`."""
@@ -280,11 +287,8 @@ class WebSocket:
     def __aiter__(self) -> AsyncIterator[str | bytes]:
         return self
 
-    async def __anext__(self) -> str | bytes:
-        try:
-            return await self.receive()
-        except WebSocketDisconnect:
-            raise StopAsyncIteration from None
+    def __anext__(self) -> Coroutine[Any, Any, str | bytes]:
+        return self._receive(StopAsyncIteration)
 
     # The end.
 
@@ -304,8 +308,7 @@ class WebSocket:
         self._ahead_size = 0
         if was_open:
             # Who waits for a message is told now: a client need not answer.
-            if self._arrival is not None:
-                self._arriving = self._arrival.stop()
+            self._inflow.stop()
             if self._arriving is not None:
                 self._arriving.cancel()
             await self.channel.close(code, reason)
@@ -315,8 +318,7 @@ class WebSocket:
         self.on_gone = None
         if self._patience is not None:
             self._patience.cancel()
-        if self._arrival is not None:
-            self._arriving = self._arrival.stop()
+        self._inflow.stop()
         arriving, self._arriving = self._arriving, None
         if arriving is not None and not arriving.done():
             arriving.cancel()
@@ -328,7 +330,8 @@ class WebSocket:
 
     def _ask(self) -> asyncio.Future[str | bytes]:
         """The next message to come: a task, for a server may lose the message when who waits for it is cancelled."""
-        self._arriving = asyncio.ensure_future(self.channel.receive())
+        self._arriving = asyncio.get_running_loop().create_task(self._inflow.rest())
+        self._arriving.add_done_callback(self._inflow.leave)
         return self._arriving
 
     def _listen(self) -> None:
@@ -380,147 +383,157 @@ class WebSocket:
         """What says that the connection is over: new each time, for the traceback of one that is raised again grows."""
         return WebSocketDisconnect(self.close_code or 1006, self.close_reason)
 
-    def _within_limit(self, message: str | bytes) -> str | bytes:
-        limit = self.max_message
-        if limit is not None and (len(message) > limit or (4 * len(message) > limit and _size(message) > limit)):
-            raise ContentTooLarge(f"the message is larger than {limit} bytes, which `max_message` allows here")
-        return message
-
     def __repr__(self) -> str:
         return f"<WebSocket {self.request.path} {self.state}>"
 
 
-class _Arrival:
-    """A `receive` that is advanced by who waits for it, until that one is cancelled.
+class _Inflow:
+    """The messages of a connection: one coroutine for as long as it is open, advanced by who waits for the next.
 
     A server may lose a message whose `receive` is cancelled. So who waits doesn't wait for the server's future but for
-    this one, which stands before it: cancelled, it leaves the other as it is, and the rest is done by a task.
+    this object, which stands before it: cancelled, it leaves `receive` as it is, and a task goes on with that.
 
-    PERF: with a task for every message an echo took 113,000 instructions, now 65,000; a future of asyncio's in this
-    one's place would cost another turn of the event loop, 11,000.
+    PERF: with a task for every message an echo took 113,000 instructions, now 50,000; a future of asyncio's in this
+    one's place would cost another turn of the event loop, 11,000, and a coroutine for each message 3,500.
     """
 
-    # PERF: of the class, since most messages need few of them to be another value.
     _asyncio_future_blocking = False
     _awaited: Any = None
-    """What the server's `receive` waits for."""
-    _is_watched = False
-    _has_come = False
-    """Whether it waits no longer, and may go on."""
+    """What the server's `receive` waits for; None if it may go on."""
+    _watched: Any = None
+    """What has been asked to call `_wake`."""
     _resume: Callable[[Any], object] | None = None
     _context: Context | None = None
-    _is_cancelled = False
-    _is_handed_over = False
-    is_cut = False
-    """Whether who waited was cancelled."""
+    _message: str | bytes = b""
     is_stopped = False
 
-    def __init__(self, receiving: Awaitable[str | bytes], loop: asyncio.AbstractEventLoop) -> None:
-        self._receiving = begin(receiving)
-        self._loop = loop
+    def __init__(self, channel: WebSocketChannel) -> None:
+        self._channel = channel
+        self._messages: Any = self._run()
 
     @coroutine
-    def wait(self) -> Generator[Any, Any, str | bytes | None]:
-        """The message, or None if this was stopped; raises what `receive` raises."""
+    def _run(self) -> Generator[Any, Any, None]:
+        while True:
+            self._message = yield from self._channel.receive()
+            yield _COME
+
+    @coroutine
+    def next(self) -> Generator[Any, Any, str | bytes | None]:
+        """The next message, or None if there is none to wait for; raises what `receive` raises."""
+        while not self.is_stopped:
+            try:
+                step = self._messages.send(None)
+            except BaseException as error:
+                self._messages = self._run()
+                if isinstance(error, asyncio.CancelledError):
+                    return None  # the server's side was cancelled
+                raise
+            if step is _COME:
+                return self._taken()
+            try:
+                step._asyncio_future_blocking = False  # as a task does with what it is to wait for
+            except AttributeError:
+                yield step  # a bare yield (asyncio.sleep(0))
+            else:
+                self._awaited = step
+                self._asyncio_future_blocking = True
+                yield self
+        self._messages.close()
+        return None
+
+    async def rest(self) -> str | bytes:
+        """The next message, for a task: what it waits for is the server's, and is cancelled with it."""
+        return await self._rest()
+
+    @coroutine
+    def _rest(self) -> Generator[Any, Any, str | bytes]:
+        step, self._awaited = self._awaited, None
         try:
-            while True:
-                awaited = self._awaited = self._receiving.send(None)
-                if self.is_stopped:
-                    self._has_come = not hasattr(awaited, "_asyncio_future_blocking")
-                    self._end(None)
-                    return None
+            if step is None:
+                step = self._messages.send(None)
+            else:
+                step._asyncio_future_blocking = True
+            while step is not _COME:
                 try:
-                    if not hasattr(awaited, "_asyncio_future_blocking"):
-                        self._has_come = True
-                        yield awaited  # a bare yield (asyncio.sleep(0)), or the mark of a drive
-                    else:
-                        self._has_come = self._is_watched = False
-                        awaited._asyncio_future_blocking = False  # as a task does with what it is to wait for
-                        self._asyncio_future_blocking = True
-                        yield self
-                except asyncio.CancelledError:
-                    self.is_cut = True
-                    raise
-                if self._is_handed_over:
-                    return None
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+                    yield step
+                except BaseException as error:
+                    step = self._messages.throw(error)
+                else:
+                    step = self._messages.send(None)
+        except BaseException:
+            self._messages = self._run()
+            raise
+        return self._taken()
+
+    def _taken(self) -> str | bytes:
+        message, self._message = self._message, b""  # which may be large, and the next one may be long in coming
+        return message
 
     # What a task asks of a future that it waits for.
 
-    def get_loop(self) -> asyncio.AbstractEventLoop:
-        return self._loop
+    get_loop = staticmethod(asyncio.get_running_loop)
 
     def add_done_callback(self, resume: Callable[[Any], object], *, context: Context | None = None) -> None:
+        awaited = self._awaited
         self._resume, self._context = resume, context
-        if self._has_come:
-            self._resume_soon()
-        elif not self._is_watched:
-            self._is_watched = True
-            self._awaited.add_done_callback(self._wake, context=context)
+        if awaited is None:
+            self._resume_soon(self)
+        elif awaited is not self._watched:
+            self._watched = awaited
+            awaited.add_done_callback(self._wake, context=context)
 
     def remove_done_callback(self, resume: Callable[[Any], object]) -> int:
         was_waiting, self._resume = self._resume is not None, None
         return int(was_waiting)
 
     def cancel(self, msg: Any = None) -> bool:
-        if self._resume is None or self._is_handed_over:
-            return False  # the task is about to go on, and is told then
-        self._is_cancelled = True
-        self._resume_soon()
-        return True
+        return self._resume_soon(_CUT)  # if it is about to go on, it is told then
 
     def result(self) -> None:
-        if self._is_cancelled:
-            raise asyncio.CancelledError
+        """Nothing went wrong."""
 
     def _wake(self, awaited: Any) -> None:
-        self._has_come = True
+        if awaited is not self._awaited:
+            return  # a task has taken over
+        self._awaited = self._watched = None
         resume, self._resume = self._resume, None
         if resume is not None:
             resume(self)
 
-    def _resume_soon(self) -> None:
+    def _resume_soon(self, reason: Any) -> bool:
         resume, self._resume = self._resume, None
-        if resume is not None:
-            self._loop.call_soon(resume, self, context=self._context)
+        if resume is None:
+            return False
+        self.get_loop().call_soon(resume, reason, context=self._context)
+        return True
 
-    # When who waits is cancelled, or told to give up.
+    # The end.
 
-    def rest(self) -> asyncio.Task[str | bytes]:
-        """A task that does what is left to be done."""
-        self._is_handed_over = True
-        woken = None
-        if not self._has_come:
-            woken = self._loop.create_future()
-            woken._asyncio_future_blocking = True
-            self._resume = partial(_wake_up, woken)
-        task = self._loop.create_task(_finish(self._receiving, woken))
-        task.add_done_callback(self._end)
-        return task
-
-    def stop(self) -> asyncio.Task[str | bytes] | None:
-        """Let who waits give up; the task that is left, to be cancelled, or None if the message has come."""
+    def stop(self) -> None:
+        """Let who waits give up; a task that runs `rest` is cancelled instead."""
         self.is_stopped = True
-        if self._has_come:
-            return None
-        self._resume_soon()
-        return self.rest()
+        self._resume_soon(self)
+        self.leave()
 
-    def _end(self, task: asyncio.Task[str | bytes] | None) -> None:
-        """Leave nothing behind, even if the task was cancelled before it began."""
-        self._receiving.close()
-        if not self._has_come:
-            self._awaited.cancel()
-
-
-def _wake_up(woken: asyncio.Future[None], arrival: _Arrival) -> None:
-    if not woken.done():
-        woken.set_result(None)
+    def leave(self, task: asyncio.Task[Any] | None = None) -> None:
+        """Leave nothing behind, even if the task that was to do the rest was cancelled before it began."""
+        awaited, self._awaited = self._awaited, None
+        if awaited is not None:
+            self._messages.close()
+            awaited.cancel()
 
 
-async def _finish(receiving: Coroutine[Any, Any, str | bytes], awaited: Any) -> str | bytes:
-    return await go_on(receiving, awaited)
+class _Cut:
+    """What a task that was cancelled is told in the place of a message."""
+
+    def result(self) -> None:
+        raise asyncio.CancelledError
+
+
+_COME = object()
+"""What `_Inflow` says when there is a message."""
+
+_CUT = _Cut()
 
 
 def _size(message: str | bytes) -> int:

@@ -379,6 +379,108 @@ async def test_a_cancelled_receive_loses_no_message(client_for: ClientFor) -> No
         assert await ws.receive() == "kept"
 
 
+async def test_receives_that_are_cancelled_between_messages_lose_none(client_for: ClientFor) -> None:
+    app = Nacre()
+
+    @app.websocket("/ws")
+    async def handler(ws: WebSocket) -> None:
+        async for message in ws:
+            await ws.send(message)
+            for _ in range(3):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0):
+                        await ws.receive()
+            await ws.send("ready")
+
+    async with client_for(app) as client, client.websocket("/ws") as ws:
+        for number in range(4):
+            await ws.send(str(number))
+            assert [await ws.receive(), await ws.receive()] == [str(number), "ready"]
+
+
+class Client:
+    """The server's side of a connection whose messages take a while to pass a layer."""
+
+    def __init__(self) -> None:
+        self.messages: asyncio.Queue[Any] = asyncio.Queue()
+        self.messages.put_nowait({"type": "websocket.connect"})
+        self.taken = asyncio.Event()
+        self.open = asyncio.Event()
+        self.open.set()
+        self.sent: list[str] = []
+        self.cancelled = 0
+
+    async def receive(self) -> Any:
+        try:
+            message = await self.messages.get()
+            self.taken.set()
+            await self.open.wait()
+            return message
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message.get("text", message["type"]))
+
+    def say(self, text: str) -> None:
+        self.messages.put_nowait({"type": "websocket.receive", "text": text})
+
+    async def visit(self, app: Nacre) -> None:
+        scope = {"type": "websocket", "path": "/ws", "headers": [(b"host", b"a")]}
+        await asyncio.wait_for(app(scope, self.receive, self.send), 5)
+
+
+async def test_a_message_that_is_on_its_way_when_its_receive_is_cancelled_is_kept() -> None:
+    app, client = Nacre(), Client()
+
+    @app.websocket("/ws")
+    async def handler(ws: WebSocket) -> None:
+        await ws.send(await ws.receive())
+        client.taken.clear()
+        client.open.clear()
+        client.say("two")
+        waiting = asyncio.create_task(ws.receive())
+        await client.taken.wait()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()
+        client.open.set()
+        await ws.send(await ws.receive())
+        client.say("three")
+        await ws.send(await ws.receive())
+
+    client.say("one")
+    await client.visit(app)
+    assert client.sent == ["websocket.accept", "one", "two", "three", "websocket.close"]
+    assert client.cancelled == 0
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+async def test_nothing_waits_for_the_client_after_the_handler_has_closed(before: int) -> None:
+    app, client = Nacre(), Client()
+    waiting: list[asyncio.Task[Any]] = []
+
+    @app.websocket("/ws")
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        for number in range(before):
+            client.say(str(number))
+            await ws.send(await ws.receive())
+        waiting.append(asyncio.create_task(ws.receive()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await ws.close(4000)
+
+    await client.visit(app)
+    with pytest.raises(WebSocketDisconnect):
+        await waiting[0]
+    client.say("late")
+    await asyncio.sleep(0)
+    assert not client.messages.empty()
+    assert client.sent == ["websocket.accept", *map(str, range(before)), "websocket.close"]
+
+
 async def test_tasks_of_the_handler_may_accept_receive_and_send(client_for: ClientFor) -> None:
     app = Nacre()
 

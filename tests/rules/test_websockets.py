@@ -352,6 +352,33 @@ async def test_m67_asgi_layers_change_nothing_of_how_a_connection_ends(client_fo
     assert told == [WebSocketDisconnect]
 
 
+async def test_m67_an_asgi_application_accepts_and_sends_from_tasks_of_its_own(client_for: ClientFor) -> None:
+    async def foreign(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "websocket"
+        await receive()
+
+        async def accept() -> None:
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.send", "text": "first"})
+
+        async def echo() -> None:
+            await asyncio.sleep(0)
+            await send({"type": "websocket.send", "text": "second"})  # before the handshake is answered
+            while (message := await receive())["type"] == "websocket.receive":
+                await send({"type": "websocket.send", "text": message["text"]})
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(accept())
+            group.create_task(echo())
+
+    app = Nacre(middlewares=[Passing])
+    app.mount("/foreign", foreign)
+    async with client_for(app) as client, client.websocket("/foreign") as ws:
+        assert sorted([await ws.receive(), await ws.receive()]) == ["first", "second"]
+        await ws.send("x")
+        assert await ws.receive() == "x"
+
+
 async def test_m67_an_asgi_application_is_told_where_it_sends_that_the_client_is_gone(client_for: ClientFor) -> None:
     told: list[type[BaseException]] = []
 

@@ -742,6 +742,9 @@ class TestFormData:
         assert self.form.pairs() == [("b", "1"), ("a", "2"), ("a", self.upload), ("a", "3")]
         assert self.form.getlist("a") == ["2", self.upload, "3"]
         assert self.form.texts("a") == ["2", "3"]
+        assert self.form.all_texts() == {"b": ["1"], "a": ["2", "3"]}
+        assert FormData([("b", self.upload), ("a", "1")]).all_texts() == {"a": ["1"]}
+        assert FormData([("a", "1"), ("a", "2")]).all_texts() == {"a": ["1", "2"]}
         assert self.form.files("a") == [self.upload]
         assert (self.form.getlist("c"), self.form.texts("c"), self.form.files("b")) == ([], [], [])
 

@@ -67,11 +67,13 @@ def refuse_untyped(accepted: Sequence[str]) -> None:
         raise UnsupportedMediaType(f"the body has no Content-Type; it must be {_listed(accepted)}")
 
 
-async def read_form(request: Request) -> FormData:
+def read_form(request: Request) -> Awaitable[FormData]:
     """The form of a request; an empty one if it has no body at all."""
-    if request.body_fields()[0] is None and not await request.body_reader.read():
-        return FormData()
-    return await request.form()
+    return request.form() if request.body_fields()[0] is not None else _read_untyped(request)
+
+
+async def _read_untyped(request: Request) -> FormData:
+    return FormData() if not await request.body_reader.read() else await request.form()
 
 
 def form_reader(inputs: Iterable[Input]) -> Callable[[Request], Awaitable[FormData]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -119,7 +119,7 @@ class Raws(Struct, frozen=True):
         if one.group:
             assert isinstance(one.parser, GroupParser)
             others = keys_beside(one, self.inputs)
-            group = read_group(fields, one.parser.fields, others, header=one.source == "header")
+            group = read_group(fields, wanted_of(one.parser.fields, others, header=one.source == "header"))
             return group if group or one.required else None
         if one.many:
             return fields.getlist(one.key) or None
@@ -161,24 +161,25 @@ class CookieFields:
 class FormTexts:
     """The fields of a form that aren't files, read like those of a query."""
 
-    __slots__ = ("_form",)
+    __slots__ = ("_form", "_texts")
 
     def __init__(self, form: Any) -> None:
         self._form = form
+        self._texts: Mapping[str, list[str]] = form.all_texts()
 
     def get(self, key: str) -> str | None:
-        texts = self._form.texts(key)
-        return texts[0] if texts else None
+        texts = self._texts.get(key)
+        return texts[0] if texts is not None else None
 
     def getlist(self, key: str) -> list[str]:
-        return list(self._form.texts(key))
+        return list(self._texts.get(key, ()))
 
     def files(self, key: str) -> list[Any]:
         """What a field has that isn't text, for a model that takes files too."""
         return list(self._form.files(key))
 
     def keys(self) -> Iterable[str]:
-        return [key for key in self._form.keys() if self._form.texts(key)]  # noqa: SIM118 - a multi-mapping
+        return self._texts.keys()
 
 
 class FormFiles:
@@ -207,28 +208,40 @@ def keys_beside(group: Input, inputs: Iterable[Input]) -> frozenset[str]:
     return frozenset(found)
 
 
-def read_group(
-    fields: Any, wanted: Sequence[GroupField], others: Container[str] = (), *, header: bool = False
-) -> dict[str, Any]:
-    """The fields of a source for a model, as its `GroupParser` takes them; without a list of wanted ones, all.
+class Wanted(Struct, frozen=True):
+    """What is read of a source for a model: each field's name there, its key, and whether it is many and a file."""
 
-    Those that the model doesn't have come along, since it may forbid them; not `others`, which are known, and not those
-    of headers, where a client always sends more. A header's name has dashes where the model's field has underscores.
+    fields: Sequence[tuple[str, str, bool, bool]]
+    known: frozenset[str] | None
+    """Those that don't come along though the model lacks them; None if none does."""
+
+
+def wanted_of(fields: Sequence[GroupField], others: frozenset[str] = frozenset(), *, header: bool = False) -> Wanted:
+    """What `read_group` reads for these fields; without any, all that there is.
+
+    Fields that the model doesn't have come along, since it may forbid them; not `others`, which are known, and not
+    those of headers, where a client always sends more. A header's name has dashes where the field has underscores.
     """
-    if not wanted:
-        return {key: fields.getlist(key) for key in fields.keys()}  # noqa: SIM118 - not all are mappings
+    names = [(one.key.replace("_", "-") if header else one.key, one.key, one.many, one.is_file) for one in fields]
+    return Wanted(names, None if header else others.union(one.key for one in fields))
+
+
+def read_group(source: Any, wanted: Wanted) -> dict[str, Any]:
+    """The fields of a source for a model, as its `GroupParser` takes them."""
+    if not wanted.fields:
+        return {key: source.getlist(key) for key in source.keys()}  # noqa: SIM118 - not all are mappings
     found: dict[str, Any] = {}
-    for one in wanted:
-        key = one.key.replace("_", "-") if header else one.key
-        if one.is_file:
-            files = fields.files(key)
-            value = files if files and one.many else next(iter(files), None)
+    for name, key, is_many, is_file in wanted.fields:
+        if is_file:
+            files = source.files(name)
+            value = files if files and is_many else next(iter(files), None)
         else:
-            value = (fields.getlist(key) or None) if one.many else fields.get(key)
+            value = (source.getlist(name) or None) if is_many else source.get(name)
         if value is not None:
-            found[one.key] = value
-    if not header:
-        known = {one.key for one in wanted}
-        unknown = [key for key in fields.keys() if key not in known and key not in others]  # noqa: SIM118
-        found |= {key: fields.get(key) for key in unknown}
+            found[key] = value
+    known = wanted.known
+    if known is not None:
+        for key in source.keys():  # noqa: SIM118
+            if key not in known:
+                found[key] = source.get(key)
     return found

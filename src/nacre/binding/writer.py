@@ -33,6 +33,7 @@ from nacre.binding.inputs import (
     keys_beside,
     leave_out,
     read_group,
+    wanted_of,
 )
 from nacre.binding.marks import MISSING
 from nacre.binding.parser import FAILURES
@@ -191,14 +192,10 @@ class _Writer:
         if one.group:
             if one.source == "path":
                 return "path"
-            self.names[f"fields{index}"] = getattr(one.parser, "fields", ())
-            more = ", header=True" if one.source == "header" else ""
-            others = keys_beside(one, self.plan.inputs)
-            if others and one.source != "header":
-                self.names[f"others{index}"] = others
-                more = f", others{index}"
+            fields, others = getattr(one.parser, "fields", ()), keys_beside(one, self.plan.inputs)
+            self.names[f"fields{index}"] = wanted_of(fields, others, header=one.source == "header")
             absent = "" if one.required else " or None"
-            return f"read_group({_FIELDS[one.source][0]}, fields{index}{more}){absent}"
+            return f"read_group({_FIELDS[one.source][0]}, fields{index}){absent}"
         if one.source == "path":
             return f"path[{one.key!r}]"
         if one.many:

@@ -32,7 +32,10 @@ class ASGIChannel:
 
     async def accept(self, headers: list[tuple[str, str]], subprotocol: str | None) -> None:
         fields = encode_pairs([pair for pair in headers if pair[0] not in _CONNECTION])
-        await self._deliver({"type": "websocket.accept", "subprotocol": subprotocol, "headers": fields})
+        try:
+            await self._send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": fields})
+        except (OSError, RuntimeError) as error:
+            raise WebSocketDisconnect(1006) from error
 
     async def deny(self, response: Response) -> None:
         if self._can_deny:
@@ -57,7 +60,11 @@ class ASGIChannel:
         return text if text is not None else bytes(message["bytes"])
 
     async def send(self, data: str | bytes) -> None:
-        await self._deliver({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
+        try:
+            await self._send({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
+        except (OSError, RuntimeError) as error:
+            # Servers differ: the specification wants an OSError for a client that is gone, some raise RuntimeError.
+            raise WebSocketDisconnect(1006) from error
 
     async def close(self, code: int, reason: str) -> None:
         if self._is_over:
@@ -67,13 +74,6 @@ class ASGIChannel:
             await self._send({"type": "websocket.close", "code": code, "reason": reason})
         except (OSError, RuntimeError):
             pass  # the client was faster
-
-    async def _deliver(self, message: Message) -> None:
-        try:
-            await self._send(message)
-        except (OSError, RuntimeError) as error:
-            # Servers differ: the specification wants an OSError for a client that is gone, some raise RuntimeError.
-            raise WebSocketDisconnect(1006) from error
 
 
 def websocket_scope(request: Request, scope: Scope) -> Scope:

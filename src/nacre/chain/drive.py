@@ -16,10 +16,11 @@ import sys
 import types
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, cast
 
+from nacre.body import go_on
 from nacre.errors import ClientDisconnect
-from nacre.types import ASGIApp, Message, Receive, Scope
+from nacre.types import ASGIApp, Message, Receive, Scope, Send
 
 _NOTHING = object()
 
@@ -88,8 +89,9 @@ class Drive:
     """The two messages of a whole response, as far as `begin` has found them."""
 
     _message: Message | None = None
-    _taken: asyncio.Future[None] | None = None
+    _taken: asyncio.Future[Send | None] | None = None
     _wait: _Wait | None = None
+    _forward: Send | None = None
     _beginning = False
     _closed = False
     finished = False
@@ -97,7 +99,7 @@ class Drive:
     def __init__(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
         self._coroutine: Any = app(scope, receive, self._send)
         self._stepping: Any = None
-        self._inbox: deque[tuple[Message, asyncio.Future[None]]] | None = None
+        self._inbox: deque[tuple[Message, asyncio.Future[Send | None]]] | None = None
         self._pending: Any = _NOTHING
 
     def begin(self) -> bool:
@@ -130,13 +132,17 @@ class Drive:
             self._message = message
             await self._suspend()
             return
-        taken = asyncio.get_running_loop().create_future()
-        if self._inbox is None:
-            self._inbox = deque()
-        self._inbox.append((message, taken))
-        if self._wait is not None:
-            self._wait.cut_short()
-        await taken
+        forward = self._forward
+        if forward is None:
+            taken = asyncio.get_running_loop().create_future()
+            if self._inbox is None:
+                self._inbox = deque()
+            self._inbox.append((message, taken))
+            if self._wait is not None:
+                self._wait.cut_short()
+            forward = await taken
+        if forward is not None:
+            await forward(message)
 
     @types.coroutine
     def _suspend(self) -> Generator[Any, Any, None]:
@@ -238,14 +244,28 @@ class Drive:
         if taken is not None and not taken.done():
             taken.set_result(None)
 
-    async def fail(self, error: Exception) -> Message | None:
-        """Go on like `advance`, with `error` raised by the `send` that the last message came from."""
-        taken, self._taken = self._taken, None
-        if taken is None:
-            return await self.advance(error)
-        if not taken.done():
-            taken.set_exception(error)
-        return await self.advance()
+    @types.coroutine
+    def run_on(self, forward: Send) -> Generator[Any, Any, None]:
+        """Let the application run to its end, awaited as any coroutine is; what it sends from now on goes to `forward`.
+
+        PERF: a WebSocket's echo took 7,000 instructions more while the coroutine was stepped to its end.
+        """
+        self._forward = forward
+        self._release()
+        for _, taken in self._inbox or ():
+            if not taken.done():
+                taken.set_result(forward)
+        pending, self._pending = self._pending, _NOTHING
+        rest: Any = self._coroutine
+        if pending is not _NOTHING:
+            if hasattr(pending, "_asyncio_future_blocking"):
+                pending._asyncio_future_blocking = True
+            rest = cast(Any, go_on(rest, pending))
+        try:
+            yield from rest
+        finally:
+            self._inbox = None
+            self._finish()
 
     async def finish(self) -> None:
         """Let the application run to its end; what it still sends is dropped."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from msgspec import Struct
@@ -92,20 +92,10 @@ class Session:
         if self.websocket is not None:
             self.websocket.channel = channel  # that of an ASGI layer around the handler, for one
             await self.websocket.begin()
-        message = await self._drive.advance()
-        while message is not None:
-            try:
-                await forward(message, channel)
-            except Exception as error:  # for whoever sent it; a client that is gone, most often
-                message = await self._drive.fail(error)
-            except BaseException:
-                await self._drive.cancel()
-                raise
-            else:
-                message = await self._drive.advance()
+        await self._drive.run_on(partial(forward, channel))
 
 
-async def forward(message: Message, channel: WebSocketChannel) -> None:
+async def forward(channel: WebSocketChannel, message: Message) -> None:
     """Do what an ASGI application says with a message after its handshake."""
     kind = message["type"]
     if kind == "websocket.send":

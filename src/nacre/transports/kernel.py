@@ -110,11 +110,13 @@ class Throttle:
         self._before: tuple[int, int] | None = None
         self._blind = False
 
-    async def passed(self, size: int) -> None:
-        """Count what the server was given, and wait while it has too much."""
+    def count(self, size: int) -> bool:
+        """Count what the server was given; whether that may be too much, so that `wait` is to be awaited."""
         self._unchecked += size
-        if self._unchecked < self._allowed or self._blind:
-            return
+        return self._unchecked >= self._allowed and not self._blind
+
+    async def wait(self) -> None:
+        """Wait while the server has too much."""
         self._ahead += self._unchecked
         self._unchecked = 0
         sleep, longest = self._SLEEPS
