@@ -279,18 +279,20 @@ class Body(Struct, eq=False):
         """What a coroutine that has begun to wait reads."""
         if self.timeout is None:
             return await go_on(reading, awaited)
-        seconds = self.timeout + self._behind
         loop = asyncio.get_running_loop()
         began = loop.time()
-        limit = asyncio.timeout(seconds)
+        limit = _Limit(loop, self.timeout + self._behind)
         try:
-            async with limit:
-                chunk = await go_on(reading, awaited)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            self._failure = self.late
-            raise self.late() from None
+            chunk = await go_on(reading, awaited)
+        except asyncio.CancelledError:
+            if limit.end():
+                self._failure = self.late
+                raise self.late() from None
+            raise
+        except BaseException:
+            limit.end()
+            raise
+        limit.end()
         self._behind = min(0.0, self._behind - (loop.time() - began) + len(chunk) / _SLOWEST)
         return chunk
 
@@ -328,6 +330,33 @@ class Body(Struct, eq=False):
 
     def _too_large(self) -> ContentTooLarge:
         return ContentTooLarge(f"the body is larger than {self.limit} bytes, which `max_body` allows here")
+
+
+class _Limit:
+    """Cancels what the running task waits for, after so many seconds.
+
+    PERF: `asyncio.timeout` does the same for 28,000 instructions, this for 10,000 (uvloop); on Granian every body that
+    comes by ASGI is waited for.
+    """
+
+    __slots__ = ("_before", "_passed", "_task", "_timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        task = asyncio.current_task(loop)
+        assert task is not None
+        self._task = task
+        self._before = task.cancelling()
+        self._passed = False
+        self._timer = loop.call_later(seconds, self._pass)
+
+    def _pass(self) -> None:
+        self._passed = True
+        self._task.cancel()
+
+    def end(self) -> bool:
+        """Let go of the task. True if it was cancelled here and nowhere else: that cancellation ends here."""
+        self._timer.cancel()
+        return self._passed and self._task.uncancel() <= self._before
 
 
 def begin(awaitable: Awaitable[T]) -> Coroutine[Any, Any, T]:

@@ -170,10 +170,12 @@ class Ready:
 
 
 async def test_no_timer_is_set_for_what_is_there_already(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(seconds: float) -> Any:
+    def refuse(*arguments: Any, **options: Any) -> Any:
         raise AssertionError("a timer was set")
 
     monkeypatch.setattr(asyncio, "timeout", refuse)
+    for name in ("call_later", "call_at"):
+        monkeypatch.setattr(asyncio.get_running_loop(), name, refuse)
     assert await Body(Ready(), timeout=30.0).read() == b""
 
 
@@ -207,6 +209,83 @@ async def test_a_reader_that_is_cancelled_while_it_waits_takes_nothing_from_the_
     second = asyncio.create_task(body.read())
     source.free.set()
     assert await second == b""
+
+
+class Stubborn:
+    """A source that waits until it is cancelled, and does `then` with that."""
+
+    def __init__(self, then: Callable[[], bytes]) -> None:
+        self._then = then
+
+    async def read(self) -> bytes:
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            if data := self._then():
+                return data
+            raise
+        raise AssertionError
+
+
+async def test_those_who_began_to_wait_together_are_told_one_by_one() -> None:
+    async def late(seconds: float) -> float:
+        with pytest.raises(RequestTimeout):
+            await Body(Stubborn(lambda: b""), timeout=seconds).read()
+        return seconds
+
+    waiting = [late(seconds) for seconds in (0.4, 0.3, 0.2)]
+    assert [await one for one in asyncio.as_completed(waiting)] == [0.2, 0.3, 0.4]
+
+
+async def test_who_is_told_that_it_is_late_is_not_cancelled_any_more() -> None:
+    with pytest.raises(RequestTimeout):
+        await Body(Stubborn(lambda: b""), timeout=0.01).read()
+    await asyncio.sleep(0)
+    assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]
+
+
+async def test_what_comes_in_spite_of_the_limit_is_taken() -> None:
+    body = Body(Stubborn(lambda: b"x"), timeout=0.01)
+    assert await anext(body.chunks()) == b"x"
+    await asyncio.sleep(0)
+    assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]
+
+
+async def test_a_cancellation_that_comes_together_with_the_limit_goes_on() -> None:
+    def cancelled_by_another() -> bytes:
+        reading.cancel()
+        return b""
+
+    reading = asyncio.create_task(Body(Stubborn(cancelled_by_another), timeout=0.01).read())
+    await asyncio.wait([reading])
+    assert reading.cancelled()
+
+
+async def test_a_body_that_nobody_has_got_is_never_taken_for_an_empty_one(transport: str) -> None:
+    arrived = Gate()
+    seen: list[bytes] = []
+
+    async def impatient(request: Request, call_next: CallNext) -> Response:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await request.body()
+        arrived.set()
+        return await call_next(request)
+
+    async def late() -> AsyncIterator[bytes]:
+        await arrived.wait()
+        yield b"12345"
+
+    async def handler(request: Request) -> str:
+        seen.append(await request.body())
+        return "x"
+
+    app = Nacre(middlewares=[impatient])
+    app.add_route("/", handler, methods=["POST"])
+    async with TestClient(app, transport) as client:
+        response = await client.post("/", content=late(), headers={"content-length": "5"})
+    # Granian gives a body once; elsewhere the next one gets it.
+    assert (response.status, seen) == ((200, [b"12345"]) if transport == "asgi" else (400, []))
 
 
 # Plain layers around a handler that is given the body.

@@ -12,7 +12,7 @@ What Granian 2.8 does otherwise than the other servers:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import lru_cache
 from typing import Any
 
@@ -27,7 +27,7 @@ from nacre.request import Request, sole_content_type
 from nacre.response import Response
 from nacre.streams import iterate
 from nacre.threads import Threads
-from nacre.transports.completion import NO_BODY, complete, framed, has_work
+from nacre.transports.completion import NO_BODY, complete, framed
 from nacre.transports.kernel import Connection, Throttle
 from nacre.transports.outflow import pour
 from nacre.transports.scope import asgi_scope
@@ -55,16 +55,21 @@ class RSGIBody(Struct, eq=False):
     whole: bool
     ended: bool
     """Whether all of the body was read."""
+    _begun: Awaitable[bytes] | None = None
+    """What waits for the whole body already."""
     _pieces: AsyncIterator[bytes] | None = None
 
     async def read(self) -> bytes:
         if self.ended:
             return b""
         try:
-            if self.whole:
-                self.ended = True
-                return await self._protocol()  # type: ignore[no-any-return]
-            return await self._next()
+            if not self.whole:
+                return await self._next()
+            # Who is cancelled here leaves nothing to others: Granian refuses to give it a second time.
+            receiving, self._begun = self._begun or self._protocol(), None
+            data: bytes = await receiving
+            self.ended = True
+            return data
         except (OSError, RuntimeError) as error:
             # RuntimeError: Granian's RSGIProtocolError, whose class can't be imported without Granian.
             raise _left_early() from error
@@ -163,7 +168,8 @@ class RSGICarrier:
             return data
         except (OSError, RuntimeError) as error:
             raise _left_early() from error
-        request.opened_source = RSGIBody(request.raw, lambda: go_on(receiving, awaited), length, True, False)
+        begun = go_on(receiving, awaited)
+        request.opened_source = RSGIBody(request.raw, request.channel, length, True, False, begun)
         return None
 
     def state(self, raw: Any) -> None:
@@ -228,14 +234,13 @@ def serve_rsgi(admit: Admit, threads: Threads, report: Any) -> RSGIApp:
             else:
                 await _send_stream(request, response, protocol, threads, report)
         finally:
-            # PERF: the usual case of `has_work`, without the call.
+            # PERF: `has_work`, without the call.
             if (
-                response is None
-                or request.after_callbacks is not None
+                request.after_callbacks is not None
                 or request.streams is not None
-                or response.background is not None
-                or response.sent_callbacks is not None
-            ) and has_work(request, response):
+                or (response is not None and response.background is not None)
+                or (response is not None and response.sent_callbacks is not None)
+            ):
                 await complete(request, response, threads)
             if request.views is not None:
                 request.views = None  # they hold the request
@@ -301,7 +306,8 @@ class _Writer:
             await self._transport.send_bytes(piece)
         except (OSError, RuntimeError) as error:
             raise ClientDisconnect(str(error)) from error
-        await self._throttle.passed(len(piece))
+        if self._throttle.count(len(piece)):
+            await self._throttle.wait()
 
     def release(self) -> None:
         """Let the body end: it does when Granian's object is gone, and a traceback's frames may outlive the request."""
