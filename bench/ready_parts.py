@@ -15,6 +15,7 @@ def ready_parts() -> dict[str, Callable[[], object]]:
 
 def _log() -> dict[str, Callable[[], object]]:
     from nacre import Request
+    from nacre.traffic import AccessLog
     from nacre.traffic.log_fields import reader
     from nacre.traffic.records import Records
     from nacre.traffic.visits import Visit
@@ -22,7 +23,8 @@ def _log() -> dict[str, Callable[[], object]]:
 
     logger = logging.getLogger("bench.parts")
     scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "client": ("::1", 1)}
-    visit = Visit(Request(CARRIER, scope, None, "GET", "/"), 0.0, lambda _: None, True, 0.001, 200, 13, True)
+    log = AccessLog(logger=logger)
+    visit = Visit(Request(CARRIER, scope, None, "GET", "/"), log, 0.0, True, status=200, sent=13, ended=True)
     records, line = Records(logger, __file__, "_end"), "a line"
     functions: dict[str, Callable[[Visit], Any]] = {
         "method": lambda visit: visit.request.method,
@@ -39,14 +41,14 @@ def _log() -> dict[str, Callable[[], object]]:
                 fields[name] = value
         return fields
 
-    written = reader(("method", "path", "status", "bytes"), lambda: "", str)
+    written = reader(("method", "path", "status", "bytes"), lambda now: "", str)
     return {
         "access log: a record, as the logger makes it": lambda: logger.makeRecord(
             logger.name, logging.INFO, __file__, 0, "%s", (line,), None, "_end"
         ),
-        "access log: a record, by the pattern of its second": lambda: records.make(line, {}),
+        "access log: a record, by the pattern of its second": lambda: records.make(line, {}, time.time()),
         "access log: four fields, a function each": one_by_one,
-        "access log: four fields, read by a written function": lambda: written(visit),
+        "access log: four fields, read by a written function": lambda: written(visit, 0.001, 0.0),
     }
 
 

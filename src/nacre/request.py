@@ -178,6 +178,8 @@ class Request(Struct, dict=True, weakref=True, eq=False):
     replaced_readers = cast("tuple[Body, ...]", ())
     """Readers of the body that layers have put others in the place of, in order."""
 
+    _client = cast("Address | None", _MISSING)
+    _root_path = cast("str | None", None)
     _query_string = cast("str | None", None)
     _json = _MISSING
     _form = cast("FormData | None", None)
@@ -271,20 +273,30 @@ class Request(Struct, dict=True, weakref=True, eq=False):
         """`1.0`, `1.1`, `2` or `3`."""
         return self.carrier.http_version(self.raw)
 
-    @lazy
+    @property
     def client(self) -> Address | None:
         """The peer's address; None where the server doesn't tell."""
-        return self.carrier.client(self.raw)
+        client = self._client
+        return self.carrier.client(self.raw) if client is _MISSING else client
+
+    @client.setter
+    def client(self, client: Address | None) -> None:
+        self._client = client
 
     @lazy
     def server(self) -> Address | None:
         """The address the request arrived at."""
         return self.carrier.server(self.raw)
 
-    @lazy
+    @property
     def root_path(self) -> str:
         """The prefix in front of `path` in the public URL: the server's, then that of each mount."""
-        return self.carrier.root_path(self.raw)
+        prefix = self._root_path
+        return self.carrier.root_path(self.raw) if prefix is None else prefix
+
+    @root_path.setter
+    def root_path(self, prefix: str) -> None:
+        self._root_path = prefix
 
     @lazy
     def raw_path(self) -> bytes | None:

@@ -11,6 +11,7 @@ import pytest
 from nacre import ConfigurationError, Hooks, Nacre
 from nacre.files import FileResponse
 from nacre.response import Response, StreamingResponse
+from nacre.state import State
 from nacre.traffic import AccessLog, RequestId
 from traffic.clock import Clock
 
@@ -447,6 +448,36 @@ async def test_what_observes_never_changes_the_answer(client_for, lines, caplog)
 
 async def asynchronous(*arguments):
     return True
+
+
+async def test_a_request_that_is_tried_again_is_one_line(client_for, lines):
+    async def again(request, call_next):
+        try:
+            return await call_next(request)
+        except OSError:
+            return await call_next(request)
+
+    failures = [OSError()]
+
+    async def fail_once(request, call_next):
+        if failures:
+            raise failures.pop()
+        return await call_next(request)
+
+    async with client_for(application(again, log(), fail_once)) as client:
+        await client.get("/")
+    assert [read(record)["status"] for record in lines] == [200]
+
+
+async def test_it_leaves_nothing_in_the_state_and_needs_nothing_of_it(client_for, lines):
+    async def replace(request, call_next):
+        assert not list(request.state)
+        request.state = State()
+        return await call_next(request)
+
+    async with client_for(application(log(), replace)) as client:
+        assert (await client.get("/")).status == 200
+    assert [read(record)["status"] for record in lines] == [200]
 
 
 async def test_two_logs_write_a_line_each(client_for, lines):

@@ -49,19 +49,19 @@ def check_same(logger, record):
 def test_a_record_has_what_the_loggers_own_has(logger):
     records = records_of(logger)
     for _ in range(3):
-        check_same(logger, records.make("a line", {"a": 1}))
+        check_same(logger, records.make("a line", {"a": 1}, time.time()))
 
 
 def test_a_record_is_of_the_thread_and_of_the_task_that_make_it(logger):
     records = records_of(logger)
-    records.make("a line", {})
+    records.make("a line", {}, time.time())
     failures = []
 
     async def in_task():
         await asyncio.create_task(check(), name="mine")
 
     async def check():
-        check_same(logger, records.make("a line", {"a": 1}))
+        check_same(logger, records.make("a line", {"a": 1}, time.time()))
 
     def in_thread():
         try:
@@ -75,30 +75,35 @@ def test_a_record_is_of_the_thread_and_of_the_task_that_make_it(logger):
     assert not failures
 
 
+def test_the_first_thread_of_a_second_names_no_other(logger):
+    records = records_of(logger)
+    now = time.time()
+    thread = threading.Thread(target=records.make, args=("a line", {"a": 1}, now))
+    thread.start()
+    thread.join()
+    check_same(logger, records.make("a line", {"a": 1}, now))
+
+
 @pytest.mark.parametrize("switch", ["logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"])
 def test_what_is_switched_off_is_none(logger, monkeypatch, switch):
     monkeypatch.setattr(logging, switch, False, raising=False)
-    check_same(logger, records_of(logger).make("a line", {"a": 1}))
+    check_same(logger, records_of(logger).make("a line", {"a": 1}, time.time()))
 
 
-def test_each_record_is_of_its_own_time(logger, monkeypatch):
+def test_each_record_is_of_its_own_time(logger):
     records = records_of(logger)
     for now in (1000.25, 1000.5, 1001.0, 999.999):
-        monkeypatch.setattr(time, "time", lambda now=now: now)
-        record = records.make("a line", {})
+        record = records.make("a line", {}, now)
         assert (record.created, record.msecs) == (now, int(now % 1 * 1000))
 
 
 def test_names_that_change_are_known_a_second_later(logger, monkeypatch):
     records = records_of(logger)
-    records.make("a line", {})
+    records.make("a line", {}, time.time())
     monkeypatch.setattr(multiprocessing.current_process(), "_name", "renamed")
     logging.addLevelName(logging.INFO, "Information")
-    later = time.time() + 1
     try:
-        monkeypatch.setattr(time, "time", lambda: later)
-        monkeypatch.setattr(time, "time_ns", lambda: int(later * 1e9))
-        record = records.make("a line", {})
+        record = records.make("a line", {}, time.time() + 1)
     finally:
         logging.addLevelName(logging.INFO, "INFO")
     assert (record.processName, record.levelname) == ("renamed", "Information")
@@ -107,12 +112,13 @@ def test_names_that_change_are_known_a_second_later(logger, monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_process_has_its_own_number_at_once(logger):
     records = records_of(logger)
-    records.make("a line", {})
+    records.make("a line", {}, time.time())
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            os.write(writer, str(records.make("a line", {}).process).encode())
+            record = records.make("a line", {}, time.time())
+            os.write(writer, str(record.process).encode())
         finally:
             os._exit(0)
     os.waitpid(child, 0)
@@ -127,10 +133,10 @@ class Traced(logging.LogRecord):
 
 def test_a_factory_of_records_is_asked(logger):
     records = records_of(logger)
-    records.make("a line", {})
+    records.make("a line", {}, time.time())
     logging.setLogRecordFactory(Traced)
     try:
-        record = records.make("a line", {"a": 1})
+        record = records.make("a line", {"a": 1}, time.time())
     finally:
         logging.setLogRecordFactory(logging.LogRecord)
     assert (type(record), record.access, record.getMessage()) == (Traced, {"a": 1}, "a line")
@@ -143,7 +149,7 @@ def test_a_logger_that_makes_its_own_records_is_asked():
             record.mine = True
             return record
 
-    assert records_of(Own("test.own")).make("a line", {}).mine
+    assert records_of(Own("test.own")).make("a line", {}, time.time()).mine
     logger = logging.Logger("test.instance")
     logger.makeRecord = lambda *arguments: logging.makeLogRecord({"mine": True})
-    assert records_of(logger).make("a line", {}).mine
+    assert records_of(logger).make("a line", {}, time.time()).mine

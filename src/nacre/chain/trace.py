@@ -21,8 +21,11 @@ from nacre.binding import BINDER
 class Traced(Protocol):
     """A layer, as far as tracebacks go."""
 
-    codes: frozenset[CodeType]
-    finalizer_codes: frozenset[CodeType]
+    @property
+    def codes(self) -> frozenset[CodeType]: ...
+
+    @property
+    def finalizer_codes(self) -> frozenset[CodeType]: ...
 
 
 L = TypeVar("L", bound=Traced)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import itertools
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
@@ -44,9 +43,6 @@ SECRET_WORDS = (
 """A field of the query whose name holds one of these is logged without its value."""
 
 Format = Literal["json", "text"]
-
-
-_numbers = itertools.count(1)
 
 
 class AccessLog(Hooks):
@@ -90,15 +86,14 @@ class AccessLog(Hooks):
             raise ConfigurationError(problems)
         self._format = _FORMATS[format] if isinstance(format, str) else _in_one_line(format)
         self._logger = logging.getLogger(logger) if isinstance(logger, str) else logger
-        self._records = Records(self._logger, __file__, "_end")
+        self._records = Records(self._logger, __file__, "end")
         self._read = reader(fields, self.time_of_day, Redaction(secrets).of_query)
         self._names = frozenset(fields)
         self._skip = skip
         self._user = user
         self._secrets = tuple(secrets)
         self._clock = clock
-        self._second = (-1, "")
-        self._key = f"nacre.access.{next(_numbers)}"
+        self._second = (0.0, "")
 
     def __repr__(self) -> str:
         return f"AccessLog({self._logger.name})"
@@ -110,48 +105,46 @@ class AccessLog(Hooks):
             yield Risk("AccessLog writes tokens and passwords in queries to the log", fix, where=self._where)
 
     def _before(self, request: Request) -> None:
-        if self._logger.isEnabledFor(logging.INFO):
-            items = request.state.shared
-            if self._key not in items:
-                self._begin(request, items)
+        if self._logger.isEnabledFor(logging.INFO) and self._visit_of(request) is None:
+            self._begin(request)
 
     def _finalize(self, request: Request, response: Response) -> None:
         # PERF: a visit that was begun says that somebody wants to know.
-        items = request.state.shared
-        visit: Visit | None = items.get(self._key)
+        visit = self._visit_of(request)
         if visit is None:  # a layer outside has answered
             if not self._logger.isEnabledFor(logging.INFO):
                 return
-            visit = self._begin(request, items)
+            visit = self._begin(request)
         visit.user = self._user_of(request)
         visit.answered(response)
 
-    def _begin(self, request: Request, items: MutableMapping[str, Any]) -> Visit:
-        visit = items[self._key] = Visit(request, self._clock(), self._end, self._skip is None)
-        request.after_response(visit)
-        return visit
+    def _visit_of(self, request: Request) -> Visit | None:
+        """The visit that was begun, if one was: it stands with what follows the response, which is once per request."""
+        for callback in request.after_callbacks or ():
+            if isinstance(callback, Visit) and callback.log is self:
+                return callback
+        return None
 
-    def _end(self, visit: Visit) -> None:
+    def _begin(self, request: Request) -> Visit:
+        return request.after_response(Visit(request, self, self._clock(), self._skip is None))
+
+    def end(self, visit: Visit) -> None:
+        """Write the line of a visit that is over."""
         request = visit.request
         if not visit.status:
             visit.user = self._user_of(request)
-        try:
-            if self._skip is not None and self._skip(request, visit.status) is True:
-                return
-            visit.seconds = self._clock() - visit.began
-            fields = self._read(visit)
-            # PERF: what `logger.info` does, without looking for its caller, which is always here (a tenth of the time).
-            self._logger.handle(self._records.make(self._format(fields), fields))
-        finally:
-            # PERF: else each holds the other until the garbage is collected.
-            request.state.shared.pop(self._key, None)
+        if self._skip is not None and self._skip(request, visit.status) is True:
+            return
+        seconds, now = self._clock() - visit.began, time.time()
+        fields = self._read(visit, seconds, now)
+        # PERF: what `logger.info` does, without looking for its caller, which is always here (a tenth of the time).
+        self._logger.handle(self._records.make(self._format(fields), fields, now))
 
-    def time_of_day(self) -> str:
-        """The time in UTC. PERF: its seconds are written once for all requests of a second."""
-        now = time.time()
-        second = int(now)
-        known, text = self._second
-        if known != second:
+    def time_of_day(self, now: float) -> str:
+        """A time in UTC. PERF: its seconds are written once for all requests of a second."""
+        second, text = self._second
+        if not 0 <= now - second < 1:
+            second = now // 1
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
             self._second = second, text  # one assignment, which any thread may do
         return text + _fraction(int((now - second) * 1000))

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from nacre.chain.hooks import Hooks
 from nacre.errors import ConfigurationError, Location, Problem
@@ -121,20 +121,19 @@ class RequestId(Hooks):
             fix = "give it a function that knows the proxy, unless every request comes through one that sets the field"
             yield Risk("RequestId takes the identifier that any client sends", fix, "low", self._where)
 
-    def _give(self, request: Request) -> str:
+    def _before(self, request: Request) -> None:
         items = request.state.shared
         known: str | None = items.get(_NAME)
         if known is None:
             known = items[_NAME] = self._trusted(request) or self._make()
-        if _current.get() is not known:
-            _current.set(known)
-        return known
-
-    def _before(self, request: Request) -> None:
-        self._give(request)
+        _current.set(known)
 
     def _finalize(self, request: Request, response: Response) -> None:
-        known = self._give(request)  # a layer outside may have answered, or have given the request a new context
+        items = request.state.shared
+        known: Any = items.get(_NAME)
+        if known is None or _current.get() is not known:
+            self._before(request)  # a layer outside has answered, or has given the request a new context
+            known = items[_NAME]
         # PERF: what needs no other look is not kept among the pairs that were checked, where it would take the room of
         # those that come again.
         if known.__class__ is str and known.isascii() and known.isprintable() and known and " " not in known:
@@ -150,10 +149,7 @@ class RequestId(Hooks):
     def _trusted(self, request: Request) -> str | None:
         if self._trust is False or (self._trust is not True and self._trust(request) is not True):
             return None
-        headers = request.headers
-        if headers.get(self.header) is None:
-            return None
-        given = headers.getlist(self.header)
+        given = request.headers.getlist(self.header)
         return given[0] if len(given) == 1 and _VALID.fullmatch(given[0]) else None
 
 

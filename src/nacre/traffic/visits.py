@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -11,6 +11,12 @@ from nacre.pieces import close_stream
 from nacre.request import Request
 from nacre.response import Response
 from nacre.streams import is_async_stream
+
+
+class Log(Protocol):
+    """Whoever writes of visits."""
+
+    def end(self, visit: Visit) -> None: ...
 
 
 class Visit(Struct, eq=False):
@@ -21,10 +27,9 @@ class Visit(Struct, eq=False):
     """
 
     request: Request
+    log: Log
     began: float
-    end: Callable[[Visit], object]
     quiet: bool
-    seconds: float = 0.0
     status: int = 0
     sent: int = 0
     ended: bool = False
@@ -36,15 +41,12 @@ class Visit(Struct, eq=False):
     def answered(self, response: Response) -> None:
         """Take the response that is about to be sent, and count the bytes of its stream."""
         self.status = status = response.status
-        self.ended = False
-        stream = response.stream
-        if status == 101 and self.request.websocket is not None:
-            return
+        stream, is_head = response.stream, self.request.method == "HEAD"
+        self.ended = stream is None or is_head
         if stream is None:
-            self.sent = 0 if self.request.method == "HEAD" or status in (204, 304) else len(response.body)
-            self.ended = True
-        elif self.request.method == "HEAD":
-            self.ended = True
+            self.sent = 0 if is_head or status in (204, 304) else len(response.body)
+        elif is_head or (status == 101 and self.request.websocket is not None):
+            pass
         elif hasattr(stream, "__aiter__"):
             response.stream = _CountedAsync(stream, self)
         else:
@@ -68,7 +70,7 @@ class Visit(Struct, eq=False):
         return None if websocket is None or self.status != 101 else websocket.close_code
 
     def __call__(self) -> None:
-        self.end(self)
+        self.log.end(self)
 
 
 class _Counted:
