@@ -435,11 +435,13 @@ class _SignalsAtFork(threading.local):
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _let_end(self) -> None:
-        if self._before is not None and os.getppid() == self._parent:
+        # Not told by its parent process, which may have been killed meanwhile.
+        if self._before is not None:
+            before, self._before = self._before, None
             signal.set_wakeup_fd(-1)
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Loader:

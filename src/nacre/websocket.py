@@ -447,7 +447,7 @@ class _Inflow:
 
     @coroutine
     def _rest(self) -> Generator[Any, Any, str | bytes]:
-        step, self._awaited = self._awaited, None
+        step, self._awaited, self._watched = self._awaited, None, None  # what stands before a future may come again
         try:
             if step is None:
                 step = self._messages.send(None)

@@ -456,6 +456,61 @@ async def test_a_message_that_is_on_its_way_when_its_receive_is_cancelled_is_kep
     assert client.cancelled == 0
 
 
+async def test_a_receive_that_was_cancelled_goes_on_where_the_server_waits_for_another_websocket() -> None:
+    outer, inner, client = Nacre(), Nacre(), Client()
+
+    @inner.websocket("/ws")
+    async def echo(ws: WebSocket) -> None:
+        async for message in ws:
+            await ws.send(message)
+            if message == "one":
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0):
+                        await ws.receive()
+            following = {"one": "two", "two": "three"}.get(str(message), "end")
+            asyncio.get_running_loop().call_later(0.01, client.say, following)
+
+    @outer.websocket("/ws")
+    async def handler(ws: WebSocket) -> None:
+        messages: list[Any] = [{"type": "websocket.connect"}]
+
+        async def receive() -> Any:
+            text = None if messages else await ws.receive()
+            if text == "end":
+                return {"type": "websocket.disconnect", "code": 1000}
+            return messages.pop() if text is None else {"type": "websocket.receive", "text": text}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "websocket.send":
+                await ws.send(message["text"])
+
+        await inner({"type": "websocket", "path": "/ws", "headers": [(b"host", b"a")]}, receive, send)
+
+    client.say("one")
+    await client.visit(outer)
+    assert client.sent == ["websocket.accept", "one", "two", "three", "websocket.close"]
+
+
+async def test_a_scope_without_a_scheme_passes_an_asgi_layer() -> None:
+    class Layer:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            assert scope["scheme"] == "ws"
+            await self.app(scope, receive, send)
+
+    app, inner, client = Nacre(), Nacre(middlewares=[Layer]), Client()
+    app.mount("/", inner)
+
+    @inner.websocket("/ws")
+    async def handler(ws: WebSocket) -> None:
+        await ws.send("x")
+
+    await client.visit(app)
+    assert client.sent == ["websocket.accept", "x", "websocket.close"]
+
+
 @pytest.mark.parametrize("before", [0, 1, 2])
 async def test_nothing_waits_for_the_client_after_the_handler_has_closed(before: int) -> None:
     app, client = Nacre(), Client()

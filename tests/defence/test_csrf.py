@@ -10,6 +10,7 @@ import pytest
 from nacre import ConfigurationError, Group, Middleware, Nacre, Request
 from nacre.security import CORS, CSRF, CSRFToken, csrf, csrf_token
 from nacre.sessions import Sessions
+from nacre.state import TEMPLATE_CONTEXT
 from nacre.templates import Jinja, MiniJinja
 from nacre.testing import HandshakeDenied, TestClient
 from nacre.websocket import WebSocket
@@ -323,6 +324,19 @@ def test_a_request_leaves_nothing_for_the_garbage_collector(engine, transport):
             assert [reference() for reference in held] == [None, None, None]
         finally:
             gc.enable()
+
+
+def test_what_all_requests_give_templates_is_not_written_to(transport):
+    app = tokens()
+
+    @app.get("/")
+    def write(request: Request):
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            request.state[TEMPLATE_CONTEXT]["tenant"] = "acme"
+        return "kept"
+
+    with TestClient(app, transport) as client:
+        assert client.get("/").text == "kept"
 
 
 def test_a_route_that_is_exempt_or_safe_is_not_checked(transport):

@@ -71,6 +71,14 @@ def test_a_route_for_any_method_hides_a_later_one_of_the_same_path(path):
     assert app.find_route("GET", "/reef") is app.routes[0]
 
 
+@pytest.mark.parametrize("path", ["/reef", "/<name>"])
+def test_of_two_declared_alike_the_first_answers_also_if_it_has_defaults(path):
+    app = Nacre(route_order="declared")
+    app.add_route(path, lambda request: "", defaults={"page": 1})
+    app.add_route(path, lambda request: "")
+    assert app.find_route("GET", "/reef") is app.routes[0]
+
+
 def test_of_two_declared_alike_the_first_answers():
     app = declared(["/reef", "/reef"], route_order="declared")
     assert app.find_route("GET", "/reef") is app.routes[0]

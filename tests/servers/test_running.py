@@ -83,7 +83,7 @@ def test_run_serves_a_unix_socket_and_removes_it(workers: int, tmp_path: Path) -
 def test_a_worker_ends_by_a_signal_that_comes_before_its_first_step(tmp_path: Path) -> None:
     with started((str(FOLDER / "programs" / "forking.py"),), tmp_path, ready=False) as process:
         assert process.wait(60) == 0
-        assert process.log() == "{15} set()\n"
+        assert process.log() == "set() {15} set()\n"
 
 
 def test_a_signal_ends_the_wait_of_the_main_loop_whenever_it_comes() -> None:

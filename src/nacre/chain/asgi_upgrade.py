@@ -79,7 +79,7 @@ class ASGIChannel:
 def websocket_scope(request: Request, scope: Scope) -> Scope:
     """A handshake as an ASGI 3 `websocket` scope, from one that may be of an `http` request."""
     assert request.websocket is not None
-    scheme = "wss" if scope["scheme"] in ("https", "wss") else "ws"
+    scheme = "wss" if scope.get("scheme") in ("https", "wss") else "ws"
     made = {**scope, "type": "websocket", "scheme": scheme, "extensions": {DENIAL: {}}}
     made["subprotocols"] = list(request.websocket.subprotocols)
     made.pop("method", None)

@@ -381,19 +381,19 @@ def _bind_tail(head: Capture, start: int, tail: Segment, rest: Sequence[Segment]
 
 def _static(routes: Iterable[_Route[T]]) -> dict[str, dict[str, Found[T]]]:
     found: dict[str, dict[str, Found[T]]] = {}
-    taken: dict[str, RouteEntry[T]] = {}  # by a route for all methods, which comes before those that name theirs
+    in_order: dict[str, list[_Route[T]]] = {}
     for route in routes:
         entry = route.entry
         path = entry.pattern.text
         # A `%` in a path that was asked for may be half of an escape; such paths are compared after decoding only.
-        if not entry.pattern.is_static or entry.defaults or "%" in path:
+        if not entry.pattern.is_static or "%" in path:
             continue
-        if entry.in_order and taken.get(path, entry) is not entry:
-            continue
-        for method in route.methods - {ANY_METHOD}:
-            found.setdefault(path, {}).setdefault(method, Found(entry.payload, _NO_PARAMS))
-        if entry.in_order and ANY_METHOD in route.methods:
-            taken.setdefault(path, entry)
+        earlier = in_order.setdefault(path, []) if entry.in_order else []
+        if not entry.defaults:
+            for method in route.methods - {ANY_METHOD}:
+                if not any(one.takes(method) for one in earlier):
+                    found.setdefault(path, {}).setdefault(method, Found(entry.payload, _NO_PARAMS))
+        earlier.append(route)
     return found
 
 

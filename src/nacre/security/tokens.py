@@ -6,6 +6,7 @@ import binascii
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
+from types import MappingProxyType
 from typing import ClassVar
 
 from nacre.callables import Call
@@ -97,7 +98,8 @@ def _csrf_input(request: Request) -> _Markup:
     return _Markup(f'<input type="hidden" name="{CSRF_FIELD}" value="{csrf_token(request)}">')
 
 
-_FOR_TEMPLATES = {"csrf_token": OfRequest(csrf_token), "csrf_input": OfRequest(_csrf_input)}
+# SECURITY: all requests have this one in their state; what a layer wrote into it, all would see.
+_FOR_TEMPLATES = MappingProxyType({"csrf_token": OfRequest(csrf_token), "csrf_input": OfRequest(_csrf_input)})
 
 
 class _Markup(str):
