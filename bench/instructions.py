@@ -99,6 +99,17 @@ def _count_target(target: Target) -> None:
                 check(call, setting, driver.answer(app, call))
             label = f"{target.name}, {name}" + (f" of {style}" if style else "")
             callgrind.counted(label, partial(driver.run, app, workload.calls), _TIMES)
+    if target in (NACRE_RSGI, NACRE_ASGI):
+        _count_stack(target)
+
+
+def _count_stack(target: Target) -> None:
+    """Count each kind of request behind the layers of the view `stack`."""
+    from bench.stack import KINDS, StackRounds
+
+    rounds = StackRounds(target.name)
+    for kind in KINDS[:-1]:
+        callgrind.counted(f"{target.name}, the stack's {kind}", partial(rounds.run, kind), _TIMES)
 
 
 def _cases(target: Target) -> Iterator[tuple[str, str]]:
