@@ -160,8 +160,9 @@ def test_the_patterns_take_time_in_proportion_to_the_length(piece, monkeypatch):
             best = min(best, time.thread_time() - begun)
         return best
 
-    # In proportion it is 16 times as much, in proportion to the square 256.
-    assert seconds(64 * 1024) <= 64 * max(seconds(4 * 1024), 1e-4)
+    # In turn, since a busy machine is slower for a while; the least of each counts.
+    short, long = map(min, zip(*[(seconds(4 * 1024), seconds(64 * 1024)) for _ in range(5)], strict=True))
+    assert long <= 24 * max(short, 1e-4)
 
 
 PIECES = st.sampled_from(

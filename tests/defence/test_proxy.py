@@ -301,13 +301,14 @@ def test_a_long_field_takes_time_in_proportion(name, piece):
         best = 9.0
         for _ in range(5):
             request = Request(CARRIER, scope, None, "GET", "/")
-            begun = time.perf_counter()
+            begun = time.thread_time()
             layer.before(request)
-            best = min(best, time.perf_counter() - begun)
+            best = min(best, time.thread_time() - begun)
         return best
 
-    # In proportion it is 16 times as much, in proportion to the square 256.
-    assert seconds(64 * 1024) <= 64 * max(seconds(4 * 1024), 50e-6)
+    # In turn, since a busy machine is slower for a while; the least of each counts.
+    short, long = map(min, zip(*[(seconds(4 * 1024), seconds(64 * 1024)) for _ in range(5)], strict=True))
+    assert long <= 24 * max(short, 50e-6)
 
 
 @pytest.mark.parametrize("count", [1, 31, 32, 33, 500])
